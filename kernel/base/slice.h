@@ -1,0 +1,61 @@
+/* slice: questions about borrowed bytes, and how text becomes one. [any] */
+#ifndef BASE_SLICE_H
+#define BASE_SLICE_H
+
+#include <stdbool.h>
+#include <string.h>
+#include <trilby/types.h>
+
+#define SLICE(literal) ((struct trb_slice){(literal), sizeof(literal) - 1})
+#define NAME(literal) ((struct trb_name){(literal), sizeof(literal) - 1})
+#define SLICE_ARG(s) (int)(s).len, (s).at                            /* for "%.*s" */
+
+static inline struct trb_slice slice_of(const char *text)             /* NULL: absent */
+{
+    return (struct trb_slice){text, text ? strlen(text) : 0};
+}
+
+static inline struct trb_name name_of(const char *text)
+{
+    return (struct trb_name){text, text ? strlen(text) : 0};
+}
+
+static inline struct trb_slice slice_from(const char *at, size_t len)
+{
+    return (struct trb_slice){at, len};
+}
+
+static inline struct trb_slice slice_name(struct trb_name n)
+{
+    return (struct trb_slice){n.at, n.len};
+}
+
+static inline bool slice_is(struct trb_slice a, struct trb_slice b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+bool slice_is_nocase(struct trb_slice a, struct trb_slice b);         /* ASCII letters only */
+bool slice_starts(struct trb_slice s, struct trb_slice with);
+bool slice_starts_nocase(struct trb_slice s, struct trb_slice with);
+bool slice_ends(struct trb_slice s, struct trb_slice with);
+bool slice_contains(struct trb_slice s, struct trb_slice part);
+struct trb_slice slice_trim(struct trb_slice s);                      /* blanks, tabs, line ends */
+struct trb_slice slice_skip(struct trb_slice s, size_t n);            /* n is cut to the length */
+struct trb_slice slice_cut(struct trb_slice s, size_t len);           /* the first len bytes */
+
+/* Splits at the first sep: returns the part before it and moves s behind it. With no sep left the
+ * rest is returned and s becomes absent (at == NULL), which ends the loop:
+ * while (s.at) { part = slice_split(&s, ','); … } */
+struct trb_slice slice_split(struct trb_slice *s, char sep);
+
+/* Strict decimal: digits only, whole slice, no overflow. Returns false and leaves ret alone. */
+bool slice_to_u64(struct trb_slice s, uint64_t *ret_value);
+bool slice_to_i64(struct trb_slice s, int64_t *ret_value);            /* with an optional sign */
+
+/* true for 1 t true y yes on (any case); what is neither that nor 0 f false n no off is *ret_bad. */
+bool slice_is_truthy(struct trb_slice s);
+
+bool slice_is_utf8(struct trb_slice s);                               /* strict, no surrogates */
+
+#endif
