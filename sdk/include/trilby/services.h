@@ -1,0 +1,84 @@
+/* trilby/services.h: what the host lends through extension(): timers, streams, names, once.
+ *
+ * Everything here belongs to one loop: [loop] of the instance (runs TRB_ON_LOOP, TRB_ON_ONE_LOOP).
+ * What an instance has not given back is taken down by the host before stop. */
+#ifndef TRILBY_SERVICES_H
+#define TRILBY_SERVICES_H
+
+#include <trilby/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TRB_TIMER "trilby.timer/1"
+struct trb_timer; /* the host's */
+struct trb_timer_service {
+    uint32_t size;
+    /* One shot; a new one each time, or start again from fire. Never fires inside start. */
+    struct trb_timer *(*start)(const struct trb_origin *, uint64_t after_ns, void (*fire)(void *), void *);
+    struct trb_timer *(*cancel)(struct trb_timer *); /* also after it fired; returns NULL; NULL is welcome */
+};
+
+#define TRB_STREAM_SERVICE "trilby.stream/1"
+struct trb_stream; /* TCP, TLS or Unix; the host's */
+struct trb_stream_target {
+    uint32_t size;
+    struct trb_slice host;                  /* name, address, or unix:/path */
+    uint32_t port, tls, verify;
+    struct trb_slice server_name, ca_pem, certificate_pem, key_pem; /* absent: none */
+    uint64_t connect_timeout_ns;            /* 0: 5 s */
+};
+struct trb_stream_events {
+    uint32_t size;
+    void (*connected)(void *);
+    void (*readable)(void *);               /* look at bytes */
+    void (*writable)(void *);               /* the queue fell below the low mark */
+    void (*closed)(void *, const struct trb_error *); /* the end, once; still to be destroyed */
+};
+struct trb_stream_service {
+    uint32_t size;
+    struct trb_stream *(*connect)(const struct trb_origin *, const struct trb_stream_target *,
+                                  const struct trb_stream_events *, void *arg);
+    struct trb_stream *(*destroy)(struct trb_stream *);  /* returns NULL; NULL is welcome */
+    struct trb_slice (*bytes)(const struct trb_stream *);
+    void (*consume)(struct trb_stream *, size_t);
+    struct trb_buf *(*take)(struct trb_stream *, size_t); /* bytes as a buffer, uncopied where possible */
+    void (*write)(struct trb_stream *, struct trb_slice); /* copied; leaves at the end of the turn */
+    void (*write_data)(struct trb_stream *, struct trb_data); /* referenced when large and owned */
+    char *(*room)(struct trb_stream *, size_t);           /* write directly … */
+    void (*wrote)(struct trb_stream *, size_t);           /* … so many bytes */
+    size_t (*unsent)(const struct trb_stream *);
+    void (*read_on)(struct trb_stream *, uint32_t on);
+};
+
+#define TRB_WATCH "trilby.watch/1"
+struct trb_watch; /* a file descriptor of the instance's own on its loop; the host's */
+#define TRB_WATCH_READ 1u
+#define TRB_WATCH_WRITE 2u
+struct trb_watch_service {
+    uint32_t size;
+    struct trb_watch *(*start)(const struct trb_origin *, int32_t fd, uint32_t want,
+                               void (*ready)(void *, uint32_t what), void *);
+    void (*change)(struct trb_watch *, uint32_t want);
+    struct trb_watch *(*end)(struct trb_watch *);         /* returns NULL; NULL is welcome */
+};
+
+#define TRB_ONCE "trilby.once/1"
+struct trb_once_service { /* [any] */
+    uint32_t size;
+    /* Runs init once per process for this key, however often the plugin is loaded. */
+    void (*run)(const char *key, void (*init)(void));
+};
+
+/* From any thread to the instance's own loop, where it has one; else run on the caller. [any] */
+#define TRB_POST "trilby.post/1"
+struct trb_post_service {
+    uint32_t size;
+    void (*post)(const struct trb_origin *, void (*run)(void *), void *arg);
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif
