@@ -1,0 +1,460 @@
+/* call: tokens, answers, and what happens to the late, the double and the forgotten. */
+#include <base/check.h>
+#include <base/clock.h>
+#include <base/error.h>
+#include <base/log.h>
+#include <base/mem.h>
+#include <pthread.h>
+#include <plugin/call.h>
+#include <plugin/call_private.h>
+#include <plugin/copy.h>
+
+#define QUARANTINE_NS CLOCK_S
+#define MAX_OWED 65536
+
+/* ------------------------------------------------------------------------------------- tokens */
+struct slot_home {
+    struct instance *instance;
+    pthread_mutex_t lock;
+    struct slot *spent_first, *spent_last;   /* oldest first: used again after the quarantine */
+    struct list owed;                        /* calls not yet answered, oldest first */
+    struct slot_block *blocks;
+};
+
+#define SLOTS_PER_BLOCK 63
+struct slot_block {
+    struct slot_block *next;
+    uint32_t used;
+    struct slot slots[SLOTS_PER_BLOCK];
+};
+
+struct slot_home *slot_home_create(struct instance *i)
+{
+    struct slot_home *h = mem_zero(sizeof *h);
+    h->instance = i;
+    pthread_mutex_init(&h->lock, NULL);
+    list_init(&h->owed);
+    return h;
+}
+
+/* A plugin that broke the law once may still hold a token: its memory is then left where it is. */
+struct slot_home *slot_home_destroy(struct slot_home *h)
+{
+    if (!h)
+        return NULL;
+    if (!atomic_load(&h->instance->misbehaved))
+        for (struct slot_block *b = h->blocks, *next; b; b = next) {
+            next = b->next;
+            mem_free(b);
+        }
+    pthread_mutex_destroy(&h->lock);
+    return mem_free(h);
+}
+
+static struct slot *fresh_slot(struct slot_home *h)
+{
+    if (!h->blocks || h->blocks->used == SLOTS_PER_BLOCK) {
+        struct slot_block *b = mem_zero(sizeof *b);
+        b->next = h->blocks;
+        h->blocks = b;
+    }
+    return &h->blocks->slots[h->blocks->used++];
+}
+
+static struct slot *take_slot(struct slot_home *h, uint64_t now_ns)
+{
+    struct slot *s = h->spent_first;
+    if (!s || now_ns - s->spent_ns < QUARANTINE_NS || atomic_load_explicit(&h->instance->misbehaved, memory_order_relaxed))
+        return fresh_slot(h);
+    h->spent_first = s->next;
+    if (!h->spent_first)
+        h->spent_last = NULL;
+    return s;
+}
+
+static void spend_slot(struct slot_home *h, struct slot *s, uint64_t now_ns)
+{
+    s->call = NULL;
+    s->next = NULL;
+    s->spent_ns = now_ns;
+    if (h->spent_last)
+        h->spent_last->next = s;
+    else
+        h->spent_first = s;
+    h->spent_last = s;
+}
+
+uint64_t slot_home_oldest_ns(struct slot_home *h)
+{
+    uint64_t age = 0;
+    pthread_mutex_lock(&h->lock);
+    if (!list_is_empty(&h->owed))
+        age = clock_now_ns() - list_item(h->owed.next, struct call, owed_link)->asked_ns;
+    pthread_mutex_unlock(&h->lock);
+    return age;
+}
+
+struct call *call_of(const struct trb_call *token, const char *verb)
+{
+    struct slot *s = (struct slot *)(void *)(uintptr_t)token;
+    check(s && s->magic == SLOT_MAGIC);
+    if (atomic_load_explicit(&s->state, memory_order_acquire) == SLOT_ASKED)
+        return s->call;
+    instance_misbehaved(s->public_.origin->instance, verb);
+    return NULL;
+}
+
+/* True for the one answer that counts. */
+static bool redeem(struct slot *s, const char *verb)
+{
+    uint32_t asked = SLOT_ASKED;
+    check(s && s->magic == SLOT_MAGIC);
+    if (atomic_compare_exchange_strong(&s->state, &asked, SLOT_ANSWERED))
+        return true;
+    instance_misbehaved(s->public_.origin->instance, verb);
+    return false;
+}
+
+/* ------------------------------------------------------------------------------------- asking */
+static void call_forget(struct call *c);
+static void on_settled(struct call *c);
+
+static struct call *call_create(struct instance *i, const struct call_question *q, call_answered *answered,
+                                void *arg)
+{
+    struct call *c = mem_zero(sizeof *c);
+    c->magic = CALL_MAGIC;
+    c->instance = i;
+    c->loop = loop_self();
+    c->layout = q->stream ? NULL : q->verb ? q->verb->answer : q->answer;
+    c->wipe = i->block && !strcmp(i->block->name, "secretstores");
+    c->question = q->question;
+    c->stream = q->stream;
+    c->deadline_ns = q->deadline_ns;
+    c->answered = answered;
+    c->arg = arg;
+    c->asked_ns = loop_now_ns(c->loop);
+    list_init(&c->owed_link);
+    instance_pin(i);
+    return c;
+}
+
+static void call_arm(struct call *c, struct trb_origin *origin)
+{
+    struct slot_home *h = c->instance->slots;
+    pthread_mutex_lock(&h->lock);
+    c->slot = take_slot(h, c->asked_ns);
+    list_append(&h->owed, &c->owed_link);
+    pthread_mutex_unlock(&h->lock);
+    c->slot->public_ = (struct trb_call){.size = sizeof(struct trb_call), .host = &host_table, .origin = origin};
+    c->slot->magic = SLOT_MAGIC;
+    c->slot->call = c;
+    c->origin = origin;
+    atomic_fetch_add_explicit(&c->instance->calls, 1, memory_order_relaxed);
+    atomic_store_explicit(&c->slot->state, SLOT_ASKED, memory_order_release);
+}
+
+static void run_function(struct call *c)
+{
+    c->function(c->origin->self, &c->slot->public_, c->question);
+}
+
+static void on_worker(struct work *w)
+{
+    run_function(container_of(w, struct call, work));
+}
+
+static void on_home_loop(struct letter *l)
+{
+    run_function(container_of(l, struct call, travel));
+}
+
+static void refuse_now(struct call *c, trb_code code, const char *reason, const char *sentence)
+{
+    struct trb_error err = ERROR_INIT;
+    error_set(&err, code, reason, "%s", sentence);
+    err.retryable = 1;
+    host_table.fail(&c->slot->public_, &err);
+}
+
+static void dispatch(struct call *c)
+{
+    struct instance *i = c->instance;
+    if (i->component->run == TRB_ON_WORKERS) {
+        c->work.run = on_worker;
+        if (!worker_queue_add(i->queue, &c->work))
+            refuse_now(c, TRB_UNAVAILABLE, "QUEUE_FULL", "too many calls are waiting for this component");
+    } else if (c->origin->loop && c->origin->loop != c->loop) {
+        c->travel.deliver = on_home_loop;
+        loop_post(c->origin->loop, &c->travel);
+    } else {
+        run_function(c);
+    }
+}
+
+struct call *call_ask(struct instance *i, const struct call_question *q, call_answered *answered, void *arg)
+{
+    struct call *c = call_create(i, q, answered, arg);
+    c->function = q->verb ? *(trb_verb *const *)(const void *)((const char *)i->component->ops + q->verb->offset)
+                          : q->function;
+    check(c->function);
+    call_arm(c, q->origin ? q->origin : instance_origin(i, c->loop));
+    if (atomic_load_explicit(&i->calls, memory_order_relaxed) > MAX_OWED)
+        refuse_now(c, TRB_EXHAUSTED, "TOO_MANY_CALLS", "this component owes too many answers");
+    else
+        dispatch(c);
+    return c;
+}
+
+/* ------------------------------------------------------------------------------------ answers */
+static void deliver(struct call *c)
+{
+    if (c->settled)
+        on_settled(c);
+    else if (!c->abandoned)
+        c->answered(c, c->arg);
+    else
+        call_forget(c);
+}
+
+static void on_letter(struct letter *l)
+{
+    deliver(container_of(l, struct call, letter));
+}
+
+static void on_job(void *arg)
+{
+    deliver(arg);
+}
+
+/* The answer is in the call; nothing of the plugin is touched any more. */
+static void send_home(struct call *c)
+{
+    struct slot_home *h = c->instance->slots;
+    pthread_mutex_lock(&h->lock);
+    list_remove(&c->owed_link);
+    spend_slot(h, c->slot, clock_now_ns());
+    pthread_mutex_unlock(&h->lock);
+    atomic_fetch_sub_explicit(&c->instance->calls, 1, memory_order_relaxed);
+    if (loop_self() == c->loop) {
+        job_defer(c->loop, &c->job, on_job, c);
+    } else {
+        c->letter.deliver = on_letter;
+        loop_post(c->loop, &c->letter);
+    }
+}
+
+static void *keep_copy(struct call *c, const void *answer, size_t size, bool inline_room)
+{
+    size_t need = copy_measure(c->layout, answer, size);
+    void *room = inline_room && need <= sizeof c->room ? (void *)c->room : mem_alloc(need);
+    return copy_into(c->layout, answer, size, room);
+}
+
+static void host_done(struct trb_call *token, const void *answer, size_t size)
+{
+    struct slot *s = (struct slot *)(void *)token;
+    if (!redeem(s, "done"))
+        return;
+    struct call *c = s->call;
+    if (answer && c->layout)
+        c->answer = keep_copy(c, answer, size, true);
+    send_home(c);
+}
+
+static struct trb_error *copy_error(const struct trb_error *from)
+{
+    struct trb_error *err = mem_zero(sizeof *err);
+    memcpy(err, from, from->size < sizeof *err ? from->size : sizeof *err);
+    err->size = sizeof *err;
+    err->reason[sizeof err->reason - 1] = err->message[sizeof err->message - 1] = 0;
+    if (!err->code)
+        err->code = TRB_UNKNOWN;
+    return err;
+}
+
+static void host_fail(struct trb_call *token, const struct trb_error *err)
+{
+    struct slot *s = (struct slot *)(void *)token;
+    if (!redeem(s, "fail"))
+        return;
+    struct call *c = s->call;
+    c->failure = copy_error(err);
+    send_home(c);
+}
+
+static void host_item(struct trb_call *token, uint32_t index, const void *answer, size_t size,
+                      const struct trb_error *err)
+{
+    struct call *c = call_of(token, "item");
+    if (!c || index > 1u << 24)
+        return;
+    pthread_mutex_lock(&c->instance->slots->lock);
+    if (index >= c->item_room) {
+        uint32_t room = index + 1 > c->item_room * 2 ? index + 8 : c->item_room * 2;
+        c->items = mem_grow(c->items, room * sizeof *c->items);
+        memset(c->items + c->item_room, 0, (room - c->item_room) * sizeof *c->items);
+        c->item_room = room;
+    }
+    struct call_item *item = &c->items[index];
+    if (!item->is_set) {
+        item->is_set = true;
+        item->answer = answer && c->layout ? keep_copy(c, answer, size, false) : NULL;
+        item->failure = err ? copy_error(err) : NULL;
+        if (index >= c->item_count)
+            c->item_count = index + 1;
+    }
+    pthread_mutex_unlock(&c->instance->slots->lock);
+}
+
+static uint64_t host_deadline(const struct trb_call *token)
+{
+    struct call *c = call_of(token, "deadline_ns");
+    return c ? c->deadline_ns : 1;
+}
+
+static uint32_t host_is_cancelled(const struct trb_call *token)
+{
+    struct slot *s = (struct slot *)(void *)(uintptr_t)token;
+    return s->magic != SLOT_MAGIC || atomic_load(&s->state) != SLOT_ASKED || atomic_load(&s->call->cancelled);
+}
+
+/* ---------------------------------------------------------------------------------- the asker */
+const void *call_answer(const struct call *c)
+{
+    return c->failure ? NULL : c->answer;
+}
+
+const struct trb_error *call_failure(const struct call *c)
+{
+    return c->failure;
+}
+
+uint32_t call_item_count(const struct call *c)
+{
+    return c->item_count;
+}
+
+const struct call_item *call_item_at(const struct call *c, uint32_t i)
+{
+    return i < c->item_count ? &c->items[i] : NULL;
+}
+
+uint64_t call_age_ns(const struct call *c)
+{
+    return clock_now_ns() - c->asked_ns;
+}
+
+static void error_destroy(struct trb_error *err)
+{
+    if (err)
+        error_release(err);
+    mem_free(err);
+}
+
+static void call_forget(struct call *c)
+{
+    for (uint32_t i = 0; i < c->item_count; i++) {
+        if (c->items[i].answer)
+            copy_release(c->layout, c->items[i].answer, c->wipe);
+        mem_free(c->items[i].answer);
+        error_destroy(c->items[i].failure);
+    }
+    mem_free(c->items);
+    if (c->answer)
+        copy_release(c->layout, c->answer, c->wipe);
+    if (c->answer != (void *)c->room)
+        mem_free(c->answer);
+    error_destroy(c->failure);
+    job_end(&c->job);
+    instance_unpin(c->instance);
+    c->magic = 0;
+    mem_free(c);
+}
+
+struct call *call_release(struct call *c)
+{
+    if (c)
+        call_forget(checked(c, struct call, CALL_MAGIC));
+    return NULL;
+}
+
+static void on_settled(struct call *c)
+{
+    void (*settled)(void *) = c->settled;
+    void *arg = c->settled_arg;
+    call_forget(c);
+    settled(arg);
+}
+
+struct cancel_message {
+    struct letter letter;
+    struct work work;
+    struct call *call;
+    struct slot *slot;
+    struct instance *instance;
+    uint32_t why;
+};
+
+/* The token may have been redeemed meanwhile; then there is nothing left to cancel. */
+static void cancel_run(struct cancel_message *m)
+{
+    if (atomic_load(&m->slot->state) == SLOT_ASKED && m->slot->call == m->call)
+        m->instance->component->cancel(m->call->origin->self, &m->slot->public_, m->why);
+    instance_unpin(m->instance);
+    mem_free(m);
+}
+
+static void cancel_on_loop(struct letter *l)
+{
+    cancel_run(container_of(l, struct cancel_message, letter));
+}
+
+void call_tell_cancel(struct call *c, uint32_t why)
+{
+    struct instance *i = c->instance;
+    atomic_store(&c->cancelled, 1);
+    if (!i->component->cancel || c->told)
+        return;
+    c->told = true;
+    struct cancel_message *m = mem_zero(sizeof *m);
+    *m = (struct cancel_message){.call = c, .slot = c->slot, .instance = i, .why = why};
+    instance_pin(i);
+    m->letter.deliver = cancel_on_loop;
+    if (i->component->run != TRB_ON_WORKERS && c->origin->loop && c->origin->loop != c->loop)
+        loop_post(c->origin->loop, &m->letter);
+    else
+        cancel_run(m);
+}
+
+void call_abandon(struct call *c, uint32_t why, void (*settled)(void *), void *arg)
+{
+    check(c->magic == CALL_MAGIC && !c->abandoned);
+    c->abandoned = true;
+    c->settled = settled;
+    c->settled_arg = arg;
+    call_tell_cancel(c, why);
+}
+
+const struct trb_host host_table = {
+    .size = sizeof host_table,
+    .abi_minor = TRB_ABI_MINOR,
+    .done = host_done,
+    .fail = host_fail,
+    .item = host_item,
+    .opened = host_opened,
+    .emit = host_emit,
+    .deadline_ns = host_deadline,
+    .is_cancelled = host_is_cancelled,
+    .buf_new = host_buf_new,
+    .buf_wrap = host_buf_wrap,
+    .buf_ref = buf_ref,
+    .buf_unref = buf_unref,
+    .buf_bytes = buf_bytes,
+    .log = host_log,
+    .narrow = host_narrow,
+    .lost = host_lost,
+    .ready = host_ready,
+    .extension = host_extension,
+    .now_ns = clock_now_ns,
+};

@@ -1,0 +1,120 @@
+/* instance: a component in service, one self per loop or one in all.
+ *
+ *     created ──► starting ──► live ──► draining ──► stopping ──► gone
+ *
+ * Created, started and retired on the main loop; asked on any loop. It is pinned by each unanswered
+ * call, open stream and request that found it; retiring waits for the pins and for one turn of every
+ * loop. */
+#ifndef PLUGIN_INSTANCE_H
+#define PLUGIN_INSTANCE_H
+
+#include <base/arena.h>
+#include <base/list.h>
+#include <loop/loop.h>
+#include <loop/workers.h>
+#include <plugin/loader.h>
+#include <stdatomic.h>
+#include <trilby/block.h>
+
+struct instance;
+struct slot;
+
+/* Who speaks: one per self. What the plugin holds as const struct trb_origin *. */
+struct trb_origin {
+    uint32_t magic;
+    struct instance *instance;
+    struct loop *loop;                     /* of this self; NULL for workers and anywhere */
+    void *self;
+    struct list lent;                      /* timers, streams, watches of this self; its loop's */
+};
+#define ORIGIN_MAGIC 0x4f524947u
+
+#define INSTANCE_CREATED 0u
+#define INSTANCE_STARTING 1u
+#define INSTANCE_LIVE 2u
+#define INSTANCE_DRAINING 3u
+#define INSTANCE_STOPPING 4u
+#define INSTANCE_FAILED 5u
+
+struct trb_instance {                      /* block.h's word for struct instance */
+    uint32_t magic;
+};
+#define INSTANCE_MAGIC 0x494e5354u
+
+struct instance_spec {                     /* copied */
+    const char *name;                      /* metadata.name */
+    struct trb_slice type, version;
+    struct trb_pairs properties;           /* resolved */
+    const char *const *places;             /* file:line per property, or NULL */
+    struct trb_slice document;
+    struct trb_name app_id, namespace_;
+    uint64_t init_timeout_ns;
+    struct workers *workers;
+};
+
+struct instance {
+    uint32_t magic;                        /* first: trb_instance */
+    _Atomic uint32_t state;
+    struct plugin *plugin;
+    const struct trb_component *component;
+    const struct trb_block *block;         /* whose verbs it answers */
+    void *block_self, *data;               /* what component_up returned */
+    char *name, *type, *version;
+    struct arena *keep;                    /* option texts, properties */
+    struct trb_setup setup;
+    _Atomic uint64_t caps;
+    struct trb_origin *origins;            /* per loop, or one */
+    uint32_t origin_count;
+    struct worker_queue *queue;
+    _Atomic int64_t pins;                  /* calls, streams, requests */
+    _Atomic int64_t calls, buffers;
+    _Atomic uint32_t misbehaved;           /* times: from the first on no slot is used again */
+    _Atomic uint32_t is_lost;
+    struct slot_home *slots;               /* where its calls' tokens live */
+    uint64_t init_timeout_ns, created_ns;
+    struct timer timer;
+    struct trb_error failure;              /* why it failed, or was lost */
+    void (*then)(void *arg, struct instance *, const struct trb_error *);
+    void *then_arg;
+    uint32_t owed;                         /* answers of start or stop still missing */
+    bool timed_out;
+    struct list link;                      /* free for the owner */
+    struct instance *replaces;             /* hand-over source during a swap */
+};
+
+static inline struct instance *instance_of(const struct trb_instance *i)
+{
+    return (struct instance *)(void *)(uintptr_t)i;
+}
+static inline struct trb_instance *instance_public(const struct instance *i)
+{
+    return (struct trb_instance *)(void *)(uintptr_t)i;
+}
+
+/* Loads the plugin (or uses the given copy), checks promises against verbs, fills the options.
+ * [main loop] */
+trb_code instance_create(const struct instance_spec *, const struct trb_block *block, struct plugin *plugin,
+                         struct instance **ret_instance, struct trb_error *err);
+/* Calls start in every self; then(arg, instance, NULL or why) once, on the main loop. After a failure
+ * the instance must be retired. */
+void instance_start(struct instance *, void (*then)(void *, struct instance *, const struct trb_error *),
+                    void *arg);
+/* No new pins may come (it is out of every catalog). Waits until quiet, stops, frees everything.
+ * gone(arg) on the main loop; may be NULL. Does not give up; what it waits for is instance_story. */
+void instance_retire(struct instance *, void (*gone)(void *arg), void *arg);
+/* "state.redis stays: 3 calls, 1 buffer, oldest 41 s" [any] */
+void instance_story(const struct instance *, char *ret_text, size_t size);
+
+static inline void instance_pin(struct instance *i)                   /* [any] */
+{
+    atomic_fetch_add_explicit(&i->pins, 1, memory_order_relaxed);
+}
+static inline void instance_unpin(struct instance *i)                 /* [any] */
+{
+    atomic_fetch_sub_explicit(&i->pins, 1, memory_order_release);
+}
+
+struct trb_origin *instance_origin(const struct instance *, const struct loop *);    /* for a caller there */
+void instance_misbehaved(struct instance *, const char *how);         /* logs, counts [any] */
+
+#endif

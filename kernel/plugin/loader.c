@@ -1,0 +1,283 @@
+/* loader: finding, checking, copying and mapping plugins. It calls nothing inside of them. */
+#include <base/check.h>
+#include <base/error.h>
+#include <base/log.h>
+#include <base/mem.h>
+#include <base/slice.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <plugin/loader.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *folders[32];
+static uint32_t folder_count;
+static struct list plugins = {&plugins, &plugins};
+static uint64_t serial;
+
+void loader_add_folder(const char *folder)
+{
+    check(folder_count < countof(folders));
+    for (uint32_t i = 0; i < folder_count; i++)
+        if (!strcmp(folders[i], folder))
+            return;
+    folders[folder_count++] = mem_text(folder, strlen(folder));
+}
+
+const char *const *loader_folders(uint32_t *ret_count)
+{
+    *ret_count = folder_count;
+    return folders;
+}
+
+struct list *loader_plugins(void)
+{
+    return &plugins;
+}
+
+static bool is_plugin_name(struct trb_slice name)
+{
+    if (!name.len || name.len > 100 || name.at[0] == '.')
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.at[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-'))
+            return false;
+    }
+    return true;
+}
+
+static trb_code check_mode(int fd, const char *what, const char *path, struct trb_error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return error_errno(err, errno, path);
+    if (st.st_mode & (S_IWGRP | S_IWOTH))
+        return error_set(err, TRB_DENIED, "PLUGIN_WRITABLE",
+                         "%s %s may be written by group or others: chmod go-w it before code is "
+                         "loaded from there", what, path);
+    return TRB_OK;
+}
+
+/* An alias is a link to a plain name beside it; any other link is refused. */
+static int open_beside(int dir, const char *file)
+{
+    int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0 || errno != ELOOP)
+        return fd;
+    char target[NAME_MAX + 1];
+    ssize_t len = readlinkat(dir, file, target, sizeof target - 1);
+    if (len < 0)
+        return -1;
+    target[len] = 0;
+    if (strchr(target, '/')) {
+        errno = ELOOP;
+        return -1;
+    }
+    return openat(dir, target, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static trb_code open_in(const char *folder, const char *file, int *ret_fd, struct trb_error *err)
+{
+    int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return TRB_NOT_FOUND;
+    int fd = open_beside(dir, file);
+    if (fd < 0) {
+        trb_code code = errno == ENOENT ? TRB_NOT_FOUND : error_errno(err, errno, file);
+        close(dir);
+        return code;
+    }
+    trb_code code = check_mode(dir, "plugin folder", folder, err);
+    if (!code)
+        code = check_mode(fd, "plugin", file, err);
+    close(dir);
+    if (code)
+        close(fd);
+    else
+        *ret_fd = fd;
+    return code == TRB_NOT_FOUND ? TRB_INTERNAL : code;
+}
+
+static trb_code open_plugin(const char *file, int *ret_fd, char **ret_path, struct trb_error *err)
+{
+    for (uint32_t i = 0; i < folder_count; i++) {
+        trb_code code = open_in(folders[i], file, ret_fd, err);
+        if (code == TRB_NOT_FOUND)
+            continue;
+        if (!code && asprintf(ret_path, "%s/%s", folders[i], file) < 0)
+            abort();
+        return code;
+    }
+    return error_set(err, TRB_NOT_FOUND, "PLUGIN_NOT_FOUND", "no plugin %s in %s%s", file,
+                     folder_count ? folders[0] : "any folder (there is none: --plugins-path)",
+                     folder_count > 1 ? " or the other plugin folders" : "");
+}
+
+/* The copy keeps the descriptor: the dynamic linker knows a mapping by the path it was opened with. */
+static int private_copy(int from, const char *file)
+{
+#ifdef TRB_SANITIZED
+    return from;
+#else
+    int to = memfd_create(file, MFD_CLOEXEC);
+    struct stat st;
+    off_t at = 0;
+    if (to < 0 || fstat(from, &st)) {
+        close(from);
+        return -1;
+    }
+    while (at < st.st_size && sendfile(to, from, &at, (size_t)(st.st_size - at)) > 0)
+        ;
+    close(from);
+    if (at == st.st_size)
+        return to;
+    close(to);
+    errno = EIO;
+    return -1;
+#endif
+}
+
+static trb_code check_manifest(const struct trb_plugin *m, const char *path, struct trb_error *err)
+{
+    if (m->size < offsetof(struct trb_plugin, blocks))
+        return error_set(err, TRB_PRECONDITION, "PLUGIN_ABI",
+                         "plugin %s: its manifest has %u bytes, this kernel needs at least %zu: "
+                         "build it against the headers of this release", path, m->size,
+                         offsetof(struct trb_plugin, blocks));
+    if (m->abi_minor > TRB_ABI_MINOR)
+        return error_set(err, TRB_PRECONDITION, "PLUGIN_ABI",
+                         "plugin %s was built for ABI 1.%u and this kernel speaks 1.%u: use a newer "
+                         "kernel or build the plugin against its headers", path, m->abi_minor,
+                         TRB_ABI_MINOR);
+    for (uint32_t i = 0; TRB_HAS(m, blocks) && m->blocks[i]; i++)
+        if (m->blocks[i]->abi != TRB_BLOCK_ABI)
+            return error_set(err, TRB_PRECONDITION, "PLUGIN_ABI",
+                             "plugin %s: block %s was built for block ABI %u and this kernel speaks "
+                             "%u: build it with this kernel", path, m->blocks[i]->name,
+                             m->blocks[i]->abi, TRB_BLOCK_ABI);
+    return TRB_OK;
+}
+
+static trb_code map_plugin(struct plugin *p, struct trb_error *err)
+{
+    char name[64];
+#ifdef TRB_SANITIZED
+    snprintf(name, sizeof name, "%s", "");
+    p->handle = dlopen(p->path, RTLD_NOW | RTLD_LOCAL);
+#else
+    snprintf(name, sizeof name, "/proc/self/fd/%d", p->fd);
+    p->handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+#endif
+    if (!p->handle)
+        return error_set(err, TRB_PRECONDITION, "PLUGIN_NOT_LOADABLE", "plugin %s: %s", p->path,
+                         dlerror());
+    p->manifest = dlsym(p->handle, "trilby_plugin_v1");
+    if (!p->manifest)
+        return error_set(err, TRB_PRECONDITION, "PLUGIN_ABI",
+                         "plugin %s exports no trilby_plugin_v1: it is no Trilby plugin, or one for "
+                         "another major version", p->path);
+    return check_manifest(p->manifest, p->path, err);
+}
+
+static struct plugin *plugin_destroy(struct plugin *p)
+{
+    list_remove(&p->link);
+    bool unmap = p->manifest && (p->manifest->flags & TRB_MAY_UNMAP) && !p->keep_mapped;
+#ifdef TRB_SANITIZED
+    unmap = false;
+#endif
+    if (p->handle && unmap)
+        dlclose(p->handle);
+    if (p->fd >= 0 && (unmap || !p->handle))
+        close(p->fd);
+    mem_free(p->file);
+    free(p->path);
+    return mem_free(p);
+}
+
+trb_code loader_copy(struct trb_slice name, struct plugin **ret_plugin, struct trb_error *err)
+{
+    if (!is_plugin_name(name))
+        return error_set(err, TRB_INVALID, "PLUGIN_NAME", "%.*s is no name of a plugin: [a-z0-9.-] only",
+                         SLICE_ARG(name));
+    struct plugin *p = mem_zero(sizeof *p);
+    p->magic = PLUGIN_MAGIC;
+    p->refs = 1;
+    p->fd = -1;
+    p->serial = ++serial;
+    list_init(&p->link);
+    if (asprintf(&p->path, "%.*s.so", SLICE_ARG(name)) < 0)
+        abort();
+    p->file = mem_text(p->path, strlen(p->path));
+    free(p->path);
+    p->path = NULL;
+    int fd;
+    trb_code code = open_plugin(p->file, &fd, &p->path, err);
+    if (!code && (p->fd = private_copy(fd, p->file)) < 0)
+        code = error_errno(err, errno, p->path);
+    if (!code)
+        code = map_plugin(p, err);
+    if (code) {
+        plugin_destroy(p);
+        return code;
+    }
+    list_prepend(&plugins, &p->link);
+    *ret_plugin = p;
+    return TRB_OK;
+}
+
+trb_code loader_get(struct trb_slice name, struct plugin **ret_plugin, struct trb_error *err)
+{
+    list_each(node, &plugins) {
+        struct plugin *p = list_item(node, struct plugin, link);
+        if (slice_is(slice_from(p->file, strlen(p->file) - 3), name)) {
+            *ret_plugin = plugin_ref(p);
+            return TRB_OK;
+        }
+    }
+    return loader_copy(name, ret_plugin, err);
+}
+
+struct plugin *plugin_ref(struct plugin *p)
+{
+    checked(p, struct plugin, PLUGIN_MAGIC)->refs++;
+    return p;
+}
+
+struct plugin *plugin_unref(struct plugin *p)
+{
+    if (p && !--checked(p, struct plugin, PLUGIN_MAGIC)->refs)
+        plugin_destroy(p);
+    return NULL;
+}
+
+static bool has_type(const struct trb_component *c, struct trb_slice type)
+{
+    if (slice_is_nocase(slice_of(c->type), type))
+        return true;
+    for (uint32_t i = 0; c->aliases && c->aliases[i]; i++)
+        if (slice_is_nocase(slice_of(c->aliases[i]), type))
+            return true;
+    return false;
+}
+
+const struct trb_component *plugin_component(const struct plugin *p, struct trb_slice type,
+                                             struct trb_slice version)
+{
+    bool first = !version.len || slice_is_nocase(version, SLICE("v1"));
+    for (uint32_t i = 0; p->manifest->components && p->manifest->components[i]; i++) {
+        const struct trb_component *c = p->manifest->components[i];
+        struct trb_slice own = slice_of(c->version);
+        bool matches = first ? !own.len || slice_is_nocase(own, SLICE("v1")) : slice_is_nocase(own, version);
+        if (matches && has_type(c, type))
+            return c;
+    }
+    return NULL;
+}

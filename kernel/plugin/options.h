@@ -1,0 +1,24 @@
+/* options: a component's option table against what the YAML said: validate everything, fill the
+ * members, say all problems at once. [any] */
+#ifndef PLUGIN_OPTIONS_H
+#define PLUGIN_OPTIONS_H
+
+#include <base/arena.h>
+#include <base/text.h>
+#include <trilby/plugin.h>
+#include <trilby/options.h>
+
+struct options_input {
+    struct trb_pairs properties;             /* resolved; keys as written */
+    const char *const *places;               /* file:line of each, or NULL */
+    const char *component;                   /* "orders", for the sentences */
+};
+
+/* Texts are put into keep, which lives as long as self. Problems are joined by "; ". Unknown names
+ * are reported through warn (may be NULL). */
+trb_code options_fill(const struct trb_component *, const struct options_input *, void *self,
+                      struct arena *keep, void (*warn)(void *arg, const char *sentence), void *arg,
+                      struct trb_error *err);
+bool options_is_sensitive(const struct trb_component *, struct trb_slice name);
+
+#endif

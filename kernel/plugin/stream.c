@@ -1,0 +1,255 @@
+/* stream: one long call whose events become the owner's, each settled once, with credit.
+ *
+ * Events may be emitted on any thread; the owner meets them on the loop that opened the stream. */
+#include <base/check.h>
+#include <base/error.h>
+#include <base/mem.h>
+#include <plugin/call_private.h>
+#include <plugin/copy.h>
+
+#define STREAM_MAGIC 0x5354434cu
+
+struct stream_call {
+    uint32_t magic;
+    struct instance *instance;
+    struct call *call;
+    struct loop *loop;
+    const struct trb_verb_info *verb;
+    struct stream_call_owner owner;
+    void *arg;
+    void *question;
+    uint32_t credit;
+    _Atomic uint32_t outstanding;          /* emitted, not yet settled */
+    _Atomic uint32_t is_waiting;           /* emit said 0: resume is owed */
+    bool closed, ended;
+    struct trb_error *failure;
+    struct letter opened_letter;
+};
+
+static void copy_question(struct stream_call *s, const void *question)
+{
+    const struct trb_layout *q = s->verb->question;
+    size_t size = *(const uint32_t *)question;
+    s->question = copy_into(q, question, size, mem_alloc(copy_measure(q, question, size)));
+}
+
+static void finish(struct stream_call *s)
+{
+    if (!s->ended || atomic_load(&s->outstanding))
+        return;
+    s->owner.ended(s->arg, s->failure);
+    copy_release(s->verb->question, s->question, false);
+    mem_free(s->question);
+    if (s->failure)
+        error_release(s->failure);
+    mem_free(s->failure);
+    instance_unpin(s->instance);
+    s->magic = 0;
+    mem_free(s);
+}
+
+static void on_ended(struct call *c, void *arg)
+{
+    struct stream_call *s = checked(arg, struct stream_call, STREAM_MAGIC);
+    s->ended = true;
+    if (call_failure(c)) {
+        s->failure = mem_copy(call_failure(c), sizeof *s->failure);
+        s->failure->text = s->failure->details = NULL;
+    }
+    s->call = call_release(c);
+    finish(s);
+}
+
+struct stream_call *stream_call_open(struct instance *i, const struct trb_verb_info *verb, const void *question,
+                                     uint32_t credit, const struct stream_call_owner *owner, void *arg)
+{
+    struct stream_call *s = mem_zero(sizeof *s);
+    s->magic = STREAM_MAGIC;
+    s->instance = i;
+    s->verb = verb;
+    s->owner = *owner;
+    s->arg = arg;
+    s->credit = credit;
+    s->loop = loop_self();
+    instance_pin(i);
+    copy_question(s, question);
+    struct call_question q = {.verb = verb, .question = s->question, .stream = s};
+    s->call = call_ask(i, &q, on_ended, s);
+    return s;
+}
+
+/* ------------------------------------------------------------------------------------- events */
+static void event_destroy(struct stream_call_event *e)
+{
+    copy_release(e->stream->verb->answer, (void *)(uintptr_t)e->event, false);
+    mem_free((void *)(uintptr_t)e->event);
+    mem_free(e);
+}
+
+static void on_event(struct letter *l)
+{
+    struct stream_call_event *e = container_of(l, struct stream_call_event, letter);
+    struct stream_call *s = checked(e->stream, struct stream_call, STREAM_MAGIC);
+    struct trb_settlement held = {.size = sizeof held, .verdict = TRB_HELD};
+    if (s->closed)
+        stream_call_settle(e, &held);
+    else
+        s->owner.event(s->arg, e);
+}
+
+uint32_t host_emit(struct trb_call *token, const void *event, size_t size, void *cookie)
+{
+    struct call *c = call_of(token, "emit");
+    if (!c || !c->stream)
+        return 0;
+    struct stream_call *s = c->stream;
+    const struct trb_layout *layout = s->verb->answer;
+    struct stream_call_event *e = mem_zero(sizeof *e);
+    e->event = copy_into(layout, event, size, mem_alloc(copy_measure(layout, event, size)));
+    e->cookie = cookie;
+    e->stream = s;
+    e->letter.deliver = on_event;
+    uint32_t out = atomic_fetch_add(&s->outstanding, 1) + 1;
+    uint32_t left = out < s->credit ? s->credit - out : 0;
+    if (!left)
+        atomic_store(&s->is_waiting, 1);
+    loop_post(s->loop, &e->letter);
+    return left;
+}
+
+static void on_opened(struct letter *l)
+{
+    struct stream_call *s = container_of(l, struct stream_call, opened_letter);
+    if (s->owner.opened && !s->ended)
+        s->owner.opened(s->arg);
+}
+
+void host_opened(struct trb_call *token)
+{
+    struct call *c = call_of(token, "opened");
+    if (!c || !c->stream)
+        return;
+    struct stream_call *s = c->stream;
+    if (s->opened_letter.deliver)
+        return instance_misbehaved(s->instance, "opened twice");
+    s->opened_letter.deliver = on_opened;
+    loop_post(s->loop, &s->opened_letter);
+}
+
+/* --------------------------------------------------------------------------------- settlements */
+struct settle_message {
+    struct letter letter;
+    struct work work;
+    struct timer again;
+    struct stream_call *stream;
+    void *cookie, *self;
+    struct trb_settlement settlement;
+    struct trb_error error;
+    uint32_t *items;
+    bool resume;
+};
+
+static void message_run(struct settle_message *m)
+{
+    const struct trb_component *c = m->stream->instance->component;
+    if (m->resume && c->resume)
+        c->resume(m->self, &m->stream->call->slot->public_);
+    else if (!m->resume && c->settle)
+        c->settle(m->self, m->cookie, &m->settlement);
+}
+
+static void message_send(struct settle_message *m);
+
+/* A message counts as outstanding until it is over, so that the stream outlives it. */
+static void resume(struct stream_call *s)
+{
+    struct settle_message *m = mem_zero(sizeof *m);
+    *m = (struct settle_message){.stream = s, .self = s->call->origin->self, .resume = true};
+    atomic_fetch_add(&s->outstanding, 1);
+    message_send(m);
+}
+
+static void message_end(struct settle_message *m)
+{
+    struct stream_call *s = m->stream;
+    bool was_resume = m->resume;
+    buf_unref(m->settlement.data.owner);
+    mem_free(m->items);
+    mem_free(m);
+    uint32_t left = atomic_fetch_sub(&s->outstanding, 1) - 1;
+    if (!was_resume && !s->ended && left < s->credit && atomic_exchange(&s->is_waiting, 0))
+        resume(s);
+    finish(s);
+}
+
+static void back_on_loop(struct letter *l)
+{
+    message_end(container_of(l, struct settle_message, letter));
+}
+
+static void on_role_loop(struct letter *l)
+{
+    struct settle_message *m = container_of(l, struct settle_message, letter);
+    message_run(m);
+    m->letter.deliver = back_on_loop;
+    loop_post(m->stream->loop, &m->letter);
+}
+
+static void on_worker(struct work *w)
+{
+    on_role_loop(&container_of(w, struct settle_message, work)->letter);
+}
+
+static void to_worker(void *arg)
+{
+    struct settle_message *m = arg;
+    m->work.run = on_worker;
+    if (!worker_queue_add(m->stream->instance->queue, &m->work))
+        timer_after(m->stream->loop, &m->again, 10 * 1000000ull, to_worker, m);
+}
+
+static void message_send(struct settle_message *m)
+{
+    struct instance *i = m->stream->instance;
+    struct loop *home = m->stream->call ? m->stream->call->origin->loop : NULL;
+    if (i->component->run == TRB_ON_WORKERS) {
+        to_worker(m);
+    } else if (home && home != m->stream->loop) {
+        m->letter.deliver = on_role_loop;
+        loop_post(home, &m->letter);
+    } else {
+        message_run(m);
+        message_end(m);
+    }
+}
+
+void stream_call_settle(struct stream_call_event *e, const struct trb_settlement *how)
+{
+    struct settle_message *m = mem_zero(sizeof *m);
+    struct stream_call *s = e->stream;
+    m->stream = s;
+    m->cookie = e->cookie;
+    m->self = instance_origin(s->instance, s->loop)->self;
+    m->settlement = *how;
+    buf_ref(m->settlement.data.owner);
+    if (how->error) {
+        m->error = *how->error;
+        m->error.text = m->error.details = NULL;
+        m->settlement.error = &m->error;
+    }
+    if (how->items) {
+        m->items = mem_copy(how->items, how->item_count * sizeof *how->items);
+        m->settlement.items = m->items;
+    }
+    event_destroy(e);
+    message_send(m);
+}
+
+void stream_call_close(struct stream_call *s, uint32_t why)
+{
+    if (s->closed)
+        return;
+    s->closed = true;
+    if (s->call)
+        call_tell_cancel(s->call, why);
+}
