@@ -1,0 +1,88 @@
+/* state.so: the state building block. Its meaning is in steps/; this file is its table of contents
+ * and what a store's own options (keyPrefix) say. */
+#include "state_block.h"
+#include <base/mem.h>
+
+#define TRB_DEF <trilby/state.def>
+#define TRB_OPS struct trb_state_ops
+#include <trilby/verbs_layout.h>
+
+static const struct trb_route routes[] = {
+    {"GET", "v1.0/state/{store}/{key}", "GetState", "state", 0, TRB_GO(state_get_parse)},
+    {"POST PUT", "v1.0/state/{store}", "SaveState", "state", TRB_ROUTE_WHOLE, TRB_GO(state_save_parse)},
+    {"DELETE", "v1.0/state/{store}/{key}", "DeleteState", "state", 0, TRB_GO(state_delete_parse)},
+    {"POST PUT", "v1.0/state/{store}/bulk", "GetBulkState", "state", TRB_ROUTE_WHOLE, TRB_GO(state_bulk_parse)},
+    {"POST PUT", "v1.0/state/{store}/transaction", "ExecuteStateTransaction", "state", TRB_ROUTE_WHOLE,
+     TRB_GO(state_transact_parse)},
+    {"POST PUT", "v1.0-alpha1/state/{store}/query", "QueryStateAlpha1", "state", TRB_ROUTE_WHOLE,
+     TRB_GO(state_query_parse)},
+};
+
+static const char *const cap_names[] = {"ETAG", "TRANSACTIONAL", "QUERY_API", "TTL", "DELETE_WITH_PREFIX",
+                                        "KEYS_LIKE", NULL};
+
+struct block {
+    const struct trb_kernel *kernel;
+};
+
+static trb_code start(void *self, const struct trb_kernel *kernel, struct trb_error *err)
+{
+    ((struct block *)self)->kernel = kernel;
+    return TRB_OK;
+}
+
+static void stop(void *self)
+{
+}
+
+static struct trb_name prefix_text(const struct trb_kernel *k, struct trb_instance *i, struct trb_slice word)
+{
+    char *at = mem_zero(k->info->app_id.len + k->info->namespace_.len + k->instance_name(i).len + word.len + 8);
+    int n = 0;
+    const char *app = k->info->app_id.at, *ns = k->info->namespace_.at;
+    if (!word.len || slice_is(word, SLICE("appid")) || (slice_is(word, SLICE("namespace")) && !k->info->namespace_.len))
+        n = sprintf(at, "%s||", app);
+    else if (slice_is(word, SLICE("namespace")))
+        n = sprintf(at, "%s.%s||", ns, app);
+    else if (slice_is(word, SLICE("name")))
+        n = sprintf(at, "%s||", k->instance_name(i).at);
+    else if (!slice_is(word, SLICE("none")))
+        n = sprintf(at, "%.*s||", SLICE_ARG(word));
+    return (struct trb_name){at, (size_t)n};
+}
+
+static void *component_up(void *self, struct trb_instance *i, struct trb_error *err)
+{
+    const struct trb_kernel *k = ((struct block *)self)->kernel;
+    struct trb_pairs properties = k->instance_properties(i);
+    struct trb_name word = trb_pair_get(&properties, "keyPrefix");
+    char *lower = mem_text(word.len ? word.at : "", word.len);
+    for (size_t n = 0; n < word.len; n++)
+        lower[n] = (char)(lower[n] >= 'A' && lower[n] <= 'Z' ? lower[n] | 0x20 : lower[n]);
+    if (slice_contains(slice_of(lower), SLICE("||"))) {
+        trb_error(err, TRB_INVALID, "BAD_KEY_PREFIX", "failed to save lock keyprefix: api error: code = InvalidArgument "
+                  "desc = input key/keyPrefix '%s' can't contain '||'", word.at);
+        return mem_free(lower);
+    }
+    struct store *s = mem_zero(sizeof *s);
+    s->prefix = prefix_text(k, i, slice_of(lower));
+    mem_free(lower);
+    return s;
+}
+
+static void component_down(void *self, struct trb_instance *i, void *data)
+{
+    struct store *s = data;
+    if (s)
+        mem_free((void *)(uintptr_t)s->prefix.at);
+    mem_free(s);
+}
+
+static const struct trb_block state = {
+    .size = sizeof state, .abi = TRB_BLOCK_ABI, .name = "state", .self_size = sizeof(struct block),
+    .routes = routes, .route_count = sizeof routes / sizeof routes[0], .route_size = sizeof routes[0],
+    .verbs = trb_verbs_, .verb_count = sizeof trb_verbs_ / sizeof trb_verbs_[0], .verb_size = sizeof trb_verbs_[0],
+    .cap_names = cap_names, .mandatory = "get set remove",
+    .start = start, .stop = stop, .component_up = component_up, .component_down = component_down,
+};
+TRB_BLOCK_PLUGIN("state", "0.1.0", "Apache-2.0", &state);

@@ -1,0 +1,14 @@
+/* errors: the rows of errors.def as constants. */
+#ifndef STATE_ERRORS_H
+#define STATE_ERRORS_H
+
+#include <trilby/block.h>
+
+#define ROW(name, code_, reason_, http, grpc_)                                                     \
+    static const struct trb_error_row __attribute__((unused)) name = {                             \
+        .size = sizeof(struct trb_error_row), .code = (code_), .reason = (reason_),                \
+        .category = "state", .http_status = (http), .grpc = (grpc_)};
+#include "errors.def"
+#undef ROW
+
+#endif

@@ -1,0 +1,290 @@
+/* state_block: what the steps of the state block share. */
+#include "state_block.h"
+#include <base/codec.h>
+#include <base/text.h>
+
+/* ------------------------------------------------------------------------------ stores and keys */
+static struct trb_next refuse_store(struct trb_request *rq, const struct trb_error_row *row, bool with_metadata,
+                                    struct trb_name message)
+{
+    struct trb_pair *app = trb_alloc(rq, sizeof *app);
+    *app = (struct trb_pair){NAME("appID"), rq->kernel->info->app_id};
+    struct trb_refusal r = {.size = sizeof r, .row = row, .message = slice_name(message),
+                            .has_metadata = with_metadata,
+                            .metadata = {app, with_metadata ? 1 : 0, sizeof *app}};
+    return rq->kernel->refuse(rq, &r);
+}
+
+struct trb_instance *store_find(struct trb_request *rq, bool with_metadata, struct trb_next *ret_refusal)
+{
+    struct trb_name name = rq->kernel->path(rq, "store");
+    struct trb_instance *store = rq->kernel->find(rq, "state", slice_name(name));
+    if (store)
+        return store;
+    bool none = !rq->kernel->count(rq->kernel, "state");
+    *ret_refusal = refuse_store(rq, none ? &NOT_CONFIGURED : &NOT_FOUND, with_metadata,
+                                trb_printf(rq, "state store %s is %s", name.at, none ? "not configured" : "not found"));
+    return NULL;
+}
+
+static struct trb_next refuse_key(struct trb_request *rq, struct trb_instance *store, struct trb_slice key,
+                                  bool in_transaction)
+{
+    struct trb_name plain = trb_printf(rq, "input key/keyPrefix '%.*s' can't contain '||'", SLICE_ARG(key));
+    struct trb_name kit = rq->door == TRB_DOOR_GRPC
+        ? plain : trb_printf(rq, "api error: code = InvalidArgument desc = %s", plain.at);
+    struct trb_refusal r = {
+        .size = sizeof r, .row = &ILLEGAL_KEY, .message = slice_name(kit), .has_violation = 1,
+        .violation_without_field = in_transaction, .field = key, .field_description = slice_name(kit),
+        .has_resource = 1, .resource_type = SLICE("state"),
+        .resource_name = slice_name(rq->kernel->instance_name(store))};
+    return rq->kernel->refuse(rq, &r);
+}
+
+bool key_make(struct trb_request *rq, struct trb_instance *store, struct trb_slice key, bool in_transaction,
+              struct trb_name *ret_full, struct trb_next *ret_refusal)
+{
+    const struct store *s = rq->kernel->instance_data(store);
+    if (slice_contains(key, SLICE("||"))) {
+        *ret_refusal = refuse_key(rq, store, key, in_transaction);
+        return false;
+    }
+    char *at = trb_alloc(rq, s->prefix.len + key.len + 1);
+    memcpy(at, s->prefix.at, s->prefix.len);
+    memcpy(at + s->prefix.len, key.at, key.len);
+    *ret_full = (struct trb_name){at, s->prefix.len + key.len};
+    return true;
+}
+
+struct trb_slice key_user(struct trb_slice full)
+{
+    for (size_t i = 0; i + 1 < full.len; i++)
+        if (full.at[i] == '|' && full.at[i + 1] == '|')
+            return slice_skip(full, i + 2);
+    return full;
+}
+
+/* -------------------------------------------------------------------------------------- options */
+bool concurrency_parse(struct trb_slice word, uint32_t *ret)
+{
+    *ret = slice_is(word, SLICE("first-write")) ? TRB_STATE_FIRST_WRITE
+           : slice_is(word, SLICE("last-write")) ? TRB_STATE_LAST_WRITE : 0;
+    return *ret || !word.len;
+}
+
+bool consistency_parse(struct trb_slice word, uint32_t *ret)
+{
+    *ret = slice_is(word, SLICE("strong")) ? TRB_STATE_STRONG
+           : slice_is(word, SLICE("eventual")) ? TRB_STATE_EVENTUAL : 0;
+    return *ret || !word.len;
+}
+
+const char *ttl_parse(struct trb_request *rq, struct trb_pairs metadata, uint32_t *ret_has, int64_t *ret_ttl_s)
+{
+    for (uint32_t i = 0; i < metadata.count; i++) {
+        const struct trb_pair *p = trb_pair_at(&metadata, i);
+        if (!slice_is(slice_name(p->key), SLICE("ttlInSeconds")) || !p->value.len)
+            continue;
+        int64_t ttl;
+        if (!slice_to_i64(slice_name(p->value), &ttl) || ttl > INT32_MAX || ttl < -1)
+            return trb_printf(rq, "incorrect value for metadata 'ttlInSeconds': '%s' is not a whole number "
+                              "between -1 and 2147483647", p->value.at).at;
+        *ret_has = 1;
+        *ret_ttl_s = ttl;
+    }
+    return NULL;
+}
+
+/* --------------------------------------------------------------------------------- failure texts */
+struct trb_name failure_text(struct trb_request *rq, const struct trb_error *err)
+{
+    struct trb_slice text = err->text ? rq->kernel->host->buf_bytes(err->text) : slice_of(err->message);
+    const char *front = err->kind == TRB_STATE_ETAG_MISMATCH  ? "possible etag mismatch. error from state store"
+                        : err->kind == TRB_STATE_ETAG_INVALID ? "invalid etag value" : NULL;
+    if (!front)
+        return trb_printf(rq, "%.*s", SLICE_ARG(text));
+    return text.len ? trb_printf(rq, "%s: %.*s", front, SLICE_ARG(text)) : trb_printf(rq, "%s", front);
+}
+
+uint32_t failure_status(const struct trb_error *err)
+{
+    return err->http_status ? err->http_status
+           : err->kind == TRB_STATE_ETAG_MISMATCH ? 409 : err->kind == TRB_STATE_ETAG_INVALID ? 400 : 0;
+}
+
+struct trb_name fault_text(struct trb_request *rq, struct trb_slice body, const struct json_fault *fault)
+{
+    if (fault->at_end)
+        return slice_trim(body).len ? NAME("unexpected EOF") : NAME("EOF");
+    return trb_printf(rq, "%s", fault->message);
+}
+
+const char *kind_name(struct json_value v)
+{
+    switch (v.kind) {
+    case JSON_TRUE:
+    case JSON_FALSE: return "bool";
+    case JSON_NUMBER: return "number";
+    case JSON_STRING: return "string";
+    case JSON_ARRAY: return "array";
+    default: return "object";
+    }
+}
+
+/* ------------------------------------------------------------------------------- JSON to fields */
+static struct trb_name copied(struct trb_request *rq, struct trb_slice from)
+{
+    char *at = trb_alloc(rq, from.len + 1);
+    memcpy(at, from.at, from.len);
+    return (struct trb_name){at, from.len};
+}
+
+static struct trb_name unescaped(struct trb_request *rq, struct json_value v)
+{
+    struct trb_slice inner = slice_from(v.raw.at + 1, v.raw.len - 2);
+    if (!memchr(inner.at, '\\', inner.len))
+        return copied(rq, inner);
+    struct arena *scratch = arena_create(SIZE_MAX);
+    struct trb_name name = copied(rq, json_text(scratch, v));
+    arena_destroy(scratch);
+    return name;
+}
+
+bool member_text(struct trb_request *rq, struct json_value object, const char *name, struct trb_name *ret)
+{
+    struct json_value v = json_find_nocase(object, slice_of(name));
+    if (v.kind == JSON_STRING)
+        *ret = unescaped(rq, v);
+    return v.kind == JSON_STRING || v.kind == JSON_NULL || v.kind == JSON_NONE;
+}
+
+static bool is_taken(struct trb_pairs pairs, struct trb_name key)
+{
+    for (uint32_t i = 0; i < pairs.count; i++)
+        if (slice_is(slice_name(trb_pair_at(&pairs, i)->key), slice_name(key)))
+            return true;
+    return false;
+}
+
+static uint32_t member_count(struct json_value object)
+{
+    struct json_cursor c = json_enter(object);
+    struct trb_slice key;
+    struct json_value v;
+    uint32_t n = 0;
+    while (json_member(&c, &key, &v))
+        n++;
+    return n;
+}
+
+const char *member_metadata(struct trb_request *rq, struct json_value object, const char *type,
+                            struct trb_pairs wins, struct trb_pairs *ret)
+{
+    struct json_value all = json_find_nocase(object, SLICE("metadata"));
+    *ret = wins;
+    if (all.kind == JSON_NONE || all.kind == JSON_NULL)
+        return NULL;
+    if (all.kind != JSON_OBJECT)
+        return trb_printf(rq, "json: cannot unmarshal %s into Go struct field %s.metadata of type map[string]string",
+                          kind_name(all), type).at;
+    struct trb_pair *pairs = trb_alloc(rq, (wins.count + member_count(all) + 1) * sizeof *pairs);
+    struct json_cursor c = json_enter(all);
+    struct trb_slice raw;
+    struct json_value v;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < wins.count; i++)
+        pairs[n++] = *trb_pair_at(&wins, i);
+    while (json_member(&c, &raw, &v)) {
+        struct trb_name key = unescaped(rq, (struct json_value){JSON_STRING, raw});
+        if (v.kind != JSON_STRING && v.kind != JSON_NULL)
+            return trb_printf(rq, "json: cannot unmarshal %s into Go struct field %s.metadata of type string",
+                              kind_name(v), type).at;
+        if (!is_taken(wins, key))
+            pairs[n++] = (struct trb_pair){key, v.kind == JSON_STRING ? unescaped(rq, v) : NAME("")};
+    }
+    *ret = (struct trb_pairs){pairs, n, sizeof *pairs};
+    return NULL;
+}
+
+static bool has_outer_space(struct trb_slice raw)
+{
+    bool in_text = false;
+    for (size_t i = 0; i < raw.len; i++) {
+        char c = raw.at[i];
+        if (in_text && c == '\\')
+            i++;
+        else if (c == '"')
+            in_text = !in_text;
+        else if (!in_text && (c == ' ' || c == '\n' || c == '\t' || c == '\r'))
+            return true;
+    }
+    return false;
+}
+
+struct trb_data value_data(struct trb_request *rq, struct json_value v, struct trb_data body)
+{
+    if (v.kind == JSON_NONE)
+        return (struct trb_data){"null", 4, NULL};
+    if (!has_outer_space(v.raw))
+        return (struct trb_data){v.raw.at, v.raw.len, body.owner};
+    struct text t = {0};
+    json_compact(v, &t);
+    struct trb_name compact = copied(rq, text_slice(&t));
+    text_fini(&t);
+    return (struct trb_data){compact.at, compact.len, NULL};
+}
+
+static const char *options_parse(struct trb_request *rq, struct json_value object, const char *type,
+                                 struct item_fields *f, const struct trb_error_row **ret_row)
+{
+    struct json_value options = json_find_nocase(object, SLICE("options"));
+    struct trb_name word = {0};
+    if (options.kind == JSON_NONE || options.kind == JSON_NULL)
+        return NULL;
+    if (options.kind != JSON_OBJECT || !member_text(rq, options, "concurrency", &word))
+        return trb_printf(rq, "json: cannot unmarshal %s into Go struct field %s.options of type state.SetStateOption",
+                          kind_name(options), type).at;
+    if (!concurrency_parse(slice_name(word), &f->concurrency)) {
+        *ret_row = NULL;
+        return trb_printf(rq, "unrecognized concurrency model '%s'", word.at).at;
+    }
+    word = (struct trb_name){0};
+    member_text(rq, options, "consistency", &word);
+    if (!consistency_parse(slice_name(word), &f->consistency)) {
+        *ret_row = NULL;
+        return trb_printf(rq, "unrecognized consistency model '%s'", word.at).at;
+    }
+    return NULL;
+}
+
+static const char *texts_parse(struct trb_request *rq, struct json_value object, const char *type,
+                               struct item_fields *f)
+{
+    static const char *const names[] = {"key", "etag", "contentType"};
+    struct trb_name *to[] = {&f->key, &f->etag, &f->content_type};
+    for (uint32_t i = 0; i < 3; i++)
+        if (!member_text(rq, object, names[i], to[i]))
+            return trb_printf(rq, "json: cannot unmarshal %s into Go struct field %s.%s of type string",
+                              kind_name(json_find_nocase(object, slice_of(names[i]))), type, names[i]).at;
+    f->has_key = f->key.at != NULL;
+    if (!f->etag.len)
+        f->etag = (struct trb_name){0};
+    return NULL;
+}
+
+/* A *ret_row of NULL: the store would have refused it, which is an error of saving. */
+const char *item_parse(struct trb_request *rq, struct json_value object, const char *type, struct trb_pairs wins,
+                       struct trb_data body, struct item_fields *f, const struct trb_error_row **ret_row)
+{
+    const char *fault = texts_parse(rq, object, type, f);
+    *ret_row = &MALFORMED;
+    if (!fault)
+        fault = member_metadata(rq, object, type, wins, &f->metadata);
+    if (!fault)
+        fault = options_parse(rq, object, type, f, ret_row);
+    if (fault)
+        return fault;
+    f->value = value_data(rq, json_find_nocase(object, SLICE("value")), body);
+    *ret_row = NULL;
+    return ttl_parse(rq, f->metadata, &f->has_ttl, &f->ttl_s);
+}

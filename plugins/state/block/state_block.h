@@ -1,0 +1,62 @@
+/* state_block: what the steps of this block share: finding a store, keys, options, error texts. */
+#ifndef STATE_BLOCK_H
+#define STATE_BLOCK_H
+
+#include "errors.h"
+#include <base/arena.h>
+#include <base/json.h>
+#include <base/slice.h>
+#include <trilby/block.h>
+#include <trilby/state.h>
+
+struct store {                        /* instance_data: what the runtime's own options said */
+    struct trb_name prefix;           /* "orders||", or empty */
+};
+
+trb_step state_get_parse, state_save_parse, state_delete_parse, state_bulk_parse, state_transact_parse,
+    state_query_parse;
+
+/* The store of the path. NULL: *ret_refusal says why (with_metadata: the ErrorInfo names the app). */
+struct trb_instance *store_find(struct trb_request *, bool with_metadata, struct trb_next *ret_refusal);
+
+/* false: the key must not be used; *ret_refusal. in_transaction: its refusal names no field. */
+bool key_make(struct trb_request *, struct trb_instance *, struct trb_slice key, bool in_transaction,
+              struct trb_name *ret_full, struct trb_next *ret_refusal);
+struct trb_slice key_user(struct trb_slice full);     /* behind the first "||" */
+
+/* "" and absent are 0. false: an unknown word. */
+bool concurrency_parse(struct trb_slice, uint32_t *ret);
+bool consistency_parse(struct trb_slice, uint32_t *ret);
+/* NULL, or the sentence about ttlInSeconds. */
+const char *ttl_parse(struct trb_request *, struct trb_pairs metadata, uint32_t *ret_has, int64_t *ret_ttl_s);
+
+/* What a component's failure is called towards the client: etag words in front, HTTP status. */
+struct trb_name failure_text(struct trb_request *, const struct trb_error *);
+uint32_t failure_status(const struct trb_error *);
+
+/* "EOF", "unexpected EOF", or the fault as it is: how a decoder that reads a stream says it. */
+struct trb_name fault_text(struct trb_request *, struct trb_slice body, const struct json_fault *);
+/* Names a JSON kind as decoders do: "object", "number", "string", "bool", "array". */
+const char *kind_name(struct json_value);
+
+/* A text member: false when it is neither text nor null nor absent (then *ret stays absent). */
+bool member_text(struct trb_request *, struct json_value object, const char *name, struct trb_name *ret);
+/* metadata: a map of texts; request-wide pairs win. NULL: fine, else the sentence of the fault. */
+const char *member_metadata(struct trb_request *, struct json_value object, const char *type,
+                            struct trb_pairs wins, struct trb_pairs *ret);
+/* The value as it goes to the store: white space between tokens removed, nothing else changed. */
+struct trb_data value_data(struct trb_request *, struct json_value, struct trb_data body);
+
+struct item_fields {                  /* what set, delete and operations share */
+    struct trb_name key, etag, content_type;
+    struct trb_data value;
+    struct trb_pairs metadata;
+    uint32_t concurrency, consistency, has_ttl;
+    int64_t ttl_s;
+    bool has_key;
+};
+/* NULL: fine. Otherwise the sentence; *ret_row is the row it belongs to. */
+const char *item_parse(struct trb_request *, struct json_value object, const char *type, struct trb_pairs wins,
+                       struct trb_data body, struct item_fields *ret, const struct trb_error_row **ret_row);
+
+#endif
