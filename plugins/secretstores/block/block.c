@@ -1,0 +1,70 @@
+/* secretstores.so: the secrets building block. Secrets pass through and are never kept. */
+#include "secrets_block.h"
+#include <base/text.h>
+
+#define TRB_DEF <trilby/secretstores.def>
+#define TRB_OPS struct trb_secretstores_ops
+#include <trilby/verbs_layout.h>
+
+struct trb_instance *store_find(struct trb_request *rq, struct trb_next *ret_refusal)
+{
+    struct trb_name name = rq->kernel->path(rq, "store");
+    struct trb_instance *store = rq->kernel->find(rq, "secretstores", slice_name(name));
+    if (!store)
+        *ret_refusal = rq->kernel->count(rq->kernel, "secretstores")
+            ? trb_refuse(rq, &NOT_FOUND, "failed finding secret store with key %s", name.at)
+            : trb_refuse(rq, &NOT_CONFIGURED, "secret store is not configured");
+    return store;
+}
+
+bool scope_allows(const struct trb_request *rq, struct trb_slice store, struct trb_slice secret)
+{
+    return scopes_allow(((const struct block *)rq->self)->scopes, store, secret);
+}
+
+struct trb_slice secret_failure_text(struct trb_request *rq, const struct trb_error *err)
+{
+    return err->text ? rq->kernel->host->buf_bytes(err->text) : slice_of(err->message);
+}
+
+void add_values(struct text *t, const struct trb_pairs *values)
+{
+    text_addc(t, '{');
+    for (uint32_t i = 0; i < values->count; i++) {
+        const struct trb_pair *p = trb_pair_at(values, i);
+        if (i)
+            text_addc(t, ',');
+        text_add_json(t, slice_name(p->key), true);
+        text_addc(t, ':');
+        text_add_json(t, slice_name(p->value), true);
+    }
+    text_addc(t, '}');
+}
+
+static trb_code start(void *self, const struct trb_kernel *kernel, struct trb_error *err)
+{
+    struct block *b = self;
+    b->kernel = kernel;
+    b->scopes = scopes_create(kernel->info->configuration);
+    return TRB_OK;
+}
+
+static void stop(void *self)
+{
+    struct block *b = self;
+    b->scopes = scopes_destroy(b->scopes);
+}
+
+static const struct trb_route routes[] = {
+    {"GET", "v1.0/secrets/{store}/bulk", "GetBulkSecret", "secrets", 0, TRB_GO(secret_bulk_parse)},
+    {"GET", "v1.0/secrets/{store}/{key}", "GetSecret", "secrets", 0, TRB_GO(secret_get_parse)},
+};
+static const char *const cap_names[] = {"MULTIPLE_KEY_VALUES_PER_SECRET", NULL};
+
+static const struct trb_block secretstores = {
+    .size = sizeof secretstores, .abi = TRB_BLOCK_ABI, .name = "secretstores", .self_size = sizeof(struct block),
+    .routes = routes, .route_count = sizeof routes / sizeof routes[0], .route_size = sizeof routes[0],
+    .verbs = trb_verbs_, .verb_count = sizeof trb_verbs_ / sizeof trb_verbs_[0], .verb_size = sizeof trb_verbs_[0],
+    .cap_names = cap_names, .mandatory = "get", .start = start, .stop = stop,
+};
+TRB_BLOCK_PLUGIN("secretstores", "0.1.0", "Apache-2.0", &secretstores);
