@@ -208,11 +208,12 @@ struct trb_kernel {
     struct trb_next (*task_end)(struct trb_request *);
     struct trb_next (*sleep)(struct trb_request *, uint64_t ns, struct trb_next then);
 
-    /* Streams: one task per event, beginning at first; it ends by settle. [any] */
+    /* Streams: one task per event, beginning at first; it ends by settle. Opened and closed on the
+     * main loop, where ended is called too, once; the handle is gone then. [main loop] */
     struct trb_stream_handle *(*stream_open)(const struct trb_kernel *, void *self, struct trb_instance *,
                                              uint32_t verb, const void *question, struct trb_next first,
                                              void *arg, void (*ended)(void *arg, const struct trb_error *));
-    /* No further events; those in flight are settled; ended is called when all is over. [any] */
+    /* No further events; those in flight are settled; ended is called when all is over. */
     void (*stream_close)(struct trb_stream_handle *, uint32_t why);
     const void *(*event)(struct trb_request *);
     struct trb_next (*settle)(struct trb_request *, uint32_t verdict, const struct trb_error *why,
@@ -297,6 +298,16 @@ struct trb_block {
     const void *(*extension)(void *self, const char *id);
     trb_verb *hand_over;          /* as a component's */
     void (*adopt)(void *self, struct trb_slice kept);
+    /* It has left the catalog: end your streams on it; component_down follows when it is quiet. */
+    void (*component_leaving)(void *self, struct trb_instance *, void *data);
+};
+
+/* What a block tells another through extension(): a piece of JSON, e.g. for the metadata. */
+#define TRB_SUBSCRIPTIONS "trilby.subscriptions/1"
+struct trb_json_source { /* [any] */
+    uint32_t size;
+    void *self;
+    void (*write)(void *self, void (*out)(void *arg, struct trb_slice piece), void *arg);
 };
 
 #define TRB_BLOCK_PLUGIN(name_, version_, license_, ...)                                           \
