@@ -35,8 +35,7 @@ void trace_bin(const struct trace_context *, char ret_bytes[TRACE_BIN_LEN]);
 struct trace_context trace_begin(const struct trace_setup *, const struct trace_context *parent);
 void trace_new_span(struct trace_context *);     /* a span id of its own, same trace */
 
-/* NULL: valid. Else the text behind "invalid baggage header: ", written into room. http: the words
- * differ between the doors. */
-const char *trace_baggage_fault(struct trb_slice baggage, bool http, char room[256]);
+/* NULL: valid. Else the text behind "invalid baggage header: ", written into room. */
+const char *trace_baggage_fault(struct trb_slice baggage, char room[256]);
 
 #endif

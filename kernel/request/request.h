@@ -21,6 +21,7 @@
 #define REQUEST_HEADERS 12u
 
 struct request;
+struct request_home;
 struct router;
 
 /* Whose steps run: a block in service. Embedded by the layer that loads blocks. pin and unpin are
@@ -88,6 +89,7 @@ struct request_answer {
     void *room_arg;
 };
 
+#define REQUEST_NEW 0u              /* no step yet: the body is gathered */
 #define REQUEST_RUNNING 1u          /* a step is on the stack, or about to be */
 #define REQUEST_PARKED 2u
 #define REQUEST_ENDED 3u            /* no step will run any more; pins may still hold it */
@@ -96,9 +98,10 @@ struct request {
     struct trb_request public_;     /* first: the blocks' view */
     uint32_t magic;
     uint8_t phase, cancelled;       /* cancelled: TRB_WHY_…, 0: no */
-    bool resumed, in_step, woken;   /* woken: queued to run */
+    bool in_step, is_awaiting, is_lingering;
     uint32_t pins;
     struct loop *loop;
+    struct request_home *home;
     struct arena *arena;
     struct list link;               /* all of this loop */
     const struct request_door *door;
@@ -117,24 +120,20 @@ struct request {
     struct timer deadline_timer, sleep_timer;
     uint64_t deadline_ns, begun_ns; /* monotonic; deadline 0: none */
     uint32_t steps;
-    struct request_trail_entry trail[REQUEST_TRAIL];
     struct request_ending *endings;
 
     /* What was asked. Slices live as long as the request. */
     struct trb_slice method, target, query, path;   /* path: cleaned, escaped */
     const struct http_headers *headers;             /* never NULL */
     struct trb_slice peer_identity, app_token;
-    struct route_param params[REQUEST_PARAMS];
     uint32_t param_count;
     struct trb_pairs metadata, header_pairs;        /* made on first use; at == NULL: not yet */
     struct request_body body;
     struct request_answer out;
-    struct http_header first_headers[REQUEST_HEADERS];
 
     /* Tracing: what came and what goes on. */
     struct trace_context trace_in, trace;
-    struct trb_slice traceparent, tracestate, baggage;
-    char traceparent_room[TRACE_PARENT_LEN + 1];
+    struct trb_slice traceparent, tracestate, baggage;  /* to pass on; absent: none */
 
     /* Slots of the layers above; the engine never looks. All zero at birth. */
     const void *answer;             /* of the last ask */
@@ -147,6 +146,12 @@ struct request {
     void *policy;                   /* policy */
     void *observed;                 /* observe: span, metrics */
     void *task_arg;
+
+    /* From here on as found: only so much is read as was counted above. */
+    struct request_trail_entry trail[REQUEST_TRAIL];
+    struct route_param params[REQUEST_PARAMS];
+    struct http_header first_headers[REQUEST_HEADERS];
+    char traceparent_room[TRACE_PARENT_LEN + 1];
 };
 
 static inline struct request *request_of(struct trb_request *rq)
@@ -185,8 +190,9 @@ bool request_body_is_whole(const struct request *);
 void request_room(struct request *);                     /* the door: there is room again */
 
 /* --------------------------------------------------------------------------------- the engine */
-/* Inside a step: parks the request when the step returns this. cancel (may be NULL) is called once if
- * the request is cancelled before it is resumed; then `then` will never run. */
+/* Inside a step, before what may answer is begun: parks the request when the step returns this. cancel
+ * (may be NULL) is called once if the request is cancelled before it is resumed; then `then` will never
+ * run. One await at a time. */
 struct trb_next request_await(struct request *, struct trb_next then,
                               void (*cancel)(struct request *, void *arg, uint32_t why), void *arg);
 /* The answer is there: `then` runs at once, or after the running step. Not awaiting: ignored. */

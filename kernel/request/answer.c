@@ -1,0 +1,226 @@
+/* answer: what a step says back, whole or in pieces, whatever the door. Doors turn it into bytes. */
+#include <base/check.h>
+#include <base/slice.h>
+#include <request/private.h>
+#include <string.h>
+
+static char spell(char c, bool upper)
+{
+    if (upper)
+        return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+/* HTTP/1 shows canonical names (X-Content-Type-Options), HTTP/2 lower ones. */
+struct trb_name request_header_name(struct request *rq, struct trb_slice name)
+{
+    bool is_first = rq->exchange && rq->exchange->request.major == 1;
+    char *at = arena_alloc(rq->arena, name.len + 1);
+    for (size_t i = 0; i < name.len; i++)
+        at[i] = spell(name.at[i], is_first && (i == 0 || name.at[i - 1] == '-'));
+    at[name.len] = '\0';
+    return (struct trb_name){at, name.len};
+}
+
+static struct trb_name copy_value(struct request *rq, struct trb_slice value)
+{
+    struct trb_name copy = arena_name(rq->arena, value);
+    for (size_t i = 0; i < copy.len; i++)
+        if ((unsigned char)copy.at[i] < 0x20 && copy.at[i] != '\t')
+            ((char *)(uintptr_t)copy.at)[i] = ' ';
+    return copy;
+}
+
+/* What the codec says itself. */
+static bool is_framing(struct trb_slice name)
+{
+    return slice_is_nocase(name, SLICE("content-length")) || slice_is_nocase(name, SLICE("connection")) ||
+           slice_is_nocase(name, SLICE("transfer-encoding"));
+}
+
+static bool is_single(struct trb_slice name)
+{
+    return slice_is_nocase(name, SLICE("content-type")) || slice_is_nocase(name, SLICE("etag")) ||
+           slice_is_nocase(name, SLICE("traceparent")) || slice_is_nocase(name, SLICE("tracestate"));
+}
+
+static void remove_header(struct http_headers *headers, struct trb_slice name)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < headers->count; i++)
+        if (!slice_is_nocase(headers->at[i].name, name))
+            headers->at[kept++] = headers->at[i];
+    headers->count = kept;
+}
+
+bool request_has_header(const struct request *rq, struct trb_slice name)
+{
+    for (uint32_t i = 0; i < rq->out.headers.count; i++)
+        if (slice_is_nocase(rq->out.headers.at[i].name, name))
+            return true;
+    return false;
+}
+
+void request_set_header(struct request *rq, struct trb_slice name, struct trb_slice value)
+{
+    if (request_is_over(rq) || rq->out.head_sent || rq->out.ended || is_framing(name) ||
+        !http_is_token(name))
+        return;
+    if (!value.at || is_single(name))
+        remove_header(&rq->out.headers, name);
+    if (value.at)
+        http_header_add(rq->arena, &rq->out.headers, slice_name(request_header_name(rq, name)),
+                        slice_name(copy_value(rq, value)));
+}
+
+/* Stable, so that lines of one name keep their order. A dozen headers: insertion is the quickest. */
+void request_sort_headers(struct http_headers *headers)
+{
+    for (uint32_t i = 1; i < headers->count; i++) {
+        struct http_header moving = headers->at[i];
+        uint32_t to = i;
+        for (; to > 0; to--) {
+            struct trb_slice a = headers->at[to - 1].name, b = moving.name;
+            int order = memcmp(a.at, b.at, a.len < b.len ? a.len : b.len);
+            if (order < 0 || (order == 0 && a.len <= b.len))
+                break;
+            headers->at[to] = headers->at[to - 1];
+        }
+        headers->at[to] = moving;
+    }
+}
+
+static bool is_closed(const struct request *rq)
+{
+    return request_is_over(rq) || rq->out.ended;
+}
+
+struct trb_next request_reply(struct request *rq, uint32_t status, struct trb_data body)
+{
+    if (is_closed(rq) || rq->out.head_sent)
+        return request_over();
+    rq->out.status = status;
+    rq->out.bytes += body.len;
+    rq->out.ended = true;
+    if (rq->door->whole)
+        rq->door->whole(rq, status, body);
+    return request_over();
+}
+
+struct trb_next request_reply_text(struct request *rq, uint32_t status, struct trb_slice text)
+{
+    struct trb_name line = arena_printf(rq->arena, "%.*s\n", SLICE_ARG(text));
+    request_set_header(rq, SLICE("Content-Type"), SLICE("text/plain; charset=utf-8"));
+    request_set_header(rq, SLICE("X-Content-Type-Options"), SLICE("nosniff"));
+    return request_reply(rq, status, (struct trb_data){line.at, line.len, NULL});
+}
+
+/* A gRPC door can still say a status after messages; the others can only break off. */
+struct trb_next request_refuse(struct request *rq, const struct trb_refusal *refusal)
+{
+    if (is_closed(rq))
+        return request_over();
+    rq->out.error_code = refusal->row->code;
+    rq->out.error_category = refusal->row->category;
+    rq->out.status = refusal->http_status ? refusal->http_status : refusal->row->http_status;
+    rq->out.grpc_code = refusal->row->grpc;
+    rq->out.ended = true;
+    if (rq->door->refuse)
+        rq->door->refuse(rq, refusal);
+    return request_over();
+}
+
+void request_reply_head(struct request *rq, uint32_t status, int64_t length)
+{
+    if (is_closed(rq) || rq->out.head_sent)
+        return;
+    rq->out.status = status;
+    rq->out.head_sent = true;
+    if (rq->door->head)
+        rq->door->head(rq, status, length);
+}
+
+bool request_reply_has_room(const struct request *rq)
+{
+    return rq->out.has_room;
+}
+
+bool request_reply_piece(struct request *rq, struct trb_data piece)
+{
+    if (is_closed(rq))
+        return true;
+    rq->out.bytes += piece.len;
+    rq->out.has_room = rq->door->piece ? rq->door->piece(rq, piece) : true;
+    return rq->out.has_room;
+}
+
+void request_reply_watch(struct request *rq, void (*room)(struct request *, void *), void *arg)
+{
+    rq->out.room = room;
+    rq->out.room_arg = arg;
+}
+
+void request_room(struct request *rq)
+{
+    rq->out.has_room = true;
+    if (rq->out.room && !request_is_over(rq))
+        rq->out.room(rq, rq->out.room_arg);
+}
+
+static void wake(struct request *rq, void *arg)
+{
+    request_reply_watch(rq, NULL, NULL);
+    request_resume(rq);
+}
+
+struct trb_next request_reply_send(struct request *rq, struct trb_data piece, struct trb_next then)
+{
+    if (is_closed(rq))
+        return request_over();
+    if (request_reply_piece(rq, piece))
+        return then;
+    struct trb_next next = request_await(rq, then, NULL, NULL);
+    request_reply_watch(rq, wake, NULL);
+    return next;
+}
+
+struct trb_next request_reply_end(struct request *rq)
+{
+    if (is_closed(rq))
+        return request_over();
+    rq->out.ended = true;
+    if (rq->door->end)
+        rq->door->end(rq);
+    return request_over();
+}
+
+struct trb_next request_reply_cut(struct request *rq)
+{
+    if (is_closed(rq))
+        return request_over();
+    rq->out.ended = true;
+    rq->out.is_cut = true;
+    if (rq->door->cut)
+        rq->door->cut(rq);
+    return request_over();
+}
+
+static struct trb_next end_step(struct trb_request *rq)
+{
+    return request_reply_end(request_of(rq));
+}
+
+static struct trb_next cut_step(struct trb_request *rq)
+{
+    return request_reply_cut(request_of(rq));
+}
+
+struct trb_next request_go_end(void)
+{
+    return (struct trb_next){.step = end_step, .name = "end", .kind = TRB_NEXT_GO};
+}
+
+struct trb_next request_go_cut(void)
+{
+    return (struct trb_next){.step = cut_step, .name = "cut", .kind = TRB_NEXT_GO};
+}
