@@ -46,7 +46,8 @@ struct route_match {
     struct request_owner *owner;
     uint32_t param_count;
     struct route_param params[REQUEST_PARAMS];
-    struct trb_slice allowed;           /* ROUTE_METHOD: "GET PUT" */
+    uint32_t allowed_len;
+    char allowed[60];                   /* ROUTE_METHOD: "GET PUT" */
 };
 
 /* path: cleaned (path_clean), with its leading slash. A trailing slash is dropped when the slashed form
@@ -56,13 +57,6 @@ void router_match(const struct router *, struct trb_slice method, struct trb_sli
 
 /* Is this API open under the lists? group "state", version "v1.0-alpha1" as in the path. */
 bool api_is_allowed(const struct router_setup *, struct trb_slice group, struct trb_slice version);
-
-/* One router that all loops read and anyone may replace. */
-struct router_slot;
-struct router_slot *router_slot_create(struct router *given);   /* may be NULL */
-struct router_slot *router_slot_destroy(struct router_slot *);  /* when no loop uses it any more */
-void router_slot_set(struct router_slot *, struct router *given);       /* [any] loops drop the old one soon */
-struct router *router_slot_get(struct router_slot *);           /* borrowed for this turn; NULL: none. [loop] */
 
 /* Repeated slashes and dot segments resolved on the escaped path; a trailing slash stays. The same
  * slice when there is nothing to do. */

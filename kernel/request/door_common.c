@@ -1,0 +1,135 @@
+/* door_common: what both doors do alike: the kept setup, the token, trace context, the runtime's hooks. */
+#include <base/check.h>
+#include <base/clock.h>
+#include <base/slice.h>
+#include <request/door_common.h>
+#include <request/shared_slot.h>
+#include <string.h>
+
+#define SETUP_BUDGET (1u << 20)
+
+static struct trb_slice copy(struct door *d, struct trb_slice text)
+{
+    return text.at ? slice_name(arena_name(d->arena, text)) : text;
+}
+
+static const struct api_rule *copy_rules(struct door *d, const struct api_rule *rules, uint32_t count)
+{
+    struct api_rule *copies = arena_alloc(d->arena, (count + 1) * sizeof *copies);
+    for (uint32_t i = 0; i < count; i++)
+        copies[i] = (struct api_rule){copy(d, rules[i].name), copy(d, rules[i].version)};
+    return copies;
+}
+
+void door_init(struct door *d, const struct door_setup *setup)
+{
+    d->magic = DOOR_MAGIC;
+    d->arena = arena_create(SETUP_BUDGET);
+    d->setup = *setup;
+    d->setup.api_token = copy(d, setup->api_token);
+    struct trb_slice *origins = arena_alloc(d->arena, (setup->origin_count + 1) * sizeof *origins);
+    for (uint32_t i = 0; i < setup->origin_count; i++)
+        origins[i] = copy(d, setup->origins[i]);
+    d->setup.origins = origins;
+    d->setup.grpc_allowed = copy_rules(d, setup->grpc_allowed, setup->grpc_allowed_count);
+    d->setup.grpc_denied = copy_rules(d, setup->grpc_denied, setup->grpc_denied_count);
+}
+
+void door_fini(struct door *d)
+{
+    d->table = shared_slot_destroy(d->table);
+    d->arena = arena_destroy(d->arena);
+    d->magic = 0;
+}
+
+/* The length may leak, the bytes may not. */
+bool door_is_token(const struct door *d, struct trb_slice given)
+{
+    struct trb_slice token = d->setup.api_token;
+    volatile unsigned char differs = given.len != token.len;
+    for (size_t i = 0; i < given.len; i++)
+        differs |= (unsigned char)(given.at[i] ^ token.at[token.len ? i % token.len : 0]);
+    return given.at && token.len && !differs;
+}
+
+struct trb_slice door_take_header(struct exchange *x, struct trb_slice name)
+{
+    struct http_headers *headers = &x->request.headers;
+    struct trb_slice first = {NULL, 0};
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < headers->count; i++) {
+        if (!slice_is_nocase(headers->at[i].name, name))
+            headers->at[kept++] = headers->at[i];
+        else if (!first.at)
+            first = headers->at[i].value;
+    }
+    headers->count = kept;
+    return first;
+}
+
+/* Several lines count as one, joined by commas. */
+static struct trb_slice joined(struct request *rq, struct trb_slice name)
+{
+    struct trb_slice all = {NULL, 0};
+    for (uint32_t i = 0; i < rq->headers->count; i++) {
+        const struct http_header *h = &rq->headers->at[i];
+        if (!slice_is_nocase(h->name, name))
+            continue;
+        all = all.at ? slice_name(arena_printf(rq->arena, "%.*s,%.*s", SLICE_ARG(all), SLICE_ARG(h->value)))
+                     : h->value;
+    }
+    return all;
+}
+
+/* What came is passed on unchanged, even when it is nonsense, unless spans of our own are made. */
+static void pass_on(struct door *d, struct request *rq, struct trb_slice came)
+{
+    if (came.at && !d->setup.trace.has_provider) {
+        rq->traceparent = came;
+        return;
+    }
+    trace_text(&rq->trace, rq->traceparent_room);
+    rq->traceparent = slice_from(rq->traceparent_room, TRACE_PARENT_LEN);
+}
+
+const char *door_trace(struct door *d, struct request *rq, struct trb_slice bin)
+{
+    struct trb_slice came = request_header(rq, SLICE("traceparent"));
+    char room[256];
+    rq->tracestate = request_header(rq, SLICE("tracestate"));
+    rq->traceparent = came;
+    if (!d->setup.trace.is_on) {
+        rq->baggage = joined(rq, SLICE("baggage"));
+        return NULL;
+    }
+    bool has_bin = bin.at && trace_parse_bin(bin, &rq->trace_in);
+    bool is_valid = has_bin || (came.at && trace_parse(came, &rq->trace_in));
+    rq->trace = trace_begin(&d->setup.trace, is_valid ? &rq->trace_in : NULL);
+    pass_on(d, rq, has_bin ? (struct trb_slice){NULL, 0} : came);
+    rq->baggage = joined(rq, SLICE("baggage"));
+    const char *fault = rq->baggage.at ? trace_baggage_fault(rq->baggage, room) : NULL;
+    return fault ? arena_name(rq->arena, slice_of(fault)).at : NULL;
+}
+
+void door_begin(struct door *d, struct request *rq)
+{
+    if (d->setup.on_begin)
+        d->setup.on_begin(rq, d->setup.arg);
+}
+
+void door_done(struct door *d, struct request *rq)
+{
+    if (d->setup.on_done)
+        d->setup.on_done(rq, d->setup.arg);
+}
+
+void door_refused(struct door *d, struct request *rq, const struct trb_refusal *refusal)
+{
+    if (d->setup.on_refused && refusal->row->code)
+        d->setup.on_refused(rq, refusal->row->category, refusal->row->code, d->setup.arg);
+}
+
+uint64_t door_duration_ms(const struct request *rq)
+{
+    return (loop_now_ns(rq->loop) - rq->begun_ns) / CLOCK_MS;
+}
