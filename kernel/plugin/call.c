@@ -127,7 +127,7 @@ static struct call *call_create(struct instance *i, const struct call_question *
     c->instance = i;
     c->loop = loop_self();
     c->layout = q->stream ? NULL : q->verb ? q->verb->answer : q->answer;
-    c->wipe = i->block && !strcmp(i->block->name, "secretstores");
+    c->wipe = !strcmp(i->block, "secretstores");
     c->question = q->question;
     c->stream = q->stream;
     c->deadline_ns = q->deadline_ns;

@@ -17,7 +17,7 @@ struct shelf {
 struct catalog {
     struct shelf shelves[MAX_BLOCKS];
     uint32_t shelf_count, count;
-    struct instance *instances[];
+    struct trb_instance *views[];
 };
 
 static struct catalog *current[MAX_LOOPS];
@@ -42,14 +42,14 @@ static struct shelf *shelf_add(struct catalog *c, const char *block)
     return s;
 }
 
-struct catalog *catalog_create(struct instance *const *instances, uint32_t count)
+struct catalog *catalog_create(struct trb_instance *const *views, uint32_t count)
 {
-    struct catalog *c = mem_zero(sizeof *c + count * sizeof *instances);
+    struct catalog *c = mem_zero(sizeof *c + count * sizeof *views);
     c->count = count;
     for (uint32_t i = 0; i < count; i++) {
-        struct shelf *s = shelf_add(c, instances[i]->block->name);
-        c->instances[i] = instances[i];
-        map_set(&s->names, slice_of(instances[i]->name), instances[i]);
+        struct shelf *s = shelf_add(c, views[i]->instance->block);
+        c->views[i] = views[i];
+        map_set(&s->names, slice_of(views[i]->instance->name), views[i]);
         s->count++;
     }
     return c;
@@ -104,7 +104,7 @@ static struct catalog *here(void)
     return loop ? current[loop_index(loop)] : NULL;
 }
 
-struct instance *catalog_find(const char *block, struct trb_slice name)
+struct trb_instance *catalog_find(const char *block, struct trb_slice name)
 {
     struct catalog *c = here();
     struct shelf *s = c ? shelf_of(c, block) : NULL;
@@ -118,8 +118,8 @@ uint32_t catalog_count(const char *block)
     return s ? s->count : 0;
 }
 
-struct instance *catalog_at(uint32_t i)
+struct trb_instance *catalog_at(uint32_t i)
 {
     struct catalog *c = here();
-    return c && i < c->count ? c->instances[i] : NULL;
+    return c && i < c->count ? c->views[i] : NULL;
 }

@@ -146,7 +146,7 @@ trb_code instance_create(const struct instance_spec *spec, const struct trb_bloc
     i->magic = INSTANCE_MAGIC;
     i->plugin = plugin_ref(plugin);
     i->component = c;
-    i->block = block;
+    snprintf(i->block, sizeof i->block, "%s", block->name);
     i->name = mem_text(spec->name, strlen(spec->name));
     i->type = mem_text(spec->type.at, spec->type.len);
     i->version = mem_text(spec->version.len ? spec->version.at : "v1", spec->version.len ? spec->version.len : 2);

@@ -36,9 +36,15 @@ struct trb_origin {
 #define INSTANCE_STOPPING 4u
 #define INSTANCE_FAILED 5u
 
-struct trb_instance {                      /* block.h's word for struct instance */
+/* What a block sees of an instance: one view per copy of the block, so that both copies keep their own
+ * data while one replaces the other. Freed with its instance, or when its block's copy has gone. */
+struct trb_instance {
     uint32_t magic;
+    struct instance *instance;
+    struct service *service;               /* the block's copy */
+    void *data;                            /* what component_up returned */
 };
+#define VIEW_MAGIC 0x56494557u
 #define INSTANCE_MAGIC 0x494e5354u
 
 struct instance_spec {                     /* copied */
@@ -53,12 +59,12 @@ struct instance_spec {                     /* copied */
 };
 
 struct instance {
-    uint32_t magic;                        /* first: trb_instance */
+    uint32_t magic;
     _Atomic uint32_t state;
     struct plugin *plugin;
     const struct trb_component *component;
-    const struct trb_block *block;         /* whose verbs it answers */
-    void *block_self, *data;               /* what component_up returned */
+    char block[32];                        /* "state": whose verbs it answers */
+    struct trb_instance *view;             /* the one in the catalog */
     char *name, *type, *version;
     struct arena *keep;                    /* option texts, properties */
     struct trb_setup setup;
@@ -79,16 +85,11 @@ struct instance {
     uint32_t owed;                         /* answers of start or stop still missing */
     bool timed_out;
     struct list link;                      /* free for the owner */
-    struct instance *replaces;             /* hand-over source during a swap */
 };
 
-static inline struct instance *instance_of(const struct trb_instance *i)
+static inline struct instance *instance_of(const struct trb_instance *view)
 {
-    return (struct instance *)(void *)(uintptr_t)i;
-}
-static inline struct trb_instance *instance_public(const struct instance *i)
-{
-    return (struct trb_instance *)(void *)(uintptr_t)i;
+    return view->instance;
 }
 
 /* Loads the plugin (or uses the given copy), checks promises against verbs, fills the options.

@@ -10,6 +10,7 @@
 #include <observe/component.h>
 #include <plugin/call.h>
 #include <plugin/catalog.h>
+#include <plugin/service.h>
 #include <policy/ask.h>
 #include <policy/streams.h>
 
@@ -32,10 +33,11 @@ struct asking {
     struct asked at[];
 };
 
-const struct trb_verb_info *ask_verb(const struct instance *i, uint32_t offset)
+const struct trb_verb_info *ask_verb(const struct trb_instance *view, uint32_t offset)
 {
-    for (uint32_t n = 0; n < i->block->verb_count; n++) {
-        const struct trb_verb_info *v = (const void *)((const char *)i->block->verbs + n * i->block->verb_size);
+    const struct trb_block *b = view->service->block;
+    for (uint32_t n = 0; n < b->verb_count; n++) {
+        const struct trb_verb_info *v = (const void *)((const char *)b->verbs + n * b->verb_size);
         if (v->offset == offset)
             return v;
     }
@@ -82,7 +84,7 @@ static void on_answered(struct call *c, void *arg)
     if (!a->is_each) {
         a->rq->answer = call_answer(c);
         a->rq->failure = (struct trb_error *)(uintptr_t)call_failure(c);
-        observe_component(a->instance->name, a->instance->block->name, a->verb->name, !call_failure(c),
+        observe_component(a->instance->name, a->instance->block, a->verb->name, !call_failure(c),
                           loop_now_ns(a->rq->loop) - a->began_ns);
     }
     start_more(a);
@@ -103,7 +105,7 @@ static void start_more(struct asking *a)
     }
 }
 
-static struct trb_next begin(struct request *rq, struct instance *i, uint32_t verb, const void *questions,
+static struct trb_next begin(struct request *rq, struct trb_instance *i, uint32_t verb, const void *questions,
                              uint32_t count, uint32_t stride, uint32_t parallel, bool each, struct trb_next then)
 {
     if (request_is_over(rq))
@@ -112,7 +114,7 @@ static struct trb_next begin(struct request *rq, struct instance *i, uint32_t ve
         release(rq, rq->asking);
     struct asking *a = arena_zero(rq->arena, sizeof *a + count * sizeof a->at[0]);
     a->rq = rq;
-    a->instance = i;
+    a->instance = instance_of(i);
     a->verb = ask_verb(i, verb);
     check(a->verb);
     a->questions = questions;
@@ -132,14 +134,14 @@ static struct trb_next begin(struct request *rq, struct instance *i, uint32_t ve
 static struct trb_next ask(struct trb_request *public_, struct trb_instance *i, uint32_t verb, const void *question,
                            struct trb_next then)
 {
-    return begin(request_of(public_), instance_of(i), verb, question, 1, 0, 1, false, then);
+    return begin(request_of(public_), i, verb, question, 1, 0, 1, false, then);
 }
 
 static struct trb_next ask_each(struct trb_request *public_, struct trb_instance *i, uint32_t verb,
                                 const void *questions, uint32_t count, uint32_t stride, uint32_t parallel,
                                 struct trb_next then)
 {
-    return begin(request_of(public_), instance_of(i), verb, questions, count, stride, parallel, true, then);
+    return begin(request_of(public_), i, verb, questions, count, stride, parallel, true, then);
 }
 
 /* A verb without an answer of its own succeeded: something that is not NULL. */
@@ -181,12 +183,12 @@ static void unpin(struct request *rq, void *arg)
 static struct trb_instance *find(struct trb_request *public_, const char *block, struct trb_slice name)
 {
     struct request *rq = request_of(public_);
-    struct instance *i = catalog_find(block, name);
+    struct trb_instance *i = catalog_find(block, name);
     if (!i)
         return NULL;
-    instance_pin(i);
-    request_at_end(rq, arena_zero(rq->arena, sizeof(struct request_ending)), unpin, i);
-    return instance_public(i);
+    instance_pin(instance_of(i));
+    request_at_end(rq, arena_zero(rq->arena, sizeof(struct request_ending)), unpin, instance_of(i));
+    return i;
 }
 
 static uint32_t count(const struct trb_kernel *k, const char *block)
@@ -196,8 +198,7 @@ static uint32_t count(const struct trb_kernel *k, const char *block)
 
 static struct trb_instance *instance_at(const struct trb_kernel *k, uint32_t n)
 {
-    struct instance *i = catalog_at(n);
-    return i ? instance_public(i) : NULL;
+    return catalog_at(n);
 }
 
 static uint32_t has_verb(struct trb_instance *public_, uint32_t verb)
@@ -244,20 +245,19 @@ static const void *instance_ops(const struct trb_instance *i)
 
 static void *instance_data(const struct trb_instance *i)
 {
-    return instance_of(i)->data;
+    return i->data;
 }
 
 static const char *block_of(const struct trb_instance *i)
 {
-    return instance_of(i)->block->name;
+    return instance_of(i)->block;
 }
 
 /* Made once per question into a small ring: it is asked by the metadata alone. */
 static struct trb_slice cap_names(const struct trb_instance *public_)
 {
     static _Thread_local char room[512];
-    const struct instance *i = instance_of(public_);
-    const char *const *names = i->block->cap_names;
+    const char *const *names = public_->service->block->cap_names;
     size_t len = 0;
     for (uint32_t bit = 0; names && names[bit]; bit++)
         if (instance_caps(public_) >> bit & 1)
@@ -321,7 +321,7 @@ static void on_plain_late(void *arg)
     call_abandon(p->call, TRB_WHY_DEADLINE, plain_free, p);
 }
 
-void ask_plain(struct instance *i, uint32_t verb, const void *question, uint64_t timeout_ns,
+void ask_plain(struct trb_instance *i, uint32_t verb, const void *question, uint64_t timeout_ns,
                void (*then)(void *, const void *, const struct trb_error *), void *arg)
 {
     struct plain *p = mem_zero(sizeof *p);
@@ -329,7 +329,7 @@ void ask_plain(struct instance *i, uint32_t verb, const void *question, uint64_t
     p->arg = arg;
     p->loop = loop_self();
     struct call_question q = {.verb = ask_verb(i, verb), .question = question};
-    p->call = call_ask(i, &q, on_plain, p);
+    p->call = call_ask(instance_of(i), &q, on_plain, p);
     if (timeout_ns)
         timer_after(p->loop, &p->timer, timeout_ns, on_plain_late, p);
 }

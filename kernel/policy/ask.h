@@ -14,9 +14,9 @@ void ask_kernel_fill(struct trb_kernel *);
 
 /* For the runtime itself (secrets, names): asks without a request. The answer is readable inside then;
  * question must stay readable until then. */
-void ask_plain(struct instance *, uint32_t verb_offset, const void *question, uint64_t timeout_ns,
+void ask_plain(struct trb_instance *, uint32_t verb_offset, const void *question, uint64_t timeout_ns,
                void (*then)(void *arg, const void *answer, const struct trb_error *err), void *arg);
 
-const struct trb_verb_info *ask_verb(const struct instance *, uint32_t offset);
+const struct trb_verb_info *ask_verb(const struct trb_instance *, uint32_t offset);
 
 #endif

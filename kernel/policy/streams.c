@@ -5,6 +5,7 @@
 #include <base/mem.h>
 #include <plugin/call.h>
 #include <plugin/copy.h>
+#include <plugin/service.h>
 #include <policy/ask.h>
 #include <policy/streams.h>
 
@@ -25,13 +26,7 @@ struct trb_stream_handle {
     _Atomic uint32_t close_why;
 };
 
-static struct request_owner *(*owner_of)(void *);
 static _Atomic uint32_t next_loop;
-
-void streams_set_owner_of(struct request_owner *(*function)(void *))
-{
-    owner_of = function;
-}
 
 /* ------------------------------------------------------------------------------------- events */
 static void return_event(struct request *rq, void *arg)
@@ -126,8 +121,8 @@ static struct trb_stream_handle *stream_open(const struct trb_kernel *k, void *s
 {
     struct instance *i = instance_of(public_);
     struct trb_stream_handle *h = mem_zero(sizeof *h);
-    *h = (struct trb_stream_handle){.magic = HANDLE_MAGIC, .owner = owner_of(self), .instance = i,
-                                    .verb = ask_verb(i, verb), .first = first, .arg = arg, .ended = ended,
+    *h = (struct trb_stream_handle){.magic = HANDLE_MAGIC, .owner = &service_of(self)->owner, .instance = i,
+                                    .verb = ask_verb(public_, verb), .first = first, .arg = arg, .ended = ended,
                                     .loop = home_of(i)};
     check(h->verb && h->verb->flags & TRB_VERB_STREAM);
     size_t size = *(const uint32_t *)question;

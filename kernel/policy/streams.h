@@ -5,7 +5,4 @@
 #include <request/request.h>
 
 void streams_kernel_fill(struct trb_kernel *);
-/* Who runs a block's steps: by its self pointer. Set by the runtime, once per block. [main loop] */
-void streams_set_owner_of(struct request_owner *(*owner_of)(void *self));
-
 #endif

@@ -1,0 +1,234 @@
+/* http_out: a call to the app or a URL in plain HTTP: what is sent, and what the answer's head means. */
+#include <base/check.h>
+#include <base/error.h>
+#include <base/mem.h>
+#include <base/slice.h>
+#include <channel/outgoing.h>
+
+static struct outgoing *outgoing_of(struct http_call *c)
+{
+    return checked(container_of(c, struct outgoing, call), struct outgoing, OUTGOING_MAGIC);
+}
+
+/* --------------------------------------------------------------------------------- the request */
+static bool has_header(const struct trb_pairs *pairs, const char *name)
+{
+    return trb_pair_get(pairs, name).at != NULL;
+}
+
+static void add(struct outgoing *o, struct trb_slice name, struct trb_slice value)
+{
+    http_header_add(o->rq->arena, &o->head.headers, name, value);
+}
+
+static void add_token(struct outgoing *o)
+{
+    const struct channel_setup *s = channel_setup();
+    bool wanted = o->question.to == TRB_TO_APP ? !(o->question.flags & TRB_OUT_NO_TOKEN)
+                                               : (o->question.flags & TRB_OUT_APP_TOKEN) != 0;
+    if (wanted && s->app_token.len)
+        add(o, SLICE("dapr-api-token"), s->app_token);
+}
+
+static void add_trace(struct outgoing *o)
+{
+    struct request *rq = o->rq;
+    if (o->question.flags & TRB_OUT_NO_TRACE || has_header(&o->question.headers, "traceparent"))
+        return;
+    if (rq->traceparent.len)
+        add(o, SLICE("traceparent"), rq->traceparent);
+    if (rq->tracestate.len && !has_header(&o->question.headers, "tracestate"))
+        add(o, SLICE("tracestate"), rq->tracestate);
+}
+
+static void add_given(struct outgoing *o)
+{
+    bool own_token = channel_setup()->app_token.len && o->question.to == TRB_TO_APP;
+    for (uint32_t i = 0; i < o->question.headers.count; i++) {
+        const struct trb_pair *p = trb_pair_at(&o->question.headers, i);
+        if (!own_token || !slice_is_nocase(slice_name(p->key), SLICE("dapr-api-token")))
+            add(o, slice_name(p->key), slice_name(p->value));
+    }
+}
+
+static void make_headers(struct outgoing *o)
+{
+    const struct trb_pairs *given = &o->question.headers;
+    add_given(o);
+    if (!has_header(given, "user-agent"))
+        add(o, SLICE("User-Agent"), SLICE("Go-http-client/1.1"));
+    add_trace(o);
+    add_token(o);
+    if (!has_header(given, "accept-encoding") && !slice_is(o->question.method, SLICE("HEAD"))) {
+        add(o, SLICE("Accept-Encoding"), SLICE("gzip"));
+        o->adds_gzip = true;
+    }
+}
+
+static int64_t length_of(struct outgoing *o)
+{
+    struct trb_slice m = o->question.method;
+    if (o->question.body_mode == TRB_BODY_GIVEN)
+        return (int64_t)o->question.body.len;
+    if (o->question.body_mode == TRB_BODY_RELAYED)
+        return o->rq->body.length >= 0 ? o->rq->body.length : HTTP_LENGTH_UNKNOWN;
+    bool sends_anyway = slice_is(m, SLICE("POST")) || slice_is(m, SLICE("PUT")) || slice_is(m, SLICE("PATCH")) ||
+                        slice_is(m, SLICE("TRACE"));
+    return sends_anyway ? HTTP_LENGTH_UNKNOWN : HTTP_NO_BODY;
+}
+
+static struct trb_slice target_of(struct outgoing *o, struct trb_slice base)
+{
+    struct trb_outcall *q = &o->question;
+    return slice_name(arena_printf(o->rq->arena, "%.*s%.*s%s%.*s", SLICE_ARG(base), SLICE_ARG(q->path),
+                                   q->query.len ? "?" : "", SLICE_ARG(q->query)));
+}
+
+static bool refuse(struct outgoing *o, const char *sentence, struct trb_slice what)
+{
+    struct trb_error err = ERROR_INIT;
+    error_set(&err, TRB_INVALID, "BAD_URL", sentence, SLICE_ARG(what));
+    outgoing_fail(o, &err);
+    return false;
+}
+
+/* scheme://host[:port][/base] */
+static bool open_url(struct outgoing *o, struct trb_slice *ret_base)
+{
+    struct trb_slice rest = o->question.url, scheme = slice_split(&rest, ':');
+    bool tls = slice_is_nocase(scheme, SLICE("https"));
+    if ((!tls && !slice_is_nocase(scheme, SLICE("http"))) || !slice_starts(rest, SLICE("//")))
+        return refuse(o, "unsupported protocol scheme in %.*s", o->question.url);
+    rest = slice_skip(rest, 2);
+    size_t len = 0;
+    while (len < rest.len && rest.at[len] != '/')
+        len++;
+    struct trb_slice authority = slice_cut(rest, len), host = authority;
+    uint64_t port = tls ? 443 : 80;
+    *ret_base = slice_skip(rest, len);
+    if (ret_base->len && ret_base->at[ret_base->len - 1] == '/')
+        ret_base->len--;
+    for (size_t i = authority.len; i-- > 0 && authority.at[i] != ']';)
+        if (authority.at[i] == ':') {
+            host = slice_cut(authority, i);
+            if (!slice_to_u64(slice_skip(authority, i + 1), &port) || port > 65535)
+                return refuse(o, "invalid port in %.*s", o->question.url);
+        }
+    if (!host.len)
+        return refuse(o, "no host in %.*s", o->question.url);
+    if (host.at[0] == '[' && host.at[host.len - 1] == ']')
+        host = slice_from(host.at + 1, host.len - 2);
+    o->head.authority = authority;
+    o->head.scheme = tls ? SLICE("https") : SLICE("http");
+    o->pool = pool_for_url(o->head.scheme, host, (uint16_t)port, o->question.tls);
+    return true;
+}
+
+static bool open_app(struct outgoing *o)
+{
+    const struct trb_runtime_info *info = channel_setup()->info;
+    bool v6 = memchr(info->app_channel_address.at, ':', info->app_channel_address.len) != NULL;
+    o->head.authority = slice_name(arena_printf(o->rq->arena, v6 ? "[%s]:%u" : "%s:%u", info->app_channel_address.at,
+                                                info->app_port));
+    o->head.scheme = info->app_protocol.len && info->app_protocol.at[info->app_protocol.len - 1] == 's'
+        ? SLICE("https") : SLICE("http");
+    o->pool = pool_for_app();
+    return true;
+}
+
+/* ---------------------------------------------------------------------------------- the answer */
+static void take_headers(struct outgoing *o, const struct http_head *head, bool inflating)
+{
+    struct trb_pair *to = arena_zero(o->rq->arena, (head->headers.count + 1) * sizeof *to);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < head->headers.count; i++) {
+        const struct http_header *h = &head->headers.at[i];
+        bool hidden = inflating && (slice_is_nocase(h->name, SLICE("content-encoding")) ||
+                                    slice_is_nocase(h->name, SLICE("content-length")));
+        if (!hidden)
+            to[n++] = (struct trb_pair){arena_name(o->rq->arena, h->name), arena_name(o->rq->arena, h->value)};
+    }
+    o->outcome.headers = (struct trb_pairs){to, n, sizeof *to};
+}
+
+static void on_head(struct http_call *c, const struct http_head *head)
+{
+    struct outgoing *o = outgoing_of(c);
+    bool inflating = o->adds_gzip && slice_is_nocase(http_header_get(&head->headers, SLICE("content-encoding")), SLICE("gzip"));
+    if (inflating)
+        o->inflate = inflate_create();
+    o->outcome = (struct trb_outcome){
+        .size = sizeof o->outcome, .status = (uint32_t)head->status, .reason = head->reason,
+        .content_length = inflating || head->content_length < 0 ? -1 : head->content_length,
+        .ended = head->content_length == 0 || head->content_length == HTTP_NO_BODY};
+    take_headers(o, head, inflating);
+    outgoing_head(o);
+}
+
+static void give_inflated(void *arg, struct trb_buf *piece)
+{
+    outgoing_piece(arg, buf_data(piece));
+    buf_unref(piece);
+}
+
+static void on_data(struct http_call *c, struct trb_data piece)
+{
+    struct outgoing *o = outgoing_of(c);
+    struct trb_error err = ERROR_INIT;
+    if (!o->inflate) {
+        outgoing_piece(o, piece);
+    } else if (!inflate_feed(o->inflate, slice_from(piece.at, piece.len), give_inflated, o)) {
+        http_call_cancel(c);
+        error_set(&err, TRB_INTERNAL, "BAD_GZIP", "gzip: invalid data in the answer");
+        return outgoing_fail(o, &err);
+    }
+    if (!o->failed)
+        outgoing_credit(o, piece.len);
+}
+
+static void on_end(struct http_call *c, const struct http_headers *trailers)
+{
+    outgoing_end(outgoing_of(c));
+}
+
+static void on_room(struct http_call *c)
+{
+    outgoing_pump(outgoing_of(c));
+}
+
+/* As the reference's client says it: Post "http://127.0.0.1:3001/p": EOF */
+static void on_failed(struct http_call *c, const struct trb_error *err)
+{
+    struct outgoing *o = outgoing_of(c);
+    struct trb_error said = *err;
+    char verb[16] = "";
+    snprintf(verb, sizeof verb, "%.*s", SLICE_ARG(o->question.method));
+    for (char *at = verb; *at && at[1]; at++)
+        at[1] = (char)(at[1] >= 'A' && at[1] <= 'Z' ? at[1] | 0x20 : at[1]);
+    error_prefix(&said, "%s \"%.*s://%.*s%.*s\": ", verb, SLICE_ARG(o->head.scheme), SLICE_ARG(o->head.authority),
+                 SLICE_ARG(o->head.target));
+    outgoing_fail(o, &said);
+}
+
+static const struct http_call_events events = {.head = on_head, .data = on_data, .end = on_end, .room = on_room,
+                                               .failed = on_failed};
+
+void http_out_start(struct outgoing *o)
+{
+    struct trb_slice base = SLICE("");
+    o->head.method = o->question.method;
+    if (o->question.to == TRB_TO_URL ? !open_url(o, &base) : !open_app(o))
+        return;
+    o->head.target = target_of(o, base);
+    o->head.content_length = length_of(o);
+    make_headers(o);
+    o->call = (struct http_call){.magic = HTTP_CALL_MAGIC, .events = &events, .loop = o->rq->loop, .arena = o->rq->arena};
+    bool given = o->question.body_mode == TRB_BODY_GIVEN;
+    if (given)
+        o->sent_bytes = o->question.body.len;
+    http_pool_call(o->pool, &o->call, &o->head, given ? o->question.body : (struct trb_data){0});
+    if (o->question.body_mode == TRB_BODY_RELAYED)
+        outgoing_pump(o);
+    else if (!given && o->head.content_length == HTTP_LENGTH_UNKNOWN)
+        http_call_finish(&o->call, NULL);
+}

@@ -1,0 +1,78 @@
+/* outgoing: one call out and what is known of its answer. Private to this folder. [loop]
+ *
+ *     queued (slot, address) ──► sent ──► head ──► gather or relay ──► over
+ */
+#ifndef CHANNEL_OUTGOING_H
+#define CHANNEL_OUTGOING_H
+
+#include <base/buf.h>
+#include <channel/channel.h>
+#include <channel/peer_codec.h>
+#include <net/grpc.h>
+#include <net/http.h>
+
+#define OUTGOING_MAGIC 0x4f555447u
+
+struct inflate;
+
+struct outgoing {
+    struct http_call call;                 /* first: events find us by it */
+    uint32_t magic;
+    struct request *rq;
+    struct trb_outcall question;
+    struct trb_outcome outcome;
+    struct http_pool *pool;
+    struct http_head head;                 /* of the request, as sent */
+    bool has_slot, is_running, head_seen, ended, failed, is_waiting_head, is_gathering, is_relaying, adds_gzip;
+    struct trb_error failure;
+    struct gather body;                    /* the answer, gathered */
+    struct trb_data whole;                 /* the same, finished; owner is ours */
+    size_t max, owed;                      /* owed: bytes the callee's window still waits for */
+    struct trb_data queue[8];              /* the answer before anybody wants it; bounded by the window */
+    uint32_t queued;
+    struct inflate *inflate;
+    uint64_t sent_bytes, received_bytes, began_ns;
+    struct list slot_link;
+    struct letter slot_letter;
+    struct request_ending ending;
+    struct timer timeout;
+    /* Towards a peer. */
+    struct grpc_reader reader;
+    uint64_t seq_out, seq_in;
+    bool has_sent_head, has_response;
+    uint32_t tries;
+    struct timer again;
+    struct trb_name address;
+};
+
+/* Called by the protocol when something is known; they do what the request waits for. */
+void outgoing_head(struct outgoing *);                         /* outcome is filled in */
+void outgoing_piece(struct outgoing *, struct trb_data piece); /* a piece of the answer's body */
+void outgoing_credit(struct outgoing *, size_t bytes);         /* after pieces: bytes as the connection counts them */
+void outgoing_end(struct outgoing *);
+void outgoing_fail(struct outgoing *, const struct trb_error *err);
+void outgoing_pump(struct outgoing *);                         /* the request's body towards the callee */
+
+/* How a protocol starts and writes. */
+void http_out_start(struct outgoing *);                        /* TO_APP, TO_URL */
+void peer_out_start(struct outgoing *);                        /* TO_PEER: resolves, connects, writes the head */
+bool peer_out_write(struct outgoing *, struct trb_data piece);
+void peer_out_finish(struct outgoing *);
+
+/* Pools of this loop. */
+struct http_pool *pool_for_app(void);
+struct http_pool *pool_for_peer(struct trb_slice address);
+struct http_pool *pool_for_url(struct trb_slice scheme, struct trb_slice host, uint16_t port, const void *tls);
+const struct channel_setup *channel_setup(void);
+
+/* app-max-concurrency: true: go on now; false: outgoing waits and is started later. */
+bool slot_take(struct outgoing *);
+void slot_give(struct outgoing *);
+
+/* gzip answers that only we asked for. */
+struct inflate *inflate_create(void);
+struct inflate *inflate_destroy(struct inflate *);
+/* One piece in, pieces out by calls of give. false: no gzip. */
+bool inflate_feed(struct inflate *, struct trb_slice, void (*give)(void *arg, struct trb_buf *), void *arg);
+
+#endif

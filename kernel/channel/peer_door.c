@@ -1,0 +1,382 @@
+/* peer_door: the gRPC stream of a calling sidecar on one side, a request and its steps on the other. */
+#include <base/check.h>
+#include <base/error.h>
+#include <base/mem.h>
+#include <base/slice.h>
+#include <channel/peer_codec.h>
+#include <channel/peer_door.h>
+#include <request/request.h>
+#include <request/shared_slot.h>
+
+#define ARRIVAL_MAGIC 0x41525256u
+#define CHUNK 32768
+#define BUDGET (1u << 26)
+
+/* Freed with its request; before there is one, with its stream. */
+struct arrival {
+    uint32_t magic;
+    struct grpc_stream *stream;            /* NULL: it is gone */
+    struct request *rq;                    /* NULL: no head yet, or it is gone */
+    bool is_unary, has_head, has_answered;
+    uint64_t seq_in, seq_out;
+    struct text unary;                     /* CallLocal: the answer's body until its end */
+    struct peer_response answer;
+};
+
+static struct shared_slot *peers;          /* of struct router */
+static peer_policy *policy;
+
+static void router_take(void *router)
+{
+    router_ref(router);
+}
+
+static void router_drop(void *router)
+{
+    router_unref(router);
+}
+
+void peer_door_set_router(struct router *given)
+{
+    static const struct shared_kind kind = {.ref = router_take, .unref = router_drop};
+    if (!peers)
+        peers = shared_slot_create(&kind);
+    shared_slot_set(peers, given);
+}
+
+void peer_door_set_policy(peer_policy *p)
+{
+    policy = p;
+}
+
+/* -------------------------------------------------------------------------------- the answer */
+static struct peer_response response_of(struct request *rq, uint32_t status)
+{
+    struct peer_response a = {.code = (int32_t)status, .has_status = true, .message = slice_of(http_reason((int)status))};
+    struct trb_pair *pairs = arena_zero(rq->arena, (rq->out.headers.count + 1) * sizeof *pairs);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < rq->out.headers.count; i++) {
+        const struct http_header *h = &rq->out.headers.at[i];
+        if (slice_is_nocase(h->name, SLICE("content-type")))
+            a.content_type = h->value;
+        pairs[n++] = (struct trb_pair){arena_name(rq->arena, h->name), arena_name(rq->arena, h->value)};
+    }
+    a.headers = (struct trb_pairs){pairs, n, sizeof *pairs};
+    return a;
+}
+
+static bool send_text(struct arrival *v, struct text *message)
+{
+    struct trb_buf *b = text_to_buf(message);
+    bool room = grpc_send_message(v->stream, buf_data(b));
+    buf_unref(b);
+    return room;
+}
+
+static bool send_payload(struct arrival *v, const struct peer_response *head, struct trb_slice data)
+{
+    struct text message = {0};
+    struct peer_payload payload = {.data = data, .seq = v->seq_out, .is_present = data.len > 0};
+    if (data.len)
+        v->seq_out++;
+    peer_write_response_chunk(&message, head, &payload);
+    return send_text(v, &message);
+}
+
+static bool send_pieces(struct arrival *v, struct trb_slice rest)
+{
+    bool room = true;
+    while (rest.len) {
+        struct trb_slice part = slice_cut(rest, rest.len < CHUNK ? rest.len : CHUNK);
+        room = send_payload(v, NULL, part);
+        rest = slice_skip(rest, part.len);
+    }
+    return room;
+}
+
+static struct arrival *arrival_of(struct request *rq)
+{
+    return checked(rq->door_data, struct arrival, ARRIVAL_MAGIC);
+}
+
+static void arrival_destroy(struct arrival *v)
+{
+    v->magic = 0;
+    mem_free(v);
+}
+
+static void finish(struct arrival *v, const struct trb_error *status)
+{
+    struct grpc_stream *stream = v->stream;
+    v->stream = NULL;
+    text_fini(&v->unary);
+    if (!v->rq)
+        arrival_destroy(v);
+    if (stream)
+        grpc_finish(stream, status);
+}
+
+static void on_head(struct request *rq, uint32_t status, int64_t length)
+{
+    struct arrival *v = arrival_of(rq);
+    v->has_answered = true;
+    v->answer = response_of(rq, status);
+    if (v->stream && !v->is_unary)
+        send_payload(v, &v->answer, SLICE(""));
+}
+
+static bool on_piece(struct request *rq, struct trb_data piece)
+{
+    struct arrival *v = arrival_of(rq);
+    if (!v->stream)
+        return true;
+    if (!v->is_unary)
+        return send_pieces(v, slice_from(piece.at, piece.len));
+    text_add(&v->unary, slice_from(piece.at, piece.len));
+    return true;
+}
+
+static void on_end(struct request *rq)
+{
+    struct arrival *v = arrival_of(rq);
+    struct text message = {0};
+    if (v->stream && v->is_unary) {
+        v->answer.data = text_slice(&v->unary);
+        peer_write_response(&message, &v->answer);
+        send_text(v, &message);
+    }
+    finish(v, NULL);
+}
+
+static void on_whole(struct request *rq, uint32_t status, struct trb_data body)
+{
+    on_head(rq, status, (int64_t)body.len);
+    if (body.len)
+        on_piece(rq, body);
+    on_end(rq);
+}
+
+static void fail(struct arrival *v, trb_code code, const char *sentence)
+{
+    struct trb_error err = ERROR_INIT;
+    error_set(&err, code, "PEER", "%s", sentence);
+    finish(v, &err);
+}
+
+static void on_cut(struct request *rq)
+{
+    fail(arrival_of(rq), TRB_INTERNAL, "error invoking app channel: unexpected EOF");
+}
+
+static void on_refuse(struct request *rq, const struct trb_refusal *r)
+{
+    struct trb_error err = ERROR_INIT;
+    error_set(&err, r->row->grpc, r->row->code, "%.*s", SLICE_ARG(r->message));
+    finish(arrival_of(rq), &err);
+}
+
+static void on_expire(struct request *rq)
+{
+    fail(arrival_of(rq), TRB_DEADLINE, "context deadline exceeded");
+}
+
+static void on_consume(struct request *rq, size_t bytes)
+{
+    struct arrival *v = arrival_of(rq);
+    if (v->stream)
+        grpc_consume(v->stream, bytes);
+}
+
+static void on_ended(struct request *rq)
+{
+    struct arrival *v = arrival_of(rq);
+    if (v->stream)
+        finish(v, NULL);
+}
+
+static void on_release(struct request *rq)
+{
+    arrival_destroy(arrival_of(rq));
+    arena_destroy(rq->arena);
+}
+
+static const struct request_door door = {
+    .whole = on_whole, .head = on_head, .piece = on_piece, .end = on_end, .cut = on_cut, .refuse = on_refuse,
+    .expire = on_expire, .consume = on_consume, .ended = on_ended, .release = on_release};
+
+/* ------------------------------------------------------------------------------- the question */
+static struct http_headers *headers_of(struct request *rq, const struct peer_request *q)
+{
+    struct http_headers *h = arena_zero(rq->arena, sizeof *h);
+    for (uint32_t i = 0; i < q->metadata.count; i++) {
+        const struct trb_pair *p = trb_pair_at(&q->metadata, i);
+        http_header_add(rq->arena, h, slice_name(arena_name(rq->arena, slice_name(p->key))),
+                        slice_name(arena_name(rq->arena, slice_name(p->value))));
+    }
+    if (q->content_type.len && !http_header_get(h, SLICE("content-type")).at)
+        http_header_add(rq->arena, h, SLICE("Content-Type"), slice_name(arena_name(rq->arena, q->content_type)));
+    return h;
+}
+
+static void fill(struct request *rq, struct arrival *v, const struct peer_request *q)
+{
+    const struct grpc_stream_info *info = grpc_stream_info(v->stream);
+    const char *verb = peer_verb_name(q->verb);
+    rq->method = verb ? slice_of(verb) : SLICE("");
+    rq->target = rq->path = slice_name(arena_name(rq->arena, q->method));
+    rq->query = slice_name(arena_name(rq->arena, q->query));
+    rq->headers = headers_of(rq, q);
+    rq->peer_identity = info->peer_identity;
+    rq->traceparent = info->traceparent;
+    rq->tracestate = info->tracestate;
+}
+
+
+/* The one route for peers; without the invoke block there is none. */
+static bool begin(struct arrival *v, const struct peer_request *q)
+{
+    struct route_match match;
+    struct router *router = shared_slot_get(peers);
+    match.kind = ROUTE_NONE;
+    if (router)
+        router_match(router, SLICE("POST"), SLICE("/peer"), &match);
+    if (match.kind != ROUTE_FOUND) {
+        fail(v, TRB_UNIMPLEMENTED, "this sidecar serves no invocation: its invoke block is not loaded");
+        return false;
+    }
+    struct request_birth birth = {.loop = loop_self(), .arena = arena_create(BUDGET), .door_kind = TRB_DOOR_PEER,
+                                  .door = &door, .door_data = v, .owner = match.owner};
+    v->rq = request_create(&birth);
+    v->rq->route = match.route;
+    fill(v->rq, v, q);
+    struct trb_error err = ERROR_INIT;
+    if (policy && policy(v->rq->peer_identity, v->rq->target, v->rq->method, &err)) {
+        finish(v, &err);
+        request_end(v->rq);
+        return false;
+    }
+    request_body_begin(v->rq, BODY_STREAM, v->is_unary ? (int64_t)q->data.len : -1, 0, false);
+    return true;
+}
+
+static void take_unary(struct arrival *v, struct trb_slice message, struct arena *scratch)
+{
+    struct peer_request q;
+    if (!peer_read_request(scratch, message, &q))
+        return fail(v, TRB_INTERNAL, "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data");
+    if (!q.has_message)
+        return fail(v, TRB_INVALID, "parsing InternalInvokeRequest error: field Message is nil");
+    if (!begin(v, &q))
+        return;
+    request_body_feed(v->rq, (struct trb_data){q.data.at ? q.data.at : "", q.data.len, NULL});
+    request_body_end(v->rq);
+    request_start(v->rq, v->rq->route->first);
+}
+
+static void feed(struct arrival *v, const struct peer_payload *p)
+{
+    char text[80];
+    if (p->seq != v->seq_in) {
+        snprintf(text, sizeof text, "invalid sequence number received: %llu (expected: %llu)",
+                 (unsigned long long)p->seq, (unsigned long long)v->seq_in);
+        if (v->rq)
+            request_cancel(v->rq, TRB_WHY_CLIENT);
+        return fail(v, TRB_INTERNAL, text);
+    }
+    v->seq_in++;
+    if (p->data.len)
+        request_body_feed(v->rq, (struct trb_data){p->data.at, p->data.len, NULL});
+}
+
+static void take_chunk(struct arrival *v, struct trb_slice message, struct arena *scratch)
+{
+    struct peer_request q;
+    struct peer_payload payload;
+    bool has_request, is_first = !v->has_head;
+    if (!peer_read_request_chunk(scratch, message, &has_request, &q, &payload))
+        return fail(v, TRB_INTERNAL, "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data");
+    if (is_first && (!has_request || !q.has_metadata || !q.has_message))
+        return fail(v, TRB_INVALID, "parsing InternalInvokeRequest error: request does not contain the required fields "
+                    "in the leading chunk");
+    if (!is_first && has_request)
+        return fail(v, TRB_INVALID, "request metadata found in non-leading chunk");
+    v->has_head = true;
+    if (is_first && !begin(v, &q))
+        return;
+    if (payload.is_present && v->stream)
+        feed(v, &payload);
+    if (is_first && v->stream)
+        request_start(v->rq, v->rq->route->first);
+}
+
+static void on_message(struct grpc_stream *s, struct trb_data message)
+{
+    struct arrival *v = checked(grpc_stream_owner(s), struct arrival, ARRIVAL_MAGIC);
+    struct arena *scratch = arena_create(BUDGET);
+    struct trb_slice bytes = slice_from(message.at, message.len);
+    if (v->is_unary && !v->has_head) {
+        v->has_head = true;
+        take_unary(v, bytes, scratch);
+    } else if (!v->is_unary) {
+        take_chunk(v, bytes, scratch);
+    }
+    arena_destroy(scratch);
+}
+
+static void on_half_close(struct grpc_stream *s)
+{
+    struct arrival *v = checked(grpc_stream_owner(s), struct arrival, ARRIVAL_MAGIC);
+    if (!v->has_head)
+        fail(v, TRB_UNKNOWN, "EOF");
+    else if (v->rq && !v->is_unary)
+        request_body_end(v->rq);
+}
+
+static void on_room(struct grpc_stream *s)
+{
+    struct arrival *v = checked(grpc_stream_owner(s), struct arrival, ARRIVAL_MAGIC);
+    if (v->rq)
+        request_room(v->rq);
+}
+
+static void on_gone(struct grpc_stream *s, uint32_t why)
+{
+    struct arrival *v = checked(grpc_stream_owner(s), struct arrival, ARRIVAL_MAGIC);
+    v->stream = NULL;
+    text_fini(&v->unary);
+    if (v->rq)
+        request_cancel(v->rq, why);
+    else
+        arrival_destroy(v);
+}
+
+static void open_as(struct grpc_stream *s, bool unary)
+{
+    struct arrival *v = mem_zero(sizeof *v);
+    v->magic = ARRIVAL_MAGIC;
+    v->stream = s;
+    v->is_unary = unary;
+    grpc_stream_set_owner(s, v);
+}
+
+static void on_open_stream(struct grpc_stream *s)
+{
+    open_as(s, false);
+}
+
+static void on_open_unary(struct grpc_stream *s)
+{
+    open_as(s, true);
+}
+
+const struct grpc_service_handler *peer_door_handlers(uint32_t *ret_count)
+{
+    static const struct grpc_service_handler handlers[] = {
+        {"dapr.proto.internals.v1.ServiceInvocation", "CallLocalStream", on_open_stream, on_message, on_half_close,
+         on_room, on_gone, GRPC_ALWAYS, NULL},
+        {"dapr.proto.internals.v1.ServiceInvocation", "CallLocal", on_open_unary, on_message, on_half_close, on_room,
+         on_gone, GRPC_ALWAYS, NULL},
+    };
+    *ret_count = countof(handlers);
+    return handlers;
+}

@@ -1,0 +1,126 @@
+/* service: starting and retiring copies of blocks, and their views of components. */
+#include <base/check.h>
+#include <base/clock.h>
+#include <base/error.h>
+#include <base/mem.h>
+#include <plugin/service.h>
+
+static void pin(struct request_owner *o)
+{
+    atomic_fetch_add_explicit(&((struct service *)(void *)o)->pins, 1, memory_order_relaxed);
+}
+
+static void unpin(struct request_owner *o)
+{
+    atomic_fetch_sub_explicit(&((struct service *)(void *)o)->pins, 1, memory_order_release);
+}
+
+static struct service *service_destroy(struct service *s)
+{
+    if (s->is_started && s->block->stop)
+        s->block->stop(s->self);
+    pthread_mutex_destroy(&s->lock);
+    plugin_unref(s->plugin);
+    s->magic = 0;
+    return mem_free(s);
+}
+
+trb_code service_create(struct plugin *plugin, const struct trb_block *block, const struct trb_kernel *kernel,
+                        struct service **ret_service, struct trb_error *err)
+{
+    struct service *s = mem_zero(sizeof *s + block->self_size + 1);
+    s->magic = SERVICE_MAGIC;
+    s->owner = (struct request_owner){.kernel = kernel, .self = s->self, .pin = pin, .unpin = unpin};
+    s->block = block;
+    s->plugin = plugin_ref(plugin);
+    list_init(&s->link);
+    pthread_mutex_init(&s->lock, NULL);
+    trb_code code = block->start ? block->start(s->self, kernel, err) : TRB_OK;
+    s->is_started = !code;
+    if (code) {
+        error_prefix(err, "block '%s': ", block->name);
+        service_destroy(s);
+        return code;
+    }
+    *ret_service = s;
+    return TRB_OK;
+}
+
+struct retiring {
+    struct service *service;
+    void (*gone)(void *);
+    void *arg;
+    struct timer timer;
+};
+
+static void look(void *arg)
+{
+    struct retiring *r = arg;
+    if (atomic_load_explicit(&r->service->pins, memory_order_acquire) > 0) {
+        timer_after(loop_at(0), &r->timer, 2 * CLOCK_MS, look, r);
+        return;
+    }
+    service_destroy(r->service);
+    if (r->gone)
+        r->gone(r->arg);
+    mem_free(r);
+}
+
+void service_retire(struct service *s, void (*gone)(void *), void *arg)
+{
+    struct retiring *r = mem_zero(sizeof *r);
+    *r = (struct retiring){.service = s, .gone = gone, .arg = arg};
+    timer_after(loop_at(0), &r->timer, 0, look, r);
+}
+
+/* --------------------------------------------------------------------------------------- views */
+trb_code view_create(struct service *s, struct instance *i, struct trb_instance **ret_view, struct trb_error *err)
+{
+    struct trb_error why = ERROR_INIT;
+    struct trb_instance *v = mem_zero(sizeof *v);
+    *v = (struct trb_instance){.magic = VIEW_MAGIC, .instance = i, .service = s};
+    v->data = s->block->component_up ? s->block->component_up(s->self, v, &why) : NULL;
+    if (why.code) {
+        mem_free(v);
+        *err = why;
+        return why.code;
+    }
+    pin(&s->owner);
+    *ret_view = v;
+    return TRB_OK;
+}
+
+struct trb_instance *view_destroy(struct trb_instance *v)
+{
+    if (!v)
+        return NULL;
+    checked(v, struct trb_instance, VIEW_MAGIC);
+    if (v->service->block->component_down)
+        v->service->block->component_down(v->service->self, v, v->data);
+    unpin(&v->service->owner);
+    v->magic = 0;
+    return mem_free(v);
+}
+
+/* ------------------------------------------------------------------------------- struct trb_kernel */
+static void task(const struct trb_kernel *k, void *self, int32_t home, struct trb_next first, void *arg)
+{
+    request_task_post(&service_of(self)->owner, home, first, arg);
+}
+
+static void lock(void *self)
+{
+    pthread_mutex_lock(&service_of(self)->lock);
+}
+
+static void unlock(void *self)
+{
+    pthread_mutex_unlock(&service_of(self)->lock);
+}
+
+void service_kernel_fill(struct trb_kernel *k)
+{
+    k->task = task;
+    k->lock = lock;
+    k->unlock = unlock;
+}
