@@ -29,7 +29,7 @@ void request_body_begin(struct request *rq, uint8_t mode, int64_t length, uint64
 
 static void consume(struct request *rq, size_t bytes)
 {
-    if (bytes && rq->door->consume && rq->cancelled != TRB_WHY_CLIENT)
+    if (rq->door->consume && rq->cancelled != TRB_WHY_CLIENT)
         rq->door->consume(rq, bytes);
 }
 
@@ -136,6 +136,16 @@ void request_body_end(struct request *rq)
     tell(rq);
 }
 
+void request_body_give(struct request *rq, struct trb_buf *whole)
+{
+    struct request_body *b = &rq->body;
+    drop_all(rq);
+    b->mode = BODY_WHOLE;
+    b->whole = buf_data(whole);
+    b->length = (int64_t)b->whole.len;
+    b->ended = true;
+}
+
 bool request_body_is_whole(const struct request *rq)
 {
     return rq->body.mode != BODY_WHOLE || rq->body.ended;
@@ -148,6 +158,8 @@ struct trb_data request_body_take(struct request *rq)
         return (struct trb_data){NULL, 0, NULL};
     struct trb_data piece = pop(b);
     consume(rq, piece.len);
+    if (!piece.at)
+        piece.at = "";          /* an empty message is not nothing */
     return piece;
 }
 

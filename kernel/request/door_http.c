@@ -124,7 +124,8 @@ static void expire(struct request *rq)
 
 static void consume(struct request *rq, size_t bytes)
 {
-    rq->exchange->ops->consume(rq->exchange, bytes);
+    if (bytes)
+        rq->exchange->ops->consume(rq->exchange, bytes);
 }
 
 static void ended(struct request *rq)
@@ -163,15 +164,19 @@ static void start_if_whole(struct request *rq)
 static void on_data(struct exchange *x, struct trb_data data)
 {
     struct request *rq = request_at(x);
+    request_pin(rq);                        /* the piece may be what ends it */
     request_body_feed(rq, data);
     start_if_whole(rq);
+    request_unpin(rq);
 }
 
 static void on_end(struct exchange *x, const struct http_headers *trailers)
 {
     struct request *rq = request_at(x);
+    request_pin(rq);
     request_body_end(rq);
     start_if_whole(rq);
+    request_unpin(rq);
 }
 
 static void on_room(struct exchange *x)

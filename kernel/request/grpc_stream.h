@@ -23,7 +23,8 @@ struct grpc_service_handler {
     uint32_t flags;
     void *arg;
 };
-#define GRPC_RAW 1u                     /* on_message gets frames as they are: prefix included, not inflated */
+#define GRPC_RAW 1u                     /* bytes as they are, both ways: prefixes included, not inflated, pieces
+                                           of any size; the size limit is the other side's */
 #define GRPC_ALWAYS 2u                  /* served without the app id check of grpc-api.md 1.6 step 3 */
 
 struct grpc_stream_info {

@@ -186,6 +186,7 @@ void request_end(struct request *);
 void request_body_begin(struct request *, uint8_t mode, int64_t length, uint64_t limit, bool cut);
 void request_body_feed(struct request *, struct trb_data piece);
 void request_body_end(struct request *);
+void request_body_give(struct request *, struct trb_buf *whole);     /* given; at once and all of it */
 bool request_body_is_whole(const struct request *);
 void request_room(struct request *);                     /* the door: there is room again */
 
