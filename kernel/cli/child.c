@@ -51,8 +51,9 @@ static void detach_terminal(void)
         dup2(nothing, STDIN_FILENO);
 }
 
-__attribute__((noreturn)) static void become(const struct words *argv, const struct words *environment,
-                                             const struct pipes *p, pid_t parent)
+__attribute__((noreturn)) static void become(const struct words *argv,
+                                             const struct words *environment, const struct pipes *p,
+                                             pid_t parent)
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -132,13 +133,6 @@ void child_signal_group(const struct child *c, int number)
 bool child_is_gone(const struct child *c)
 {
     return !c->pid || (!c->is_running && kill(-c->pid, 0) && errno == ESRCH);
-}
-
-bool child_read(struct child *c)
-{
-    bool out = c->out.fd < 0 || lines_read(&c->out);
-    bool err = c->err.fd < 0 || lines_read(&c->err);
-    return out && err;
 }
 
 void child_finish_output(struct child *c)

@@ -15,13 +15,13 @@ struct child {
 };
 
 /* environment: NAME=value words on top of our own.  The child ends when we do, however we end.
- * ret_status, set on failure only: 127 for a program that is not there, 126 for one that cannot run. */
+ * ret_status, set on failure only: 127 for a program that is not there, 126 for one that cannot
+ * run. */
 bool child_start(struct child *c, const struct words *argv, const struct words *environment,
                  const char *prefix, int *ret_status, struct reason *why);
 
 void child_signal_group(const struct child *c, int number);
 bool child_is_gone(const struct child *c);          /* the program and everything in its group */
-bool child_read(struct child *c);                   /* both pipes, once; false when our output has gone away */
 void child_finish_output(struct child *c);
 
 /* "exit status 3" or "signal 9 (Killed)". */

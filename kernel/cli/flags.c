@@ -1,5 +1,6 @@
 /* flags.c: words of a command line, matched with a table.
- * Not GNU getopt: a single dash may carry a long name, and a value may begin with a dash ("--profile-port -1"). */
+ * Not GNU getopt: a single dash may carry a long name, and a value may begin with a dash
+ * ("--profile-port -1"). */
 #include "cli/flags.h"
 
 #include <assert.h>
@@ -71,7 +72,8 @@ static int distance(const char *a, size_t a_len, const char *b)
     return line[b_len];
 }
 
-static bool unknown(const struct flags *f, const char *word, const char *name, size_t len, struct reason *why)
+static bool unknown(const struct flags *f, const char *word, const char *name, size_t len,
+                    struct reason *why)
 {
     const char *near = NULL;
     int best = 4;
@@ -89,7 +91,8 @@ static bool unknown(const struct flags *f, const char *word, const char *name, s
 
 static bool is_truth(const char *text, bool *ret_is_true)
 {
-    static const char *const yes[] = {"true", "t", "1", NULL}, *const no[] = {"false", "f", "0", NULL};
+    static const char *const yes[] = {"true", "t", "1", NULL}, *const no[] = {"false", "f", "0",
+                                                                              NULL};
     for (int i = 0; yes[i]; i++)
         if (!strcasecmp(text, yes[i]) || !strcasecmp(text, no[i])) {
             *ret_is_true = !strcasecmp(text, yes[i]);

@@ -1,5 +1,5 @@
-/* flags.h: one table of flags per command, read by the parser, by the help and by whoever passes flags on.
- * Not about any command in particular. */
+/* flags.h: one table of flags per command, read by the parser, by the help and by whoever passes
+ * flags on. Not about any command in particular. */
 #ifndef TRILBY_CLI_FLAGS_H
 #define TRILBY_CLI_FLAGS_H
 
@@ -19,8 +19,8 @@ struct flag {
     enum flag_kind kind;
     const char *value;                              /* what the help calls the value */
     const char *initial;                            /* the value when none is given, or NULL */
-    const char *sidecar;                            /* the flag of trilbyd it is passed on as, or NULL */
-    const char *variable;                           /* the environment variable that stands in, or NULL */
+    const char *sidecar;  /* the flag of trilbyd it is passed on as, or NULL */
+    const char *variable; /* the environment variable that stands in, or NULL */
     const char *help;                               /* NULL here and in name: the table ends */
 };
 
@@ -30,14 +30,15 @@ struct flags {
     struct words rest;                              /* what is no flag */
 };
 
-/* Reads words up to the first that is no flag, or "--"; where the command takes words between flags,
- * is_mixed lets flags follow them. */
+/* Reads words up to the first that is no flag, or "--"; where the command takes words between
+ * flags, is_mixed lets flags follow them. */
 bool flags_parse(struct flags *f, const struct flag *own, const struct flag *common, char **words,
                  bool is_mixed, struct reason *why);
 void flags_fini(struct flags *f);
 
 /* A name that is in no table is a bug, and ends the program. */
-const char *flags_text(const struct flags *f, const char *name);        /* given, environment, initial, or NULL */
+const char *flags_text(const struct flags *f,
+                       const char *name); /* given, environment, initial, or NULL */
 int64_t flags_number(const struct flags *f, const char *name);          /* 0 when there is none */
 bool flags_is_on(const struct flags *f, const char *name);
 bool flags_is_given(const struct flags *f, const char *name);

@@ -100,17 +100,22 @@ void help_command(const struct command *command)
 void help_program(void)
 {
     struct text page = {0};
-    text_add(&page, "NAME\n    trilby: run and look after applications and their Trilby sidecars\n\n"
-                    "SYNOPSIS\n    trilby COMMAND [options]\n\nCOMMANDS\n");
+    text_add(&page,
+             "NAME\n    trilby: run and look after applications and their Trilby sidecars\n\n"
+             "SYNOPSIS\n    trilby COMMAND [options]\n\nCOMMANDS\n");
     for (const struct command *c = commands; c->name; c++)
         text_add(&page, "    %-10s %s\n", c->name, c->line);
-    text_add(&page, "    %-10s %s\n\nOPTIONS\n", "help", "show this page, or the page of a command");
-    text_add(&page, "    -v, --version\n          Show the versions of trilby and of the sidecar.\n\n");
+    text_add(&page, "    %-10s %s\n\nOPTIONS\n", "help",
+             "show this page, or the page of a command");
+    text_add(&page,
+             "    -v, --version\n          Show the versions of trilby and of the sidecar.\n\n");
     add_flags(&page, common_flags);
-    text_add(&page, "EXAMPLES\n"
-                    "    trilby run --app-id orders --app-port 8080 --dapr-http-port 3500 -- python app.py\n"
-                    "    trilby list\n"
-                    "    trilby stop --app-id orders\n\n"
-                    "SEE ALSO\n    trilby help COMMAND shows every option of a command.\n");
+    text_add(
+        &page,
+        "EXAMPLES\n"
+        "    trilby run --app-id orders --app-port 8080 --dapr-http-port 3500 -- python app.py\n"
+        "    trilby list\n"
+        "    trilby stop --app-id orders\n\n"
+        "SEE ALSO\n    trilby help COMMAND shows every option of a command.\n");
     put(&page);
 }

@@ -1,4 +1,5 @@
-/* help.h: manual pages made from the tables, so that they cannot say anything else than the parser. */
+/* help.h: manual pages made from the tables, so that they cannot say anything else than the parser.
+ */
 #ifndef TRILBY_CLI_HELP_H
 #define TRILBY_CLI_HELP_H
 

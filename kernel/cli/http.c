@@ -29,7 +29,8 @@ void http_place_init(struct http_place *place, const char *socket_folder, const 
 {
     *place = (struct http_place){.port = port};
     if (socket_folder && *socket_folder)
-        snprintf(place->socket, sizeof place->socket, "%s/dapr-%s-http.socket", socket_folder, app_id);
+        snprintf(place->socket, sizeof place->socket, "%s/dapr-%s-http.socket", socket_folder,
+                 app_id);
     const char *first = listen_addresses ? listen_addresses : "";
     first += *first == '[';
     snprintf(place->address, sizeof place->address, "%.*s", (int)strcspn(first, ",]"), first);
@@ -53,7 +54,8 @@ static int connect_port(const char *address, int port)
 {
     char service[16];
     snprintf(service, sizeof service, "%d", port);
-    struct addrinfo want = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    struct addrinfo want = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                            .ai_socktype = SOCK_STREAM};
     struct addrinfo *peer = NULL;
     if (getaddrinfo(address, service, &want, &peer))
         return -1;
@@ -75,8 +77,8 @@ static void finish(struct http_call *call, int status)
     call->step = HTTP_DONE;
 }
 
-static void write_request(struct http_call *call, const struct http_place *place, const char *method,
-                          const char *path, const char *body)
+static void write_request(struct http_call *call, const struct http_place *place,
+                          const char *method, const char *path, const char *body)
 {
     const char *token = getenv("DAPR_API_TOKEN");
     text_add(&call->out, "%s %s HTTP/1.1\r\nConnection: close\r\n", method, path);
@@ -95,9 +97,11 @@ static void write_request(struct http_call *call, const struct http_place *place
 void http_start(struct http_call *call, const struct http_place *place, const char *method,
                 const char *path, const char *body, int timeout_ms)
 {
-    *call = (struct http_call){.step = HTTP_SENDING, .deadline_ms = clock_now_ms() + (uint64_t)timeout_ms};
+    *call = (struct http_call){.step = HTTP_SENDING,
+                               .deadline_ms = clock_now_ms() + (uint64_t)timeout_ms};
     write_request(call, place, method, path, body);
-    call->fd = *place->socket ? connect_socket(place->socket) : connect_port(place->address, place->port);
+    call->fd =
+        *place->socket ? connect_socket(place->socket) : connect_port(place->address, place->port);
     if (call->fd < 0)
         finish(call, 0);
 }
@@ -109,7 +113,8 @@ short http_events(const struct http_call *call)
 
 static void send_more(struct http_call *call)
 {
-    ssize_t len = send(call->fd, call->out.at + call->sent, call->out.len - call->sent, MSG_NOSIGNAL);
+    ssize_t len =
+        send(call->fd, call->out.at + call->sent, call->out.len - call->sent, MSG_NOSIGNAL);
     if (len < 0 && errno != EAGAIN && errno != EINTR) {
         finish(call, 0);
         return;
@@ -123,7 +128,8 @@ static void send_more(struct http_call *call)
 static const char *header(const struct text *in, const char *head_end, const char *name)
 {
     size_t len = strlen(name);
-    for (const char *line = strstr(in->at, "\r\n"); line && line < head_end; line = strstr(line + 2, "\r\n"))
+    for (const char *line = strstr(in->at, "\r\n"); line && line < head_end;
+         line = strstr(line + 2, "\r\n"))
         if (!strncasecmp(line + 2, name, len) && line[2 + len] == ':')
             return line + 3 + len + strspn(line + 3 + len, " ");
     return NULL;

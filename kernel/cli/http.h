@@ -16,7 +16,7 @@ enum http_step { HTTP_IDLE, HTTP_SENDING, HTTP_READING, HTTP_DONE };
 struct http_call {
     enum http_step step;
     int fd;
-    int status;                                     /* once done: the status, 0 when there was no answer */
+    int status; /* once done: the status, 0 when there was no answer */
     uint64_t deadline_ms;
     size_t sent;
     struct text out, in;

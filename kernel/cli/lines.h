@@ -6,7 +6,7 @@
 #include "cli/text.h"
 
 struct lines {
-    int fd;                                         /* read end of a pipe, non-blocking; -1: ended */
+    int fd; /* read end of a pipe, non-blocking; -1: ended */
     const char *prefix;
     struct text line;                               /* begun, not yet ended */
 };

@@ -5,6 +5,9 @@
 #include "cli/sidecars.h"
 
 #include <cjson/cJSON.h>
+#include <ctype.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +15,8 @@
 
 const struct flag list_flags[] = {
     {"output", 'o', FLAG_TEXT, "FORMAT", "table", NULL, NULL, "table, json or yaml."},
-    {"kubernetes", 'k', FLAG_SWITCH, NULL, NULL, NULL, NULL, "List what runs in Kubernetes. Not available yet."},
+    {"kubernetes", 'k', FLAG_SWITCH, NULL, NULL, NULL, NULL,
+     "List what runs in Kubernetes. Not available yet."},
     {0},
 };
 
@@ -28,129 +32,140 @@ const struct section list_sections[] = {
     {0},
 };
 
-enum kind { NUMBER, TRUTH, WORDS };
-
-struct value {
-    enum kind kind;
-    int64_t number;
-    char text[4096];                                /* always set */
-};
-
-static void set_number(struct value *v, int64_t number)
-{
-    v->kind = NUMBER;
-    v->number = number;
-    snprintf(v->text, sizeof v->text, "%lld", (long long)number);
-}
-
-static void set_pid(struct value *v, pid_t pid)
-{
-    set_number(v, pid);
-    if (!pid)
-        v->text[0] = '\0';
-}
-
-static void set_words(struct value *v, const char *text)
-{
-    v->kind = WORDS;
-    snprintf(v->text, sizeof v->text, "%s", text);
-}
-
-static void app_id(const struct sidecar *s, struct value *v) { set_words(v, s->app_id); }
-static void http_port(const struct sidecar *s, struct value *v) { set_number(v, s->http_port); }
-static void grpc_port(const struct sidecar *s, struct value *v) { set_number(v, s->grpc_port); }
-static void app_port(const struct sidecar *s, struct value *v) { set_number(v, s->app_port); }
-static void command(const struct sidecar *s, struct value *v) { set_words(v, s->command); }
-static void pid(const struct sidecar *s, struct value *v) { set_pid(v, s->pid); }
-static void cli_pid(const struct sidecar *s, struct value *v) { set_pid(v, s->cli_pid); }
-static void app_pid(const struct sidecar *s, struct value *v) { set_pid(v, s->app_pid); }
-static void max_body(const struct sidecar *s, struct value *v) { set_number(v, s->max_body_bytes); }
-static void read_buffer(const struct sidecar *s, struct value *v) { set_number(v, s->read_buffer_bytes); }
-static void template_path(const struct sidecar *s, struct value *v) { set_words(v, s->template_path); }
-static void template_name(const struct sidecar *s, struct value *v) { set_words(v, s->template_name); }
-static void app_log(const struct sidecar *s, struct value *v) { set_words(v, s->app_log); }
-static void sidecar_log(const struct sidecar *s, struct value *v) { set_words(v, s->sidecar_log); }
-
-static void metrics(const struct sidecar *s, struct value *v)
-{
-    set_words(v, s->has_metrics ? "true" : "false");
-    v->kind = TRUTH;
-    v->number = s->has_metrics;
-}
-
-static void age(const struct sidecar *s, struct value *v)
-{
-    long long seconds = (long long)(time(NULL) - s->created);
-    v->kind = WORDS;
-    if (seconds < 60)
-        snprintf(v->text, sizeof v->text, "%llds", seconds < 0 ? 0 : seconds);
-    else if (seconds < 60 * 60)
-        snprintf(v->text, sizeof v->text, "%lldm", seconds / 60);
-    else if (seconds < 24 * 60 * 60)
-        snprintf(v->text, sizeof v->text, "%lldh", seconds / 60 / 60);
-    else
-        snprintf(v->text, sizeof v->text, "%lldd", seconds / 60 / 60 / 24);
-}
-
-static void created(const struct sidecar *s, struct value *v)
-{
-    struct tm broken;
-    v->kind = WORDS;
-    strftime(v->text, sizeof v->text, "%Y-%m-%d %H:%M.%S", localtime_r(&s->created, &broken));
-}
+enum kind { TEXT, NUMBER, PID, BYTES, TRUTH, AGE, CREATED };
 
 static const struct column {
     const char *title, *key;                        /* no title: not in the table */
-    void (*get)(const struct sidecar *, struct value *);
+    enum kind kind;
+    size_t offset;
 } columns[] = {
-    {"APP ID", "appId", app_id},
-    {"HTTP PORT", "httpPort", http_port},
-    {"GRPC PORT", "grpcPort", grpc_port},
-    {"APP PORT", "appPort", app_port},
-    {NULL, "metricsEnabled", metrics},
-    {"COMMAND", "command", command},
-    {"AGE", "age", age},
-    {"CREATED", "created", created},
-    {"DAPRD PID", "daprdPid", pid},
-    {"CLI PID", "cliPid", cli_pid},
-    {"APP PID", "appPid", app_pid},
-    {NULL, "maxRequestBodySize", max_body},
-    {NULL, "httpReadBufferSize", read_buffer},
-    {"RUN_TEMPLATE_PATH", "runTemplatePath", template_path},
-    {"APP_LOG_PATH", "appLogPath", app_log},
-    {"DAPRD_LOG_PATH", "daprdLogPath", sidecar_log},
-    {NULL, "runTemplateName", template_name},
+#define COLUMN(title, key, kind, member) {title, key, kind, offsetof(struct sidecar, member)}
+    COLUMN("APP ID", "appId", TEXT, app_id),
+    COLUMN("HTTP PORT", "httpPort", NUMBER, http_port),
+    COLUMN("GRPC PORT", "grpcPort", NUMBER, grpc_port),
+    COLUMN("APP PORT", "appPort", NUMBER, app_port),
+    COLUMN(NULL, "metricsEnabled", TRUTH, has_metrics),
+    COLUMN("COMMAND", "command", TEXT, command),
+    COLUMN("AGE", "age", AGE, created),
+    COLUMN("CREATED", "created", CREATED, created),
+    COLUMN("DAPRD PID", "daprdPid", PID, pid),
+    COLUMN("CLI PID", "cliPid", PID, cli_pid),
+    COLUMN("APP PID", "appPid", PID, app_pid),
+    COLUMN(NULL, "maxRequestBodySize", BYTES, max_body_bytes),
+    COLUMN(NULL, "httpReadBufferSize", BYTES, read_buffer_bytes),
+    COLUMN("RUN_TEMPLATE_PATH", "runTemplatePath", TEXT, template_path),
+    COLUMN("APP_LOG_PATH", "appLogPath", TEXT, app_log),
+    COLUMN("DAPRD_LOG_PATH", "daprdLogPath", TEXT, sidecar_log),
+    COLUMN(NULL, "runTemplateName", TEXT, template_name),
+#undef COLUMN
 };
 
 enum { COLUMNS = sizeof columns / sizeof *columns, COMMAND_WIDTH = 20 };
 
-static void get_cell(const struct column *column, const struct sidecar *s, struct value *v)
+struct value {
+    bool is_text;
+    int64_t number;
+    const char *text;                               /* always set */
+    char room[64];
+};
+
+static void set_age(struct value *v, int64_t seconds)
 {
-    column->get(s, v);
-    if (column->get == command && strlen(v->text) > COMMAND_WIDTH)
-        strcpy(v->text + COMMAND_WIDTH - 3, "...");
+    static const struct {
+        int64_t seconds;
+        char unit;
+    } units[] = {{24 * 60 * 60, 'd'}, {60 * 60, 'h'}, {60, 'm'}};
+    v->is_text = true;
+    snprintf(v->room, sizeof v->room, "%llds", (long long)(seconds < 0 ? 0 : seconds));
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (seconds >= units[i].seconds) {
+            snprintf(v->room, sizeof v->room, "%lld%c", (long long)(seconds / units[i].seconds),
+                     units[i].unit);
+            return;
+        }
+}
+
+static void set_created(struct value *v, time_t created)
+{
+    struct tm broken;
+    v->is_text = true;
+    strftime(v->room, sizeof v->room, "%Y-%m-%d %H:%M.%S", localtime_r(&created, &broken));
+}
+
+static void set_number(struct value *v, int64_t number)
+{
+    v->number = number;
+    snprintf(v->room, sizeof v->room, "%lld", (long long)number);
+}
+
+static void get(const struct column *column, const struct sidecar *s, struct value *v)
+{
+    const void *member = (const char *)s + column->offset;
+    *v = (struct value){.text = v->room};
+    switch (column->kind) {
+    case TEXT:
+        v->is_text = true;
+        v->text = *(char *const *)member;
+        break;
+    case NUMBER:
+        set_number(v, *(const int *)member);
+        break;
+    case PID:
+        set_number(v, *(const pid_t *)member);
+        break;
+    case BYTES:
+        set_number(v, *(const int64_t *)member);
+        break;
+    case TRUTH:
+        v->number = *(const bool *)member;
+        strcpy(v->room, v->number ? "true" : "false");
+        break;
+    case AGE:
+        set_age(v, time(NULL) - *(const time_t *)member);
+        break;
+    case CREATED:
+        set_created(v, *(const time_t *)member);
+        break;
+    }
+}
+
+/* What fits into a table: one line, a command cut short between characters. */
+static char *cell(const struct column *column, const struct sidecar *s)
+{
+    struct value v;
+    get(column, s, &v);
+    if (column->kind == PID && !v.number)
+        return text_copy("");
+    size_t len = strlen(v.text), cut = len;
+    if (column->offset == offsetof(struct sidecar, command) && len > COMMAND_WIDTH)
+        for (cut = COMMAND_WIDTH - 3; cut && (v.text[cut] & 0xC0) == 0x80; cut--)
+            ;
+    char *text = text_format("%.*s%s", (int)cut, v.text, cut < len ? "..." : "");
+    for (char *at = text; *at; at++)
+        if (iscntrl((unsigned char)*at))
+            *at = ' ';
+    return text;
 }
 
 static size_t width_of(const struct column *column, const struct sidecars *all)
 {
-    struct value v;
     size_t width = 0;
     for (size_t i = 0; i < all->count; i++) {
-        get_cell(column, &all->at[i], &v);
-        width = strlen(v.text) > width ? strlen(v.text) : width;
+        char *text = cell(column, &all->at[i]);
+        width = strlen(text) > width ? strlen(text) : width;
+        free(text);
     }
     return width && strlen(column->title) > width ? strlen(column->title) : width;
 }
 
 static void add_row(struct text *page, const struct sidecar *s, const size_t widths[])
 {
-    struct value v;
     for (int c = 0; c < COLUMNS; c++) {
         if (!widths[c])
             continue;
-        if (s)
-            get_cell(&columns[c], s, &v);
-        text_add(page, "%-*s  ", (int)widths[c], s ? v.text : columns[c].title);
+        char *text = s ? cell(&columns[c], s) : text_copy(columns[c].title);
+        text_add(page, "%-*s  ", (int)widths[c], text);
+        free(text);
     }
     while (page->len && page->at[page->len - 1] == ' ')
         page->len--;
@@ -178,10 +193,10 @@ static void show_json(const struct sidecars *all, struct text *page)
         cJSON *row = cJSON_CreateObject();
         for (int c = 0; c < COLUMNS; c++) {
             struct value v;
-            columns[c].get(&all->at[i], &v);
-            if (v.kind == WORDS)
+            get(&columns[c], &all->at[i], &v);
+            if (v.is_text)
                 cJSON_AddStringToObject(row, columns[c].key, v.text);
-            else if (v.kind == TRUTH)
+            else if (columns[c].kind == TRUTH)
                 cJSON_AddBoolToObject(row, columns[c].key, v.number != 0);
             else
                 cJSON_AddNumberToObject(row, columns[c].key, (double)v.number);
@@ -204,7 +219,8 @@ static int scalar(yaml_document_t *document, const char *text, bool is_text)
 {
     /* Quotes keep an app id such as 123 or true a string. */
     return yaml_document_add_scalar(document, NULL, (const yaml_char_t *)text, (int)strlen(text),
-                                    is_text ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_PLAIN_SCALAR_STYLE);
+                                    is_text ? YAML_DOUBLE_QUOTED_SCALAR_STYLE
+                                            : YAML_PLAIN_SCALAR_STYLE);
 }
 
 static void show_yaml(const struct sidecars *all, struct text *page)
@@ -216,16 +232,16 @@ static void show_yaml(const struct sidecars *all, struct text *page)
     yaml_emitter_set_unicode(&emitter, 1);
     yaml_emitter_set_width(&emitter, -1);
     yaml_document_initialize(&document, NULL, NULL, NULL, 1, 1);
-    int rows = yaml_document_add_sequence(&document, NULL,
-                                          all->count ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE);
+    int rows = yaml_document_add_sequence(
+        &document, NULL, all->count ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE);
     for (size_t i = 0; i < all->count; i++) {
         int row = yaml_document_add_mapping(&document, NULL, YAML_BLOCK_MAPPING_STYLE);
         for (int c = 0; c < COLUMNS; c++) {
             struct value v;
-            columns[c].get(&all->at[i], &v);
-            yaml_document_append_mapping_pair(&document, row, scalar(&document, columns[c].key, false),
-                                              scalar(&document, *v.text ? v.text : v.kind == WORDS ? "" : "0",
-                                                     v.kind == WORDS));
+            get(&columns[c], &all->at[i], &v);
+            int key = scalar(&document, columns[c].key, false);
+            yaml_document_append_mapping_pair(&document, row, key,
+                                              scalar(&document, v.text, v.is_text));
         }
         yaml_document_append_sequence_item(&document, rows, row);
     }

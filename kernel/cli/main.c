@@ -11,23 +11,28 @@ const struct flag common_flags[] = {
     {"log-as-json", 0, FLAG_SWITCH, NULL, NULL, "log-as-json", "DAPR_LOG_AS_JSON",
      "Print what trilby and the sidecar say as JSON, an object per line."},
     {"runtime-path", 0, FLAG_TEXT, "FOLDER", NULL, NULL, "DAPR_RUNTIME_PATH",
-     "Where the sidecar's program and the default resources are looked for, instead of the home folder."},
+     "Where the sidecar's program and the default resources are looked for, instead of the home "
+     "folder."},
     {0},
 };
 
 const struct command commands[] = {
-    {"run", "run an application beside a sidecar", "run [options] [--] [COMMAND [ARGUMENT...]]", run_description,
-     run_flags, run_sections, false, run_perform},
+    {"run", "run an application beside a sidecar", "run [options] [--] [COMMAND [ARGUMENT...]]",
+     run_description, run_flags, run_sections, false, run_perform},
     {"list", "list the applications that run beside a sidecar", "list [options]",
-     "Shows the running sidecars of the calling user on this machine, however they were started, with what they "
-     "know of their applications. A sidecar protected by a token tells more when DAPR_API_TOKEN is set.",
+     "Shows the running sidecars of the calling user on this machine, however they were started, "
+     "with what they "
+     "know of their applications. A sidecar protected by a token tells more when DAPR_API_TOKEN is "
+     "set.",
      list_flags, list_sections, false, list_perform},
     {"stop", "stop applications and their sidecars", "stop [--app-id ID] [ID...]",
-     "Stops what `trilby run` started, as Ctrl-C would, and waits until it is gone. A sidecar that was started "
+     "Stops what `trilby run` started, as Ctrl-C would, and waits until it is gone. A sidecar that "
+     "was started "
      "without `trilby run` is stopped alone.",
      stop_flags, stop_sections, true, stop_perform},
     {"version", "show the versions of trilby and of the sidecar", "version [options]",
-     "Shows the version of this program and that of the sidecar it would start; n/a when there is none.",
+     "Shows the version of this program and that of the sidecar it would start; n/a when there is "
+     "none.",
      version_flags, NULL, false, version_perform},
     {0},
 };
@@ -64,8 +69,8 @@ static int perform(const struct command *command, const struct flags *flags)
     if (flags_is_on(flags, "help"))
         return help(command->name);
     if (!command->takes_words && command->perform != run_perform && flags->rest.count) {
-        say(SAY_FAILURE, "trilby %s takes no arguments, but got \"%s\". See `trilby help %s`", command->name,
-            flags->rest.at[0], command->name);
+        say(SAY_FAILURE, "trilby %s takes no arguments, but got \"%s\". See `trilby help %s`",
+            command->name, flags->rest.at[0], command->name);
         return EXIT_USAGE;
     }
     say_as_json(flags_is_on(flags, "log-as-json"));

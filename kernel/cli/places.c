@@ -43,7 +43,8 @@ static void add_own_folder(struct words *candidates)
 static void add_runtime(struct words *candidates, const char *root)
 {
     static const char *const tails[] = {
-        "/.trilby/bin/trilbyd", "/.dapr/bin/trilbyd", "/.dapr/bin/daprd", "/bin/trilbyd", "/trilbyd", "",
+        "/.trilby/bin/trilbyd", "/.dapr/bin/trilbyd", "/.dapr/bin/daprd",
+        "/bin/trilbyd",         "/trilbyd",           "",
     };
     for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
         words_addf(candidates, "%s%s", root, tails[i]);
@@ -75,8 +76,10 @@ char *place_of_sidecar(const char *runtime_path, struct reason *why)
     if (!found && runtime_path)
         reason_set(why, "no sidecar program (trilbyd) in the runtime path %s", runtime_path);
     else if (!found)
-        reason_set(why, "cannot find the sidecar program: no trilbyd beside trilby, in ~/.trilby/bin or in "
-                        "PATH; name its folder with --runtime-path");
+        reason_set(
+            why,
+            "cannot find the sidecar program: no trilbyd beside trilby, in ~/.trilby/bin or in "
+            "PATH; name its folder with --runtime-path");
     words_fini(&candidates);
     return found;
 }

@@ -13,8 +13,10 @@
 
 static char *made_up_id(void)
 {
-    static const char *const stuff[] = {"felt", "tweed", "straw", "wool", "linen", "velvet", "suede", "denim"};
-    static const char *const part[] = {"brim", "crown", "band", "crease", "pinch", "feather", "ribbon", "peak"};
+    static const char *const stuff[] = {"felt",  "tweed",  "straw", "wool",
+                                        "linen", "velvet", "suede", "denim"};
+    static const char *const part[] = {"brim",  "crown",   "band",   "crease",
+                                       "pinch", "feather", "ribbon", "peak"};
     unsigned char dice[4] = {0};
     ssize_t ignored = getrandom(dice, sizeof dice, 0);
     (void)ignored;
@@ -34,12 +36,14 @@ static bool choose_id(struct plan *plan, const struct flags *flags, struct reaso
 
 static bool choose_ports(struct plan *plan, const struct flags *flags, struct reason *why)
 {
-    const struct { const char *flag, *name; int *port; bool is_wanted; } table[] = {
+    const struct { const char *flag, *name; int *port; bool is_wanted;
+    } table[] = {
         {"dapr-http-port", "HTTPPort", &plan->http_port, true},
         {"dapr-grpc-port", "GRPCPort", &plan->grpc_port, true},
         {"metrics-port", "MetricsPort", &plan->metrics_port, true},
         {"dapr-internal-grpc-port", "InternalGRPCPort", &plan->internal_port, true},
-        {"profile-port", "ProfilePort", &plan->profile_port, flags_is_on(flags, "enable-profiling")},
+        {"profile-port", "ProfilePort", &plan->profile_port,
+         flags_is_on(flags, "enable-profiling")},
     };
     struct ports ports = {0};
     bool is_done = true;
@@ -52,7 +56,8 @@ static bool choose_ports(struct plan *plan, const struct flags *flags, struct re
     }
     for (size_t i = 0; is_done && i < sizeof table / sizeof *table; i++)
         if (!*table[i].port && table[i].is_wanted && !(*table[i].port = ports_choose(&ports)))
-            is_done = reason_set(why, "invalid configuration for %s. No port is available", table[i].name);
+            is_done = reason_set(why, "invalid configuration for %s. No port is available",
+                                 table[i].name);
     ports_release(&ports);
     return is_done;
 }
@@ -62,10 +67,13 @@ static bool check_folders(const struct flags *flags, struct reason *why)
     const struct words *folders = flags_list(flags, "resources-path");
     for (size_t i = 0; i < folders->count; i++)
         if (!place_is_directory(folders->at[i]))
-            return reason_set(why, "error validating resources path \"%s\": there is no such folder", folders->at[i]);
+            return reason_set(why,
+                              "error validating resources path \"%s\": there is no such folder",
+                              folders->at[i]);
     const char *old = flags_text(flags, "components-path");
     if (old && *old && !folders->count && !place_is_directory(old))
-        return reason_set(why, "error validating resources path \"%s\": there is no such folder", old);
+        return reason_set(why, "error validating resources path \"%s\": there is no such folder",
+                          old);
     return true;
 }
 
@@ -73,7 +81,8 @@ static void add_flag(struct words *argv, const struct flags *flags, const struct
 {
     const char *value = flags_text(flags, row->name);
     bool is_default = !flags_is_given(flags, row->name) && value == row->initial;
-    if (is_default || !value || !*value || (row->kind == FLAG_PORT && flags_number(flags, row->name) <= 0))
+    if (is_default || !value || !*value ||
+        (row->kind == FLAG_PORT && flags_number(flags, row->name) <= 0))
         return;
     if (row->kind == FLAG_SWITCH) {
         words_addf(argv, "--%s%s", row->sidecar, flags_is_on(flags, row->name) ? "" : "=false");
@@ -114,8 +123,8 @@ static void add_port(struct words *argv, const char *flag, int port)
     }
 }
 
-/* A control plane of this machine is used when it is there; asking for one that is not would keep the
- * sidecar from getting ready. */
+/* A control plane of this machine is used when it is there; asking for one that is not would keep
+ * the sidecar from getting ready. */
 static void add_service(struct words *argv, const struct flags *flags, const char *flag, int port)
 {
     const char *given = flags_text(flags, flag);
@@ -132,7 +141,8 @@ static void add_service(struct words *argv, const struct flags *flags, const cha
 static void add_resources(struct words *argv, const struct flags *flags, const char *runtime_path)
 {
     char *folder = place_of_default(runtime_path, "components");
-    bool is_named = flags_is_given(flags, "resources-path") || flags_is_given(flags, "components-path");
+    bool is_named =
+        flags_is_given(flags, "resources-path") || flags_is_given(flags, "components-path");
     if (!is_named && folder && place_is_directory(folder)) {
         words_add(argv, "--resources-path");
         words_add(argv, folder);
@@ -140,7 +150,8 @@ static void add_resources(struct words *argv, const struct flags *flags, const c
     free(folder);
 }
 
-static void add_configuration(struct words *argv, const struct flags *flags, const char *runtime_path)
+static void add_configuration(struct words *argv, const struct flags *flags,
+                              const char *runtime_path)
 {
     const struct words *given = flags_list(flags, "config");
     char *standard = given->count ? NULL : place_of_default(runtime_path, "config.yaml");
@@ -186,7 +197,8 @@ static const char *protocol_of(const struct flags *flags)
     const char *protocol = flags_text(flags, "app-protocol");
     if (!flags_is_on(flags, "app-ssl"))
         return protocol;
-    return strcasecmp(protocol, "grpc") ? strcasecmp(protocol, "http") ? protocol : "https" : "grpcs";
+    return strcasecmp(protocol, "grpc") ? strcasecmp(protocol, "http") ? protocol : "https"
+                                        : "grpcs";
 }
 
 static void make_environment(struct plan *plan, const struct flags *flags)
@@ -208,20 +220,32 @@ bool plan_make(struct plan *plan, const struct flags *flags, struct reason *why)
 {
     *plan = (struct plan){0};
     if (flags_is_given(flags, "run-file"))
-        return reason_set(why, "--run-file is not available yet: start each application with a `trilby run` of "
-                               "its own");
+        return reason_set(
+            why, "--run-file is not available yet: start each application with a `trilby run` of "
+                 "its own");
     if (flags_is_on(flags, "kubernetes"))
-        return reason_set(why, "--kubernetes is not available yet: trilby run starts programs on this machine");
-    if (!choose_id(plan, flags, why) || !check_folders(flags, why) || !choose_ports(plan, flags, why))
+        return reason_set(
+            why, "--kubernetes is not available yet: trilby run starts programs on this machine");
+    if (!choose_id(plan, flags, why) || !check_folders(flags, why) ||
+        !choose_ports(plan, flags, why))
         return false;
     plan->app_port = (int)flags_number(flags, "app-port");
     plan->graceful_seconds = flags_number(flags, "dapr-graceful-shutdown-seconds");
     plan->socket_folder = flags_text(flags, "unix-domain-socket");
+    if (plan->socket_folder && !*plan->socket_folder)
+        plan->socket_folder = NULL;
     http_place_init(&plan->api, plan->socket_folder, plan->app_id,
                     flags_text(flags, "dapr-listen-addresses"), plan->http_port);
     for (size_t i = 0; i < flags->rest.count; i++)
         words_add(&plan->command, flags->rest.at[i]);
     make_environment(plan, flags);
+    if (plan->socket_folder &&
+        strlen(plan->socket_folder) + strlen(plan->app_id) + strlen("/dapr--http.socket") >=
+            sizeof plan->api.socket)
+        return reason_set(why,
+                          "the path of a socket in \"%s\" would be too long for the system; "
+                          "use a folder with a shorter path",
+                          plan->socket_folder);
     return make_sidecar(plan, flags, why);
 }
 

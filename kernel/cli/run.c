@@ -15,8 +15,8 @@ static void take_over_signals(struct watch *w)
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        /* A shell starts background jobs with SIGINT ignored, and a parent may ignore its children's end;
-         * only nohup's wish is kept. */
+        /* A shell starts background jobs with SIGINT ignored, and a parent may ignore its
+         * children's end; only nohup's wish is kept. */
         if (numbers[i] != SIGHUP)
             signal(numbers[i], SIG_DFL);
         sigaddset(&set, numbers[i]);
@@ -30,12 +30,13 @@ static void take_over_signals(struct watch *w)
 static void tell_start(const struct plan *plan)
 {
     if (plan->socket_folder) {
-        say(SAY_INFO, "Starting Dapr with id %s. HTTP Socket: %s. gRPC Socket: %s/dapr-%s-grpc.socket.",
+        say(SAY_INFO,
+            "Starting Dapr with id %s. HTTP Socket: %s. gRPC Socket: %s/dapr-%s-grpc.socket.",
             plan->app_id, plan->api.socket, plan->socket_folder, plan->app_id);
         return;
     }
-    say(SAY_INFO, "Starting Dapr with id %s. HTTP Port: %d. gRPC Port: %d", plan->app_id, plan->http_port,
-        plan->grpc_port);
+    say(SAY_INFO, "Starting Dapr with id %s. HTTP Port: %d. gRPC Port: %d", plan->app_id,
+        plan->http_port, plan->grpc_port);
     say(SAY_PENDING, "Checking if Dapr sidecar is listening on HTTP port %d", plan->http_port);
 }
 

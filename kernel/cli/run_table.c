@@ -7,7 +7,8 @@
 const struct flag run_flags[] = {
     HEADING("The application"),
     {"app-id", 'a', FLAG_TEXT, "ID", NULL, "app-id", NULL,
-     "The name by which others call the application. It has no dots. One is made up when it is left out."},
+     "The name by which others call the application. It has no dots. One is made up when it is "
+     "left out."},
     {"app-port", 'p', FLAG_PORT, "PORT", NULL, "app-port", NULL,
      "The port the application listens on. Leave it out for an application that only calls."},
     {"app-protocol", 'P', FLAG_TEXT, "PROTOCOL", "http", "app-protocol", NULL,
@@ -25,46 +26,56 @@ const struct flag run_flags[] = {
      "The path that is asked, for HTTP applications."},
     {"app-health-probe-interval", 0, FLAG_NUMBER, "SECONDS", "5", "app-health-probe-interval", NULL,
      "How often it is asked."},
-    {"app-health-probe-timeout", 0, FLAG_NUMBER, "MILLISECONDS", "500", "app-health-probe-timeout", NULL,
-     "How long an answer may take; less than the interval."},
+    {"app-health-probe-timeout", 0, FLAG_NUMBER, "MILLISECONDS", "500", "app-health-probe-timeout",
+     NULL, "How long an answer may take; less than the interval."},
     {"app-health-threshold", 0, FLAG_NUMBER, "NUMBER", "3", "app-health-threshold", NULL,
      "How many bad answers in a row make it unhealthy."},
     HEADING("Ports of the sidecar (a free one is chosen for each that is left out)"),
     {"dapr-http-port", 'H', FLAG_PORT, "PORT", NULL, NULL, NULL, "The HTTP API."},
     {"dapr-grpc-port", 'G', FLAG_PORT, "PORT", NULL, NULL, NULL, "The gRPC API."},
-    {"dapr-internal-grpc-port", 'I', FLAG_PORT, "PORT", NULL, NULL, NULL, "Calls from other sidecars."},
+    {"dapr-internal-grpc-port", 'I', FLAG_PORT, "PORT", NULL, NULL, NULL,
+     "Calls from other sidecars."},
     {"metrics-port", 'M', FLAG_PORT, "PORT", NULL, NULL, NULL, "Metrics, as Prometheus text."},
-    {"profile-port", 0, FLAG_PORT, "PORT", NULL, NULL, NULL, "Profiles; only with --enable-profiling."},
-    {"enable-profiling", 0, FLAG_SWITCH, NULL, NULL, "enable-profiling", NULL, "Open the profile port."},
+    {"profile-port", 0, FLAG_PORT, "PORT", NULL, NULL, NULL,
+     "Profiles; only with --enable-profiling."},
+    {"enable-profiling", 0, FLAG_SWITCH, NULL, NULL, "enable-profiling", NULL,
+     "Open the profile port."},
     {"dapr-listen-addresses", 0, FLAG_TEXT, "LIST", NULL, "dapr-listen-addresses", NULL,
      "The addresses on which the APIs listen, with commas between; all addresses when left out."},
     {"unix-domain-socket", 'u', FLAG_TEXT, "FOLDER", NULL, "unix-domain-socket", NULL,
-     "Serve the APIs on dapr-ID-http.socket and dapr-ID-grpc.socket in this folder instead of ports."},
+     "Serve the APIs on dapr-ID-http.socket and dapr-ID-grpc.socket in this folder instead of "
+     "ports."},
     HEADING("Resources and configuration"),
     {"resources-path", 0, FLAG_LIST, "FOLDER", NULL, "resources-path", NULL,
-     "A folder with components and other resources; see FILES for the one used when none is given."},
+     "A folder with components and other resources; see FILES for the one used when none is "
+     "given."},
     {"components-path", 'd', FLAG_TEXT, "FOLDER", NULL, "components-path", NULL,
      "Deprecated: say --resources-path, which wins over it."},
     {"config", 'c', FLAG_LIST, "FILE", NULL, "config", NULL,
      "A configuration file; see FILES for the one used when none is given."},
     {"plugins-path", 0, FLAG_LIST, "FOLDER", NULL, "plugins-path", NULL,
      "One more folder in which the sidecar looks for plugins."},
-    {"placement-host-address", 0, FLAG_TEXT, "HOST[:PORT]", NULL, NULL, "DAPR_PLACEMENT_HOST_ADDRESS",
-     "The placement service for actors, port 50005 unless said. When left out, localhost:50005 if something "
+    {"placement-host-address", 0, FLAG_TEXT, "HOST[:PORT]", NULL, NULL,
+     "DAPR_PLACEMENT_HOST_ADDRESS",
+     "The placement service for actors, port 50005 unless said. When left out, localhost:50005 if "
+     "something "
      "listens there; otherwise the sidecar does without one."},
-    {"scheduler-host-address", 0, FLAG_TEXT, "HOST[:PORT]", NULL, NULL, "DAPR_SCHEDULER_HOST_ADDRESS",
-     "The scheduler for jobs and reminders, port 50006 unless said. When left out, localhost:50006 if something "
+    {"scheduler-host-address", 0, FLAG_TEXT, "HOST[:PORT]", NULL, NULL,
+     "DAPR_SCHEDULER_HOST_ADDRESS",
+     "The scheduler for jobs and reminders, port 50006 unless said. When left out, localhost:50006 "
+     "if something "
      "listens there; otherwise the sidecar does without one."},
     HEADING("Limits and logs"),
     {"max-body-size", 0, FLAG_TEXT, "QUANTITY", "4Mi", "max-body-size", NULL,
      "The largest body of a request, such as 16Mi; 0 means no limit."},
     {"read-buffer-size", 0, FLAG_TEXT, "QUANTITY", "4Ki", "read-buffer-size", NULL,
      "The largest head of a request, such as 16Ki."},
-    {"dapr-http-max-request-size", 0, FLAG_NUMBER, "MEGABYTES", NULL, "dapr-http-max-request-size", NULL,
-     "Deprecated: say --max-body-size."},
-    {"dapr-http-read-buffer-size", 0, FLAG_NUMBER, "KILOBYTES", NULL, "dapr-http-read-buffer-size", NULL,
-     "Deprecated: say --read-buffer-size."},
-    {"dapr-graceful-shutdown-seconds", 0, FLAG_NUMBER, "SECONDS", "5", "dapr-graceful-shutdown-seconds", NULL,
+    {"dapr-http-max-request-size", 0, FLAG_NUMBER, "MEGABYTES", NULL, "dapr-http-max-request-size",
+     NULL, "Deprecated: say --max-body-size."},
+    {"dapr-http-read-buffer-size", 0, FLAG_NUMBER, "KILOBYTES", NULL, "dapr-http-read-buffer-size",
+     NULL, "Deprecated: say --read-buffer-size."},
+    {"dapr-graceful-shutdown-seconds", 0, FLAG_NUMBER, "SECONDS", "5",
+     "dapr-graceful-shutdown-seconds", NULL,
      "How long the sidecar may take to finish what it has begun; 0 means as long as it needs."},
     {"enable-api-logging", 0, FLAG_SWITCH, NULL, NULL, "enable-api-logging", NULL,
      "Log every call of the API."},
@@ -78,15 +89,19 @@ const struct flag run_flags[] = {
     {0},
 };
 
-const char run_description[] =
-    "Starts a sidecar, waits until it is ready, starts COMMAND with the ports of the sidecar in its environment, "
-    "and shows what both print, each line with == DAPR == or == APP == in front. Without a command only the "
-    "sidecar runs.\n"
-    "Ctrl-C stops both: first the application and everything it started (SIGTERM, and SIGKILL after 5 seconds), "
-    "so that it can use its sidecar while it tidies up, then the sidecar. A second Ctrl-C kills both at once. "
-    "When one of them ends, the other is stopped.\n"
-    "Options come before the command; everything from the first word that is no option, or from --, belongs to "
-    "the command.";
+const char run_description[] = "Starts a sidecar, waits until it is ready, starts COMMAND with the "
+                               "ports of the sidecar in its environment, "
+                               "and shows what both print, each line with == DAPR == or == APP == "
+                               "in front. Without a command only the "
+                               "sidecar runs.\n"
+                               "Ctrl-C stops both: first the application and everything it started "
+                               "(SIGTERM, and SIGKILL after 5 seconds), "
+                               "so that it can use its sidecar while it tidies up, then the "
+                               "sidecar. A second Ctrl-C kills both at once. "
+                               "When one of them ends, the other is stopped.\n"
+                               "Options come before the command; everything from the first word "
+                               "that is no option, or from --, belongs to "
+                               "the command.";
 
 const struct section run_sections[] = {
     {"ENVIRONMENT OF THE COMMAND",

@@ -4,6 +4,7 @@
 #include "cli/text.h"
 
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -50,6 +51,9 @@ void say(enum say what, const char *format, ...)
     va_start(list, format);
     vsnprintf(sentence, sizeof sentence, format, list);
     va_end(list);
+    for (char *at = sentence; *at; at++)
+        if (iscntrl((unsigned char)*at))
+            *at = ' ';
     struct text line = {0};
     if (is_json)
         add_json(&line, what, sentence);

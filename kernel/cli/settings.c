@@ -7,14 +7,16 @@
 #include <strings.h>
 #include <yaml.h>
 
-static const yaml_node_t *member(yaml_document_t *document, const yaml_node_t *map, const char *name)
+static const yaml_node_t *member(yaml_document_t *document, const yaml_node_t *map,
+                                 const char *name)
 {
     if (!map || map->type != YAML_MAPPING_NODE)
         return NULL;
     for (const yaml_node_pair_t *pair = map->data.mapping.pairs.start;
          pair < map->data.mapping.pairs.top; pair++) {
         const yaml_node_t *key = yaml_document_get_node(document, pair->key);
-        if (key && key->type == YAML_SCALAR_NODE && !strcmp((const char *)key->data.scalar.value, name))
+        if (key && key->type == YAML_SCALAR_NODE &&
+            !strcmp((const char *)key->data.scalar.value, name))
             return yaml_document_get_node(document, pair->value);
     }
     return NULL;

@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/* spec.mtls.enabled of the first document; a file that cannot be read says no, the sidecar will say why. */
+/* spec.mtls.enabled of the first document; a file that cannot be read says no, the sidecar will say
+ * why. */
 bool settings_ask_mtls(const char *path);
 
 #endif

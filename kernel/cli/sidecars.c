@@ -1,5 +1,6 @@
 /* sidecars.c: /proc tells who runs and with which flags, metadata tells the rest.
- * Not a trust in metadata: an app can write there, so a process it names is checked before it is believed. */
+ * Not a trust in metadata: an app can write there, so a process it names is checked before it is
+ * believed. */
 #include "cli/sidecars.h"
 #include "cli/http.h"
 
@@ -45,7 +46,8 @@ static bool has_name(const char *path, const char *one, const char *other)
 static bool is_program(pid_t pid, const char *one, const char *other)
 {
     struct words argv = {0};
-    bool is_it = pid > 1 && is_mine(pid) && read_arguments(pid, &argv) && has_name(argv.at[0], one, other);
+    bool is_it =
+        pid > 1 && is_mine(pid) && read_arguments(pid, &argv) && has_name(argv.at[0], one, other);
     words_fini(&argv);
     return is_it;
 }
@@ -96,7 +98,8 @@ static time_t start_of(pid_t pid, pid_t *ret_parent)
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     if (file_read(path, 65536, &stat) && strrchr(stat.at, ')'))
         sscanf(strrchr(stat.at, ')') + 1,
-               " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &parent, &ticks);
+               " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &parent, &ticks);
     if (file_read("/proc/stat", 4 * 1024 * 1024, &machine) && strstr(machine.at, "\nbtime "))
         sscanf(strstr(machine.at, "\nbtime "), "\nbtime %llu", &booted);
     text_fini(&stat);

@@ -18,7 +18,8 @@ const struct flag stop_flags[] = {
     {"app-id", 'a', FLAG_LIST, "ID", NULL, NULL, NULL, "The id of an application to stop."},
     {"run-file", 'f', FLAG_TEXT, "FILE", NULL, NULL, NULL,
      "Stop the applications of a file. Not available yet."},
-    {"kubernetes", 'k', FLAG_SWITCH, NULL, NULL, NULL, NULL, "Stop what runs in Kubernetes. Not available yet."},
+    {"kubernetes", 'k', FLAG_SWITCH, NULL, NULL, NULL, NULL,
+     "Stop what runs in Kubernetes. Not available yet."},
     {0},
 };
 
@@ -66,9 +67,11 @@ static bool stop_app(const struct sidecars *all, const char *app_id, struct reas
 static bool refuse(const struct flags *flags, struct reason *why)
 {
     if (flags_is_given(flags, "run-file"))
-        return reason_set(why, "--run-file is not available yet: name the applications with --app-id");
+        return reason_set(why,
+                          "--run-file is not available yet: name the applications with --app-id");
     if (flags_is_on(flags, "kubernetes"))
-        return reason_set(why, "--kubernetes is not available yet: trilby stop ends programs of this machine");
+        return reason_set(
+            why, "--kubernetes is not available yet: trilby stop ends programs of this machine");
     return true;
 }
 

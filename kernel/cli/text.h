@@ -17,7 +17,7 @@ struct words {
     size_t count, room;
 };
 
-struct reason {                                     /* why something could not be done: one sentence */
+struct reason { /* why something could not be done: one sentence */
     char text[1024];
 };
 

@@ -32,7 +32,8 @@ static char *first_line(char *program)
     posix_spawn_file_actions_adddup2(&actions, pair[1], STDOUT_FILENO);
     posix_spawn_file_actions_addclose(&actions, pair[0]);
     posix_spawn_file_actions_addclose(&actions, pair[1]);
-    int failed = posix_spawn(&pid, program, &actions, NULL, (char *[]){program, "--version", NULL}, environ);
+    int failed =
+        posix_spawn(&pid, program, &actions, NULL, (char *[]){program, "--version", NULL}, environ);
     posix_spawn_file_actions_destroy(&actions);
     close(pair[1]);
     for (ssize_t got; !failed && len < sizeof line - 1 &&

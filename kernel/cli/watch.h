@@ -19,12 +19,13 @@ struct watch {
     struct child sidecar, app;
     int signals;                                    /* a signalfd */
     bool is_asked;                                  /* somebody wanted the end */
+    bool is_sidecar_lost;                           /* it ended by itself, and that has been said */
     int exit_status;
     struct http_call call;                          /* the one question that is under way */
     uint64_t next_ask_ms;
     uint64_t give_up_ms;                            /* waiting for the sidecar */
-    uint64_t kill_ms;                               /* patience with what is being stopped ends; 0: never */
-    uint64_t kill_again_ms;                         /* after a SIGKILL: no more waiting for strays */
+    uint64_t kill_ms;       /* patience with what is being stopped ends; 0: never */
+    uint64_t kill_again_ms; /* after a SIGKILL: no more waiting for strays */
     int notes, tries;                               /* facts the sidecar has been told */
 };
 
