@@ -38,7 +38,7 @@ void connection_home_cut(struct connection_home *);     /* what is left ends now
 
 struct connection {
     uint32_t magic;
-    bool is_cut, is_closed;
+    bool is_cut, is_closed, is_tls;
     struct loop *loop;
     struct connection_home *home;
     struct stream *stream;                      /* good until connection_end */
@@ -56,6 +56,9 @@ struct connection *connection_accept(struct connection_home *, int fd, struct tl
 
 /* Flushes what is queued, then closes; codec->closed follows later, never from inside. */
 void connection_close(struct connection *);
+/* As above, for a codec that has freed its state and has no exchange left: half closes after what is
+ * queued and drops what still comes, so that the peer can read the answer. closed is not called. */
+void connection_linger(struct connection *, bool is_eof);
 /* Ends at once (RST where unsent bytes are lost); codec->closed follows later, never from inside. */
 void connection_cut(struct connection *);
 /* By the codec after closed, with no exchange left: destroys the stream, frees c. Fine inside an

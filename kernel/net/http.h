@@ -54,8 +54,10 @@ struct connection;
 
 /* What the owner of an exchange wants to hear. Called on the loop, never from inside a verb. */
 struct exchange_events {
-    void (*data)(struct exchange *, struct trb_data piece);     /* borrowed; ref the owner to keep */
-    void (*end)(struct exchange *, const struct http_headers *trailers);   /* trailers may be NULL */
+    void (*data)(struct exchange *, struct trb_data piece);     /* borrowed; ref the owner to keep, copy
+                                                                   what has none (small pieces) */
+    void (*end)(struct exchange *, const struct http_headers *trailers);   /* trailers may be NULL; told for
+                                                                   every request, bodiless ones too */
     void (*room)(struct exchange *);
     void (*gone)(struct exchange *, const struct trb_error *);  /* peer left or reset, or a body fault:
                                                                    no verb but release from now on */
@@ -151,7 +153,8 @@ struct http_target {                /* where to: one pool of connections per loo
 
 struct http_pool;                   /* [loop] */
 struct http_pool *http_pool_create(struct loop *, const struct http_target *);    /* target is copied */
-struct http_pool *http_pool_destroy(struct http_pool *);    /* running calls fail with CANCELLED */
+struct http_pool *http_pool_destroy(struct http_pool *);    /* running calls fail with CANCELLED; not from
+                                                               inside an event of one of them */
 void http_pool_drop_idle(struct http_pool *);
 
 /* Starts a call. head->content_length: >= 0, HTTP_LENGTH_UNKNOWN or HTTP_NO_BODY (then no finish).

@@ -19,8 +19,11 @@ struct stream_events {
     void (*readable)(void *arg);                            /* new bytes: look at stream_bytes */
     void (*writable)(void *arg);                            /* what was queued fell below the low mark */
     void (*eof)(void *arg);                                 /* the peer will send no more; writing goes on */
-    void (*closed)(void *arg, const struct trb_error *);    /* the end, once; the stream is still to be destroyed */
+    void (*closed)(void *arg, const struct trb_error *);    /* the end, once; the stream is still to be
+                                                               destroyed. NULL: closed as asked for */
 };
+/* closed and writable are never told from inside a function of this header. stream_destroy is fine
+ * inside any event; no event follows it. */
 
 /* Takes the connected fd (closed on failure too). tls: server side handshake. */
 struct stream *stream_accept(struct loop *, int fd, struct tls_context *tls,

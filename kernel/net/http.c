@@ -1,0 +1,125 @@
+/* http: what both versions share: headers, character classes, reasons, the date, warm arenas. */
+#include <net/http.h>
+
+#include <base/check.h>
+#include <base/clock.h>
+#include <base/slice.h>
+#include <net/connection.h>
+#include <net/http_class.h>
+#include <string.h>
+
+/* token: ! # $ % & ' * + - . ^ _ ` | ~ digits letters. */
+#define T (CLASS_TOKEN | CLASS_VALUE | CLASS_TARGET)
+#define V (CLASS_VALUE | CLASS_TARGET)
+const uint8_t http_class[256] = {
+    ['\t'] = CLASS_VALUE, [' '] = CLASS_VALUE,
+    [0x21] = T, [0x22] = V, [0x23 ... 0x27] = T, [0x28 ... 0x29] = V, [0x2a ... 0x2b] = T, [0x2c] = V,
+    [0x2d ... 0x2e] = T, [0x2f] = V, ['0' ... '9'] = T, [0x3a ... 0x40] = V, ['A' ... 'Z'] = T,
+    [0x5b ... 0x5d] = V, [0x5e ... 0x60] = T, ['a' ... 'z'] = T, [0x7b] = V, [0x7c] = T, [0x7d] = V,
+    [0x7e] = T, [0x80 ... 0xff] = V,
+};
+
+static bool is_all(struct trb_slice s, uint8_t class)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!(http_class[(uint8_t)s.at[i]] & class))
+            return false;
+    return true;
+}
+
+bool http_is_token(struct trb_slice s)
+{
+    return s.len && is_all(s, CLASS_TOKEN);
+}
+
+bool http_is_field_value(struct trb_slice s)
+{
+    return is_all(s, CLASS_VALUE);
+}
+
+struct trb_slice http_header_get(const struct http_headers *headers, struct trb_slice name)
+{
+    for (uint32_t i = 0; headers && i < headers->count; i++)
+        if (slice_is_nocase(headers->at[i].name, name))
+            return headers->at[i].value;
+    return (struct trb_slice){0};
+}
+
+void http_header_add(struct arena *arena, struct http_headers *headers, struct trb_slice name,
+                     struct trb_slice value)
+{
+    if (headers->count == headers->room) {
+        uint32_t room = headers->room ? headers->room * 2 : 8;
+        struct http_header *at = arena_alloc(arena, room * sizeof *at);
+        if (headers->count)
+            memcpy(at, headers->at, headers->count * sizeof *at);
+        headers->at = at;
+        headers->room = room;
+    }
+    headers->at[headers->count++] = (struct http_header){name, value};
+}
+
+const char *http_reason(int status)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {
+#define REASON(status, reason) {status, reason},
+#include <net/http_reasons.def>
+#undef REASON
+    };
+    for (size_t i = 0; i < countof(reasons); i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "";
+}
+
+void exchange_reply(struct exchange *x, struct http_head *head, struct trb_data body)
+{
+    head->content_length = body.at ? (int64_t)body.len : HTTP_NO_BODY;
+    x->ops->respond(x, head);
+    if (body.len)
+        x->ops->write(x, body);
+    x->ops->finish(x, NULL);
+}
+
+const struct connection_info *exchange_connection(const struct exchange *x)
+{
+    return connection_info_of(x->connection);
+}
+
+/* The wall clock is asked once a second, not once an answer. */
+struct trb_slice http_date(struct loop *loop)
+{
+    static _Thread_local uint64_t good_until;
+    static _Thread_local char text[CLOCK_TEXT];
+    uint64_t now = loop_now_ns(loop);
+    if (now >= good_until) {
+        int64_t wall = clock_wall_ns();
+        clock_http_date(wall / (int64_t)CLOCK_S, text);
+        good_until = now + CLOCK_S - (uint64_t)(wall % (int64_t)CLOCK_S);
+    }
+    return slice_from(text, 29);
+}
+
+#define KEPT_ARENAS 16
+static _Thread_local struct arena *kept[KEPT_ARENAS];
+static _Thread_local unsigned kept_count;
+
+struct arena *arena_cache_take(void)
+{
+    return kept_count ? kept[--kept_count] : arena_create(EXCHANGE_ARENA_BUDGET);
+}
+
+void arena_cache_give(struct arena *arena)
+{
+#ifndef TRB_SANITIZED
+    if (kept_count < KEPT_ARENAS) {
+        arena_clear(arena);
+        kept[kept_count++] = arena;
+        return;
+    }
+#endif
+    arena_destroy(arena);
+}

@@ -1,0 +1,294 @@
+/* listener: see listener.h. One share per loop: its watch on the common socket and its connections.
+ *
+ * The kernel wakes whichever loop sleeps, which may leave one loop with most of the connections; a
+ * loop with clearly more than the least busy one hands a fresh connection over. */
+#include <net/listener.h>
+
+#include <base/check.h>
+#include <base/error.h>
+#include <base/log.h>
+#include <base/mem.h>
+#include <base/slice.h>
+#include <errno.h>
+#include <net/connection.h>
+#include <net/socket.h>
+#include <net/tls.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPTS_A_TURN 32
+#define FAIR_DIFFERENCE 8u
+#define PAUSE_NS 100000000ull       /* when descriptors have run out */
+
+struct share {
+    struct connection_home home;    /* first: found from it */
+    struct listener *listener;
+    struct watch watch;
+    struct timer pause;
+    atomic_uint count;              /* home.count, readable by the others */
+    bool is_draining, has_reported;
+};
+
+struct listener {
+    uint32_t magic;
+    int fd;
+    uint16_t port;
+    bool is_serving;
+    struct http_server_setup setup;
+    struct tls_context *tls;
+    struct share *shares;
+    uint32_t share_count;
+    struct loop *asker;             /* the loop that waits for done */
+    void (*done)(void *arg);
+    void *done_arg;
+    atomic_uint pending;            /* shares that have not reported yet */
+    atomic_uint guests;             /* connections on their way between loops */
+    bool is_freed_at_end;
+};
+#define LISTENER_MAGIC 0x4c53544eu
+
+/* --- accepting -------------------------------------------------------------------------------- */
+struct guest {                      /* a connection on its way to another loop */
+    struct letter letter;
+    struct share *to;
+    int fd;
+};
+
+static void take_in(struct share *s, int fd)
+{
+    (void)connection_accept(&s->home, fd, s->listener->tls);
+    atomic_store_explicit(&s->count, s->home.count, memory_order_relaxed);
+}
+
+static void report_if_empty(struct share *s);
+
+static void on_guest(struct letter *letter)
+{
+    struct guest *g = container_of(letter, struct guest, letter);
+    struct share *s = g->to;
+    if (s->is_draining)
+        close(g->fd);
+    else
+        take_in(s, g->fd);
+    mem_free(g);
+    atomic_fetch_sub(&s->listener->guests, 1);
+    report_if_empty(s);
+}
+
+static struct share *least_busy(struct listener *l)
+{
+    struct share *least = &l->shares[0];
+    for (uint32_t i = 1; i < l->share_count; i++)
+        if (atomic_load_explicit(&l->shares[i].count, memory_order_relaxed) <
+            atomic_load_explicit(&least->count, memory_order_relaxed))
+            least = &l->shares[i];
+    return least;
+}
+
+static void place(struct share *s, int fd)
+{
+    struct share *least = s->listener->share_count > 1 ? least_busy(s->listener) : s;
+    uint32_t theirs = atomic_load_explicit(&least->count, memory_order_relaxed);
+    if (least == s || s->home.count <= theirs + FAIR_DIFFERENCE + theirs / 8) {
+        take_in(s, fd);
+        return;
+    }
+    struct guest *g = mem_zero(sizeof *g);
+    g->letter.deliver = on_guest;
+    g->to = least;
+    g->fd = fd;
+    atomic_fetch_add(&s->listener->guests, 1);
+    atomic_fetch_add_explicit(&least->count, 1, memory_order_relaxed);
+    loop_post(least->home.loop, &g->letter);
+}
+
+static void on_pause_over(void *arg)
+{
+    struct share *s = arg;
+    watch_want(&s->watch, LOOP_READ | LOOP_EXCLUSIVE);
+}
+
+static void on_acceptable(void *arg, uint32_t what)
+{
+    struct share *s = arg;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        int fd = accept4(s->listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            place(s, fd);
+            continue;
+        }
+        bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+        if (is_short) {
+            log_write(LOG_WARN, "dapr.runtime.net", "cannot accept a connection: %s", socket_fault(errno));
+            watch_want(&s->watch, 0);
+            timer_after(s->home.loop, &s->pause, PAUSE_NS, on_pause_over, s);
+        }
+        if (errno != ECONNABORTED && errno != EINTR)
+            return;
+    }
+}
+
+static void on_ended(struct connection_home *home)
+{
+    struct share *s = container_of(home, struct share, home);
+    atomic_store_explicit(&s->count, home->count, memory_order_relaxed);
+    report_if_empty(s);
+}
+
+static void serve_share(void *arg)
+{
+    struct share *s = arg;
+    struct trb_error err = ERROR_INIT;
+    if (s->is_draining)
+        return;
+    if (watch_set(s->home.loop, &s->watch, s->listener->fd, LOOP_READ | LOOP_EXCLUSIVE, on_acceptable, s,
+                  &err))
+        log_write(LOG_ERROR, "dapr.runtime.net", "cannot watch a listener: %s", err.message);
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+trb_code listener_bind(struct trb_slice address, uint16_t port, struct listener **ret_listener,
+                       struct trb_error *err)
+{
+    int fd;
+    trb_code code = socket_listen(address, port, &fd, err);
+    if (code)
+        return code;
+    struct listener *l = mem_zero(sizeof *l);
+    l->magic = LISTENER_MAGIC;
+    l->fd = fd;
+    l->port = socket_port(fd);
+    *ret_listener = l;
+    return TRB_OK;
+}
+
+static void prepare_share(struct listener *l, struct share *s, struct loop *loop)
+{
+    connection_home_init(&s->home, loop, &l->setup);
+    s->home.ended = on_ended;
+    s->listener = l;
+}
+
+void listener_serve(struct listener *l, const struct http_server_setup *setup, struct tls_context *tls)
+{
+    check(l->magic == LISTENER_MAGIC && !l->is_serving && loop_count());
+    l->is_serving = true;
+    l->setup = *setup;
+    l->tls = tls ? tls_context_ref(tls) : NULL;
+    l->share_count = loop_count();
+    l->shares = mem_zero(l->share_count * sizeof *l->shares);
+    for (uint32_t i = 0; i < l->share_count; i++)
+        prepare_share(l, &l->shares[i], loop_at(i));
+    for (uint32_t i = 0; i < l->share_count; i++)
+        loop_call(loop_at(i), serve_share, &l->shares[i]);
+}
+
+trb_code listener_open(struct trb_slice address, uint16_t port, const struct http_server_setup *setup,
+                       struct tls_context *tls, struct listener **ret_listener, struct trb_error *err)
+{
+    trb_code code = listener_bind(address, port, ret_listener, err);
+    if (!code)
+        listener_serve(*ret_listener, setup, tls);
+    return code;
+}
+
+uint16_t listener_port(const struct listener *l)
+{
+    return l->port;
+}
+
+uint32_t listener_connections(const struct listener *l)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < l->share_count; i++)
+        count += atomic_load_explicit(&l->shares[i].count, memory_order_relaxed);
+    return count;
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
+static void listener_free(struct listener *l)
+{
+    if (l->fd >= 0)
+        close(l->fd);
+    tls_context_unref(l->tls);
+    mem_free(l->shares);
+    l->magic = 0;
+    mem_free(l);
+}
+
+/* On the loop that asked. */
+static void all_reported(void *arg)
+{
+    struct listener *l = checked(arg, struct listener, LISTENER_MAGIC);
+    void (*done)(void *) = l->done;
+    void *done_arg = l->done_arg;
+    l->done = NULL;
+    if (l->is_freed_at_end)
+        listener_free(l);
+    else if (l->fd >= 0) {
+        close(l->fd);
+        l->fd = -1;
+    }
+    if (done)
+        done(done_arg);
+}
+
+static void report_if_empty(struct share *s)
+{
+    struct listener *l = s->listener;
+    bool has_guests = atomic_load(&l->guests) > 0;
+    if (!s->is_draining || s->has_reported || s->home.count || has_guests)
+        return;
+    s->has_reported = true;
+    if (atomic_fetch_sub(&l->pending, 1) == 1)
+        loop_call(l->asker, all_reported, l);
+}
+
+static void stop_accepting(struct share *s)
+{
+    s->is_draining = true;
+    s->has_reported = false;
+    watch_end(&s->watch);
+    timer_end(&s->pause);
+}
+
+static void drain_share(void *arg)
+{
+    struct share *s = arg;
+    stop_accepting(s);
+    connection_home_drain(&s->home);
+    report_if_empty(s);
+}
+
+static void cut_share(void *arg)
+{
+    struct share *s = arg;
+    stop_accepting(s);
+    connection_home_cut(&s->home);
+    report_if_empty(s);
+}
+
+static void ask_all(struct listener *l, void (*ask)(void *), void (*done)(void *), void *arg)
+{
+    check(l->magic == LISTENER_MAGIC);
+    l->asker = loop_self() ? loop_self() : loop_at(0);
+    l->done = done;
+    l->done_arg = arg;
+    atomic_store(&l->pending, l->share_count);
+    for (uint32_t i = 0; i < l->share_count; i++)
+        loop_call(l->shares[i].home.loop, ask, &l->shares[i]);
+    if (!l->share_count)
+        loop_call(l->asker, all_reported, l);
+}
+
+void listener_drain(struct listener *l, void (*done)(void *arg), void *arg)
+{
+    ask_all(l, drain_share, done, arg);
+}
+
+void listener_close(struct listener *l, void (*done)(void *arg), void *arg)
+{
+    l->is_freed_at_end = true;
+    ask_all(l, cut_share, done, arg);
+}
