@@ -61,15 +61,16 @@ static bool body_is_bad(struct http1 *h)
 {
     struct http1_exchange *x = h->x;
     h->body_open = h->keep_alive = false;
-    if (!x)
+    if (!x || x->is_silent || x->base.finished)
         return true;
     struct trb_error err = ERROR_INIT;
     error_set(&err, TRB_INVALID, "MALFORMED_BODY", "malformed chunked encoding");
-    tell_gone(x, &err);
-    if (h->x && !h->x->base.responded)
-        http1_refuse(h, &(struct http1_fault){400, NULL});
-    else if (!is_over(h) && h->x && !h->x->base.finished)
+    x->is_silent = true;
+    if (x->base.responded)
         connection_cut(h->c);
+    else
+        http1_refuse(h, &(struct http1_fault){400, NULL});
+    x->base.events->gone(&x->base, &err);
     return true;
 }
 
@@ -268,7 +269,9 @@ static struct trb_slice skip_empty_lines(struct http1 *h)
     while (!h->scanned && n + 1 < bytes.len && bytes.at[n] == '\r' && bytes.at[n + 1] == '\n')
         n += 2;
     stream_consume(h->c->stream, n);
-    return slice_skip(bytes, n);
+    bytes = slice_skip(bytes, n);
+    bool is_half = !h->scanned && bytes.len == 1 && bytes.at[0] == '\r';
+    return is_half ? (struct trb_slice){"", 0} : bytes;
 }
 
 /* 0: nothing to begin with; else the length of a complete head. *ret_again: look once more. */

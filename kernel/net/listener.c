@@ -27,7 +27,8 @@ struct share {
     struct watch watch;
     struct timer pause;
     atomic_uint count;              /* home.count, readable by the others */
-    bool is_draining, has_reported;
+    bool is_draining;
+    uint32_t asked, told;           /* the last question to end, and the last one answered */
 };
 
 struct listener {
@@ -42,7 +43,7 @@ struct listener {
     struct loop *asker;             /* the loop that waits for done */
     void (*done)(void *arg);
     void *done_arg;
-    atomic_uint pending;            /* shares that have not reported yet */
+    uint32_t asked, reports;        /* questions to end; shares that have answered the last one */
     atomic_uint guests;             /* connections on their way between loops */
     bool is_freed_at_end;
 };
@@ -61,8 +62,6 @@ static void take_in(struct share *s, int fd)
     atomic_store_explicit(&s->count, s->home.count, memory_order_relaxed);
 }
 
-static void report_if_empty(struct share *s);
-
 static void on_guest(struct letter *letter)
 {
     struct guest *g = container_of(letter, struct guest, letter);
@@ -72,8 +71,7 @@ static void on_guest(struct letter *letter)
     else
         take_in(s, g->fd);
     mem_free(g);
-    atomic_fetch_sub(&s->listener->guests, 1);
-    report_if_empty(s);
+    atomic_fetch_sub(&s->listener->guests, 1);      /* the listener may be freed from here on */
 }
 
 static struct share *least_busy(struct listener *l)
@@ -128,6 +126,8 @@ static void on_acceptable(void *arg, uint32_t what)
             return;
     }
 }
+
+static void report_if_empty(struct share *s);
 
 static void on_ended(struct connection_home *home)
 {
@@ -217,12 +217,16 @@ static void listener_free(struct listener *l)
     mem_free(l);
 }
 
-/* On the loop that asked. */
+/* On the loop that asked. A guest that is still under way finds a listener. */
 static void all_reported(void *arg)
 {
     struct listener *l = checked(arg, struct listener, LISTENER_MAGIC);
     void (*done)(void *) = l->done;
     void *done_arg = l->done_arg;
+    if (atomic_load(&l->guests)) {
+        loop_call(l->asker, all_reported, l);
+        return;
+    }
     l->done = NULL;
     if (l->is_freed_at_end)
         listener_free(l);
@@ -234,61 +238,76 @@ static void all_reported(void *arg)
         done(done_arg);
 }
 
+/* A question to one share, and its answer. Questions may overlap (a drain, then a close): only
+ * answers to the last one count. */
+struct ask {
+    struct share *share;
+    struct listener *listener;
+    uint32_t number;
+    bool cuts;
+};
+
+static void on_report(void *arg)
+{
+    struct ask *a = arg;
+    struct listener *l = a->listener;
+    bool is_last = a->number == l->asked && ++l->reports == l->share_count;
+    mem_free(a);
+    if (is_last)
+        all_reported(l);
+}
+
 static void report_if_empty(struct share *s)
 {
-    struct listener *l = s->listener;
-    bool has_guests = atomic_load(&l->guests) > 0;
-    if (!s->is_draining || s->has_reported || s->home.count || has_guests)
+    if (!s->is_draining || s->told == s->asked || s->home.count)
         return;
-    s->has_reported = true;
-    if (atomic_fetch_sub(&l->pending, 1) == 1)
-        loop_call(l->asker, all_reported, l);
+    s->told = s->asked;
+    struct ask *a = mem_zero(sizeof *a);
+    a->listener = s->listener;
+    a->number = s->told;
+    loop_call(s->listener->asker, on_report, a);
 }
 
-static void stop_accepting(struct share *s)
+static void on_ask(void *arg)
 {
+    struct ask *a = arg;
+    struct share *s = a->share;
     s->is_draining = true;
-    s->has_reported = false;
+    s->asked = a->number;
     watch_end(&s->watch);
     timer_end(&s->pause);
-}
-
-static void drain_share(void *arg)
-{
-    struct share *s = arg;
-    stop_accepting(s);
-    connection_home_drain(&s->home);
+    if (a->cuts)
+        connection_home_cut(&s->home);
+    else
+        connection_home_drain(&s->home);
+    mem_free(a);
     report_if_empty(s);
 }
 
-static void cut_share(void *arg)
-{
-    struct share *s = arg;
-    stop_accepting(s);
-    connection_home_cut(&s->home);
-    report_if_empty(s);
-}
-
-static void ask_all(struct listener *l, void (*ask)(void *), void (*done)(void *), void *arg)
+static void ask_all(struct listener *l, bool cuts, void (*done)(void *), void *arg)
 {
     check(l->magic == LISTENER_MAGIC);
     l->asker = loop_self() ? loop_self() : loop_at(0);
     l->done = done;
     l->done_arg = arg;
-    atomic_store(&l->pending, l->share_count);
-    for (uint32_t i = 0; i < l->share_count; i++)
-        loop_call(l->shares[i].home.loop, ask, &l->shares[i]);
+    l->asked++;
+    l->reports = 0;
+    for (uint32_t i = 0; i < l->share_count; i++) {
+        struct ask *a = mem_zero(sizeof *a);
+        *a = (struct ask){.share = &l->shares[i], .number = l->asked, .cuts = cuts};
+        loop_call(l->shares[i].home.loop, on_ask, a);
+    }
     if (!l->share_count)
         loop_call(l->asker, all_reported, l);
 }
 
 void listener_drain(struct listener *l, void (*done)(void *arg), void *arg)
 {
-    ask_all(l, drain_share, done, arg);
+    ask_all(l, false, done, arg);
 }
 
 void listener_close(struct listener *l, void (*done)(void *arg), void *arg)
 {
     l->is_freed_at_end = true;
-    ask_all(l, cut_share, done, arg);
+    ask_all(l, true, done, arg);
 }

@@ -1,4 +1,4 @@
-/* stream_write: what is queued in a turn leaves in one writev at its end. */
+/* stream_write: what is queued in a turn leaves in one system call at its end. */
 #include <net/stream_private.h>
 
 #include <base/check.h>
@@ -69,13 +69,14 @@ void stream_wrote(struct stream *s, size_t n)
     queued(s);
 }
 
-/* One writev. */
+/* One system call. */
 static int send_some(struct stream *s)
 {
     struct iovec pieces[PIECES];
     int count = chain_pieces(&s->out, pieces, PIECES);
-    ssize_t sent = count == 1 ? write(s->fd, pieces[0].iov_base, pieces[0].iov_len)
-                              : writev(s->fd, pieces, count);
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+    ssize_t sent = count == 1 ? send(s->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
+                              : sendmsg(s->fd, &message, MSG_NOSIGNAL);
     if (sent >= 0) {
         size_t all = 0;
         for (int i = 0; i < count; i++)

@@ -27,7 +27,7 @@ static int on_read(BIO *bio, char *to, size_t room, size_t *ret_got)
 {
     struct stream *s = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t got = s->fd < 0 ? 0 : read(s->fd, to, room);
+    ssize_t got = s->fd < 0 ? 0 : recv(s->fd, to, room, 0);
     if (got > 0) {
         *ret_got = (size_t)got;
         return 1;
