@@ -53,6 +53,7 @@ void stream_watch(struct stream *);             /* asks the loop for what is wan
 void stream_fail(struct stream *, trb_code, const char *format, ...) TRB_PRINTF(3, 4);
 void stream_end(struct stream *);               /* closed() follows, without a fault */
 void stream_later(struct stream *);
+void stream_send_last(struct stream *);         /* what the socket takes at once, before it is closed */
 void stream_read_now(struct stream *);
 void stream_resume(struct stream *);
 void stream_shake(struct stream *);

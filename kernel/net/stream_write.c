@@ -69,6 +69,15 @@ void stream_wrote(struct stream *s, size_t n)
     queued(s);
 }
 
+void stream_send_last(struct stream *s)
+{
+    struct iovec pieces[PIECES];
+    int count = chain_pieces(&s->out, pieces, PIECES);
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+    if (s->fd >= 0 && count)
+        (void)!sendmsg(s->fd, &message, MSG_NOSIGNAL);
+}
+
 /* One system call. */
 static int send_some(struct stream *s)
 {

@@ -163,8 +163,10 @@ static void fail_verify(struct stream *s, long verdict)
     }
 }
 
-static int fail(struct stream *s)
+/* The alert that OpenSSL has queued leaves before the socket is closed. */
+static int blame(struct stream *s)
 {
+    stream_send_last(s);
     long verdict = SSL_get_verify_result(s->tls->ssl);
     if (s->state == STREAM_SHAKING && verdict != X509_V_OK)
         fail_verify(s, verdict);
@@ -186,7 +188,7 @@ static int outcome(struct stream *s, int result)
     case SSL_ERROR_ZERO_RETURN:
         return IO_EOF;
     default:
-        return fail(s);
+        return blame(s);
     }
 }
 
