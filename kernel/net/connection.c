@@ -137,6 +137,8 @@ struct connection *connection_accept(struct connection_home *home, int fd, struc
     list_append(&home->connections, &c->link);
     home->count++;
     c->is_tls = tls != NULL;
+    if (tls && home->setup->head_timeout_ns)    /* the handshake counts as a beginning */
+        timer_after(c->loop, &c->timer, home->setup->head_timeout_ns, on_head_timeout, c);
     c->stream = stream_accept(home->loop, fd, tls, &events, c);
     return c;
 }

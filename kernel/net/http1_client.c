@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define SHARE_FROM 8192u
-#define MAX_HEAD 1048576u           /* when the target gives no bound */
+#define MAX_HEAD 65536u           /* when the target gives no bound */
 #define MAX_TRAILERS 65536u
 
 struct client {

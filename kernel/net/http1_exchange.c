@@ -114,7 +114,7 @@ static void choose_framing(struct http1_exchange *x, const struct http_head *hea
         x->left = -1;
     }
     bool is_unread = h->awaits_continue && h->body_open;
-    if (is_unread || h->c->home->draining || asks_to_close(&head->headers))
+    if (is_unread || head->status < 200 || h->c->home->draining || asks_to_close(&head->headers))
         h->keep_alive = false;
 }
 
@@ -150,7 +150,7 @@ static bool is_deaf(const struct http1_exchange *x)
 static void respond(struct exchange *base, const struct http_head *head)
 {
     struct http1_exchange *x = of(base);
-    check(!base->responded && head->status >= 200 && head->status < 1000);
+    check(!base->responded && head->status >= 100 && head->status < 1000);
     base->responded = true;
     if (is_deaf(x))
         return;

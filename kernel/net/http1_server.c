@@ -194,6 +194,8 @@ static void upgrade(struct http1 *h)
     c->state = NULL;
     http2_connection_upgrade(c, &x->base.request, x->traits.http2_settings);
     http1_exchange_give(x);
+    if (stream_bytes(c->stream).len && !c->is_cut)
+        c->codec->readable(c);
 }
 
 static uint8_t body_kind(const struct http_head *head)

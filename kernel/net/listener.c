@@ -36,6 +36,7 @@ struct listener {
     int fd;
     uint16_t port;
     bool is_serving;
+    char *path;                     /* of a Unix socket: removed at the end */
     struct http_server_setup setup;
     struct tls_context *tls;
     struct share *shares;
@@ -159,6 +160,8 @@ trb_code listener_bind(struct trb_slice address, uint16_t port, struct listener 
     l->magic = LISTENER_MAGIC;
     l->fd = fd;
     l->port = socket_port(fd);
+    if (slice_starts(address, SLICE("unix:")))
+        l->path = mem_text(address.at + 5, address.len - 5);
     *ret_listener = l;
     return TRB_OK;
 }
@@ -207,10 +210,20 @@ uint32_t listener_connections(const struct listener *l)
 }
 
 /* --- ending ----------------------------------------------------------------------------------- */
+static void stop_listening(struct listener *l)
+{
+    if (l->fd < 0)
+        return;
+    close(l->fd);
+    l->fd = -1;
+    if (l->path)
+        (void)unlink(l->path);
+}
+
 static void listener_free(struct listener *l)
 {
-    if (l->fd >= 0)
-        close(l->fd);
+    stop_listening(l);
+    mem_free(l->path);
     tls_context_unref(l->tls);
     mem_free(l->shares);
     l->magic = 0;
@@ -230,10 +243,8 @@ static void all_reported(void *arg)
     l->done = NULL;
     if (l->is_freed_at_end)
         listener_free(l);
-    else if (l->fd >= 0) {
-        close(l->fd);
-        l->fd = -1;
-    }
+    else
+        stop_listening(l);
     if (done)
         done(done_arg);
 }

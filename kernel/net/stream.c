@@ -95,13 +95,15 @@ void stream_fail(struct stream *s, trb_code code, const char *format, ...)
 {
     if (s->state == STREAM_CLOSED)
         return;
-    s->fault = mem_zero(sizeof *s->fault);
-    *s->fault = (struct trb_error)ERROR_INIT;
-    va_list args;
-    va_start(args, format);
-    error_vset(s->fault, code, "CONNECTION", format, args);
-    va_end(args);
-    s->fault->retryable = code == TRB_UNAVAILABLE;
+    if (!s->fault) {
+        s->fault = mem_zero(sizeof *s->fault);
+        *s->fault = (struct trb_error)ERROR_INIT;
+        va_list args;
+        va_start(args, format);
+        error_vset(s->fault, code, "CONNECTION", format, args);
+        va_end(args);
+        s->fault->retryable = code == TRB_UNAVAILABLE;
+    }
     end(s);
 }
 

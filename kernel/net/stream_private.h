@@ -31,6 +31,7 @@ struct stream {
     bool is_blocked;                /* the socket took no more */
     bool owes_writable, owes_closed, owes_read;     /* told by the job `later` */
     bool wants_shutdown, wants_close, did_shutdown;
+    bool is_broken;                 /* writing failed: what has arrived is read, then it ends */
     bool reads_big;                 /* the last read filled its block */
     struct loop *loop;
     const struct stream_events *events;

@@ -96,13 +96,18 @@ void stream_read_now(struct stream *s)
 {
     s->owes_read = false;
     stream_enter(s);
-    if (s->state == STREAM_SHAKING)
+    if (s->is_broken && (s->state == STREAM_SHAKING || s->is_eof || s->is_paused))
+        stream_end(s);
+    else if (s->state == STREAM_SHAKING)
         stream_shake(s);
     else if (s->state == STREAM_OPEN && !s->is_eof && !s->is_paused) {
         int turns = 0;
-        while (take(s) && !s->is_paused && ++turns < READS_A_TURN)
+        while ((take(s) || s->is_broken) && !s->is_paused && s->state == STREAM_OPEN && !s->is_eof &&
+               ++turns < READS_A_TURN)
             ;
-        if (s->state == STREAM_OPEN) {
+        if (s->is_broken && s->state == STREAM_OPEN)
+            stream_end(s);
+        else if (s->state == STREAM_OPEN) {
             settle(s);
             stream_watch(s);
             stream_resume(s);

@@ -2,6 +2,8 @@
 #include <net/stream_private.h>
 
 #include <base/check.h>
+#include <base/error.h>
+#include <base/mem.h>
 #include <base/slice.h>
 #include <errno.h>
 #include <unistd.h>
@@ -36,7 +38,7 @@ static void queued(struct stream *s)
 
 static bool is_deaf(const struct stream *s)
 {
-    return s->state == STREAM_CLOSED || s->wants_shutdown || s->wants_close;
+    return s->state == STREAM_CLOSED || s->is_broken || s->wants_shutdown || s->wants_close;
 }
 
 void stream_write(struct stream *s, struct trb_slice bytes)
@@ -78,6 +80,23 @@ void stream_send_last(struct stream *s)
         (void)!sendmsg(s->fd, &message, MSG_NOSIGNAL);
 }
 
+/* The peer may have answered before it stopped listening: that is read first. */
+static void stream_break(struct stream *s, int number)
+{
+    struct trb_slice local = stream_local(s), peer = stream_peer(s);
+    s->fault = mem_zero(sizeof *s->fault);
+    *s->fault = (struct trb_error)ERROR_INIT;
+    error_set(s->fault, TRB_UNAVAILABLE, "CONNECTION", "write tcp %.*s->%.*s: write: %s", SLICE_ARG(local),
+              SLICE_ARG(peer), socket_fault(number));
+    s->fault->retryable = 1;
+    s->is_broken = true;
+    chain_drop(&s->out, s->out.len);
+    if (s->tls)
+        chain_drop(tls_plain(s), tls_plain(s)->len);
+    s->owes_read = true;
+    stream_later(s);
+}
+
 /* One system call. */
 static int send_some(struct stream *s)
 {
@@ -95,10 +114,7 @@ static int send_some(struct stream *s)
     }
     if (errno == EAGAIN || errno == EINTR)
         return IO_AGAIN;
-    int number = errno;
-    struct trb_slice local = stream_local(s), peer = stream_peer(s);
-    stream_fail(s, TRB_UNAVAILABLE, "write tcp %.*s->%.*s: write: %s", SLICE_ARG(local), SLICE_ARG(peer),
-                socket_fault(number));
+    stream_break(s, errno);
     return IO_FAULT;
 }
 
@@ -135,7 +151,7 @@ static void sent_all(struct stream *s)
 
 void stream_flush(struct stream *s)
 {
-    if (s->state != STREAM_SHAKING && s->state != STREAM_OPEN)
+    if ((s->state != STREAM_SHAKING && s->state != STREAM_OPEN) || s->is_broken)
         return;
     int result = send_all(s);
     if (result == IO_FAULT)
