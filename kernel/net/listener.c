@@ -28,6 +28,7 @@ struct share {
     struct timer pause;
     atomic_uint count;              /* home.count, readable by the others */
     bool is_draining;
+    struct loop *asker;
     uint32_t asked, told;           /* the last question to end, and the last one answered */
 };
 
@@ -250,10 +251,11 @@ static void all_reported(void *arg)
 }
 
 /* A question to one share, and its answer. Questions may overlap (a drain, then a close): only
- * answers to the last one count. */
+ * answers to the last one count. What is asked and answered is kept on the asking loop alone. */
 struct ask {
     struct share *share;
     struct listener *listener;
+    struct loop *asker;
     uint32_t number;
     bool cuts;
 };
@@ -276,7 +278,7 @@ static void report_if_empty(struct share *s)
     struct ask *a = mem_zero(sizeof *a);
     a->listener = s->listener;
     a->number = s->told;
-    loop_call(s->listener->asker, on_report, a);
+    loop_call(s->asker, on_report, a);
 }
 
 static void on_ask(void *arg)
@@ -285,6 +287,7 @@ static void on_ask(void *arg)
     struct share *s = a->share;
     s->is_draining = true;
     s->asked = a->number;
+    s->asker = a->asker;
     watch_end(&s->watch);
     timer_end(&s->pause);
     if (a->cuts)
@@ -295,30 +298,48 @@ static void on_ask(void *arg)
     report_if_empty(s);
 }
 
-static void ask_all(struct listener *l, bool cuts, void (*done)(void *), void *arg)
+struct wish {
+    struct listener *listener;
+    struct loop *asker;
+    bool cuts;
+    void (*done)(void *arg);
+    void *done_arg;
+};
+
+static void on_wish(void *arg)
 {
-    check(l->magic == LISTENER_MAGIC);
-    l->asker = loop_self() ? loop_self() : loop_at(0);
-    l->done = done;
-    l->done_arg = arg;
+    struct wish *w = arg;
+    struct listener *l = checked(w->listener, struct listener, LISTENER_MAGIC);
+    l->asker = w->asker;
+    l->done = w->done;
+    l->done_arg = w->done_arg;
+    l->is_freed_at_end = w->cuts;
     l->asked++;
     l->reports = 0;
     for (uint32_t i = 0; i < l->share_count; i++) {
         struct ask *a = mem_zero(sizeof *a);
-        *a = (struct ask){.share = &l->shares[i], .number = l->asked, .cuts = cuts};
+        *a = (struct ask){.share = &l->shares[i], .asker = w->asker, .number = l->asked, .cuts = w->cuts};
         loop_call(l->shares[i].home.loop, on_ask, a);
     }
+    mem_free(w);
     if (!l->share_count)
-        loop_call(l->asker, all_reported, l);
+        all_reported(l);
+}
+
+static void wish(struct listener *l, bool cuts, void (*done)(void *), void *arg)
+{
+    check(l->magic == LISTENER_MAGIC);
+    struct wish *w = mem_zero(sizeof *w);
+    *w = (struct wish){l, loop_self() ? loop_self() : loop_at(0), cuts, done, arg};
+    loop_call(w->asker, on_wish, w);
 }
 
 void listener_drain(struct listener *l, void (*done)(void *arg), void *arg)
 {
-    ask_all(l, false, done, arg);
+    wish(l, false, done, arg);
 }
 
 void listener_close(struct listener *l, void (*done)(void *arg), void *arg)
 {
-    l->is_freed_at_end = true;
-    ask_all(l, true, done, arg);
+    wish(l, true, done, arg);
 }
