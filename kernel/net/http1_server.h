@@ -47,5 +47,12 @@ void http1_refuse(struct http1 *, const struct http1_fault *);
 void http1_go_on(struct http1 *);
 void http1_released(struct http1 *);
 void http1_wait_for_peer(struct http1 *);               /* (re)starts the grace */
+void http1_wait_for_head(struct http1 *);               /* starts the time a head has, if it does not run */
+
+bool http1_read_body(struct http1 *);                   /* one piece; false: nothing to do now */
+/* 0: nothing to begin with; else the length of a complete head. *ret_again: look once more. */
+size_t http1_look_for_head(struct http1 *, bool *ret_again);
+/* true: the connection goes on (false after an upgrade: h is gone). */
+bool http1_begin(struct http1 *, size_t len);
 
 #endif

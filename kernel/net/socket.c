@@ -76,7 +76,7 @@ size_t socket_peer_text(int fd, char ret_text[SOCKET_TEXT])
     struct sockaddr_storage sa = {0};
     socklen_t len = sizeof sa;
     if (getpeername(fd, (void *)&sa, &len))
-        sa.ss_family = AF_UNIX;
+        return (size_t)snprintf(ret_text, SOCKET_TEXT, "gone");
     return socket_text((void *)&sa, len, ret_text);
 }
 

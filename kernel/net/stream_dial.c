@@ -56,6 +56,7 @@ static void dial_open(struct stream *s)
                                     slice_of(d->alpn));
     if (s->state == STREAM_CLOSED)
         return;
+    (void)stream_peer(s);           /* known now, for the sentences of later */
     stream_open(s);
     if (s->tls || s->state == STREAM_CLOSED)
         return;
