@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define LIMIT_NS 20000000000ull
+#define WINDOW 4096u
 
 /* What the server does when a request's head (and its marked end) has come: an answer, then perhaps
  * its hang-up. */
@@ -124,7 +125,7 @@ static int prepare(void **state)
     assert_int_equal(watch_set(scene->loop, &scene->watch, scene->fd, LOOP_READ, on_arrival, NULL, NULL), 0);
     struct http_target target = {.host = SLICE("127.0.0.1"), .port = socket_port(scene->fd), .version = 1,
                                  .connect_timeout_ns = 5000000000ull, .max_connections = 2,
-                                 .max_head = 1024, .window = 4096};
+                                 .max_head = 1024, .window = WINDOW};
     scene->pool = http_pool_create(scene->loop, &target);
     timer_after(scene->loop, &scene->limit, LIMIT_NS, on_limit, NULL);
     return 0;
@@ -189,13 +190,28 @@ static void on_head(struct http_call *call, const struct http_head *head)
     ((struct call *)call)->status = head->status;
 }
 
+static void on_late_consume(void *arg)
+{
+    struct call *c = arg;
+    size_t held = c->held;
+    c->held = 0;
+    http_call_consume(&c->http, held);
+}
+
 static void on_data(struct http_call *call, struct trb_data piece)
 {
     struct call *c = (struct call *)call;
     assert_true(c->len + piece.len < sizeof c->body);
     memcpy(c->body + c->len, piece.at, piece.len);
     c->len += piece.len;
-    http_call_consume(call, piece.len);
+    if (!c->holds) {
+        http_call_consume(call, piece.len);
+        return;
+    }
+    c->held += piece.len;
+    assert_true(c->held <= WINDOW);
+    if (c->held == WINDOW)
+        timer_after(scene->loop, &scene->then, 100000, on_late_consume, c);
 }
 
 static void on_end(struct http_call *call, const struct http_headers *trailers)
@@ -400,6 +416,22 @@ static void calls_wait_for_a_free_connection(void **state)
         expects(calls[i], 200, "x");
 }
 
+static void what_is_not_consumed_holds_the_answer_back(void **state)
+{
+    static char answer[60100];
+    int len = sprintf(answer, "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n");
+    memset(answer + len, 'x', 60000);
+    const struct line script[] = {{answer, true, NULL}};
+    struct call *c = call_create();
+    c->holds = true;
+    scene->script = script;
+    scene->lines = 1;
+    start_call(c, "GET", NULL);
+    loop_run(scene->loop);
+    assert_int_equal(c->len, 60000);
+    expects(c, 200, answer + len);
+}
+
 static void a_cancelled_call_says_nothing_more(void **state)
 {
     const struct line script[] = {{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2", false, NULL}};
@@ -434,6 +466,7 @@ int main(void)
         TEST(a_stray_byte_ends_the_connection),
         TEST(a_streamed_body_goes_out_in_chunks),
         TEST(calls_wait_for_a_free_connection),
+        TEST(what_is_not_consumed_holds_the_answer_back),
         TEST(a_cancelled_call_says_nothing_more),
         TEST(destroying_the_pool_fails_what_runs),
     };

@@ -29,7 +29,8 @@ struct peer {                       /* the other end, and what it is to do */
     uint32_t requests, gone, ended;
     char gone_text[128];
     bool answers_late, ignores_body, streams;
-    struct exchange *held;
+    uint32_t pours;                 /* pieces still to be streamed as there is room */
+    size_t most_unsent;
     struct timer late;
 };
 static struct peer *peer;
@@ -57,6 +58,25 @@ static void answer(struct exchange *x)
     x->ops->release(x);
 }
 
+#define PIECE 50000u
+
+static void pour(struct exchange *x)
+{
+    static char piece[PIECE];
+    bool has_room = true;
+    while (peer->pours && has_room) {
+        peer->pours--;
+        has_room = x->ops->write(x, (struct trb_data){piece, sizeof piece, NULL});
+        size_t unsent = stream_unsent(x->connection->stream);
+        if (unsent > peer->most_unsent)
+            peer->most_unsent = unsent;
+    }
+    if (peer->pours)
+        return;
+    x->ops->finish(x, NULL);
+    x->ops->release(x);
+}
+
 static void on_late(void *arg)
 {
     answer(arg);
@@ -72,7 +92,11 @@ static void on_data(struct exchange *x, struct trb_data piece)
 static void on_end(struct exchange *x, const struct http_headers *trailers)
 {
     peer->ended++;
-    if (peer->answers_late)
+    if (peer->pours) {
+        struct http_head head = {.status = 200, .content_length = HTTP_LENGTH_UNKNOWN};
+        x->ops->respond(x, &head);
+        pour(x);
+    } else if (peer->answers_late)
         timer_after(x->loop, &peer->late, 1000000, on_late, x);
     else
         answer(x);
@@ -80,6 +104,7 @@ static void on_end(struct exchange *x, const struct http_headers *trailers)
 
 static void on_room(struct exchange *x)
 {
+    pour(x);
 }
 
 static void on_gone(struct exchange *x, const struct trb_error *err)
@@ -261,6 +286,17 @@ static void a_body_larger_than_the_window_arrives(void **state)
     free(text);
 }
 
+static void a_stream_goes_on_when_there_is_room(void **state)
+{
+    const char text[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    peer->pours = 100;
+    converse(text, sizeof text - 1, 1000);
+    assert_int_equal(peer->gone, 0);
+    assert_true(peer->got_len > 100 * PIECE);
+    assert_true(peer->most_unsent < STREAM_HIGH + PIECE + 100);
+    assert_memory_equal(peer->got + peer->got_len - 5, "0\r\n\r\n", 5);
+}
+
 static void a_body_nobody_wants_does_not_spoil_the_next_request(void **state)
 {
     peer->ignores_body = true;
@@ -362,6 +398,7 @@ int main(void)
         TEST(answers_that_come_late_keep_their_order),
         TEST(a_stream_is_chunked_for_11_and_closes_for_10),
         TEST(a_body_larger_than_the_window_arrives),
+        TEST(a_stream_goes_on_when_there_is_room),
         TEST(a_body_nobody_wants_does_not_spoil_the_next_request),
         TEST(refuses_and_closes),
         TEST(a_head_has_a_bound),
