@@ -1,9 +1,11 @@
-/* arena: pieces that live together. Bump pointer in release; in sanitizer builds one
- * allocation per piece, so that an overrun by one byte is found where it happens. */
+/* arena: pieces that live together. Bump pointer in release: unused bytes between pieces, and a guard
+ * behind each block that is looked at when the block goes. In sanitizer builds one allocation per
+ * piece, so that an overrun by one byte is found where it happens. */
 #include <base/arena.h>
 #include <base/buf.h>
 #include <base/check.h>
 #include <base/mem.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +13,8 @@
 #define FIRST 3840
 #define BLOCK 16384
 #define ALIGN 16u
+#define RED_ZONE 8u
+#define GUARD 0x6465725a6f6e6521ull
 #define KEPT 32
 
 struct block {
@@ -32,10 +36,60 @@ struct arena {
     struct block first;                    /* FIRST bytes follow */
 };
 
+#ifndef TRB_SANITIZED
+static void guard_block(struct block *b, size_t room)
+{
+    b->next = NULL;
+    b->room = room - RED_ZONE;
+    b->used = 0;
+    memcpy(b->bytes + b->room, &(uint64_t){GUARD}, RED_ZONE);
+}
+
+static void check_guard(const struct block *b)
+{
+    uint64_t guard;
+    memcpy(&guard, b->bytes + b->room, RED_ZONE);
+    check(guard == GUARD);                 /* a piece of this block was overrun */
+}
+
+/* A few arenas with their first block wait in each thread for their next request. */
 static _Thread_local struct {
     struct arena *at[KEPT];
     uint32_t count;
+    bool is_told;
 } kept;
+
+static pthread_key_t thread_end;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void free_kept(void *unused)
+{
+    while (kept.count)
+        mem_free(kept.at[--kept.count]);
+}
+
+static void make_key(void)
+{
+    check(pthread_key_create(&thread_end, free_kept) == 0);
+}
+
+static bool keep(struct arena *a)
+{
+    if (kept.count == KEPT)
+        return false;
+    if (!kept.is_told) {
+        pthread_once(&once, make_key);
+        pthread_setspecific(thread_end, &kept);
+        kept.is_told = true;
+    }
+    kept.at[kept.count++] = a;
+    return true;
+}
+#else
+static void check_guard(const struct block *b)
+{
+}
+#endif
 
 struct arena *arena_create(size_t budget)
 {
@@ -44,7 +98,7 @@ struct arena *arena_create(size_t budget)
 #else
     struct arena *a = kept.count ? kept.at[--kept.count] : mem_alloc(sizeof *a + FIRST);
     memset(a, 0, sizeof *a);
-    a->first.room = FIRST;
+    guard_block(&a->first, FIRST);
     a->blocks = &a->first;
 #endif
     a->budget = budget;
@@ -65,8 +119,11 @@ static void release_blocks(struct arena *a)
     while (a->blocks && a->blocks != &a->first) {
         struct block *b = a->blocks;
         a->blocks = b->next;
+        check_guard(b);
         mem_free(b);
     }
+    if (a->blocks)
+        check_guard(a->blocks);
 }
 
 void arena_clear(struct arena *a)
@@ -83,38 +140,43 @@ struct arena *arena_destroy(struct arena *a)
         return NULL;
     arena_clear(a);
 #ifndef TRB_SANITIZED
-    if (kept.count < KEPT) {
-        kept.at[kept.count++] = a;
+    if (keep(a))
         return NULL;
-    }
 #endif
     return mem_free(a);
 }
 
+#ifndef TRB_SANITIZED
 static struct block *add_block(struct arena *a, size_t room)
 {
-    struct block *b = mem_alloc(sizeof *b + room);
+    struct block *b = mem_alloc(sizeof *b + room + RED_ZONE);
+    guard_block(b, room + RED_ZONE);
     b->next = a->blocks;
-    b->room = room;
-    b->used = 0;
     a->blocks = b;
     return b;
 }
+#endif
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-    size_t need = ((size ? size : 1) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    size_t need = (size + RED_ZONE + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     struct block *b = a->blocks;
+    check(need > size);
     a->used += need;
 #ifdef TRB_SANITIZED
-    b = add_block(a, size ? size : 1);
+    /* The allocator's own red zone begins right behind the piece. */
+    b = mem_alloc(sizeof *b + size);
+    b->next = a->blocks;
+    b->used = 0;
+    a->blocks = b;
+    return b->bytes;
 #else
     if (b->room - b->used < need)
         b = add_block(a, need > BLOCK ? need : BLOCK);
-#endif
     void *at = b->bytes + b->used;
     b->used += need;
     return at;
+#endif
 }
 
 void *arena_zero(struct arena *a, size_t size)

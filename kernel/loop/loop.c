@@ -54,9 +54,13 @@ static struct event_base *open_base(void)
 
 static bool open_parts(struct loop *l)
 {
-    l->base = open_base();
-    if (!l->base || !mailbox_open(&l->mailbox))
+    if (!mailbox_open(&l->mailbox))
         return false;
+    int next = watch_next_fd();
+    l->base = open_base();
+    if (!l->base)
+        return false;
+    l->epoll_fd = watch_prove_epoll(l, next);
     l->wake = event_new(l->base, l->mailbox.wake_fd, EV_READ | EV_ET | EV_PERSIST, on_wake, l);
     l->clock = event_new(l->base, -1, 0, on_clock, l);
     return l->wake && l->clock && event_add(l->wake, NULL) == 0;

@@ -1,10 +1,19 @@
-/* watch: descriptors and signals as libevent sees them. */
+/* watch: descriptors and signals as libevent sees them.
+ *
+ * libevent cannot say EPOLLEXCLUSIVE. An exclusive watch is therefore two things: an event on a
+ * stand-in, a descriptor that never becomes ready, and an entry of our own in libevent's epoll that
+ * reports the listening socket under the stand-in's number. */
 #include <base/error.h>
 #include <base/mem.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <loop/loop_inside.h>
 #include <loop/watch_inside.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
@@ -19,14 +28,56 @@ static short events_of(uint32_t want)
                    (want & LOOP_EDGE ? EV_ET : 0));
 }
 
-static bool apply(struct watch *w, uint32_t want)
+/* The number under which libevent knows the watch: its own, or its stand-in's. */
+static int event_fd(const struct watch *w)
+{
+    return (int)event_get_fd(w->event);
+}
+
+static bool has_stand_in(const struct watch *w)
+{
+    return event_fd(w) != w->fd;
+}
+
+static bool enter_exclusive(struct loop *l, int fd, int stand_in)
+{
+    struct epoll_event e = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = stand_in};
+    return epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0;
+}
+
+static bool create_event(struct watch *w, uint32_t want)
+{
+    int fd = w->fd;
+    if (want & LOOP_EXCLUSIVE && w->loop->epoll_fd >= 0)
+        fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        return false;
+    w->event = event_new(w->loop->base, fd, events_of(want), on_ready, w);
+    if (!w->event && fd != w->fd)
+        close(fd);
+    return w->event;
+}
+
+static void pause_watch(struct watch *w)
 {
     event_del(w->event);
-    w->want = want;
+    if (has_stand_in(w) && w->want & LOOP_READ)
+        epoll_ctl(w->loop->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+    w->want = 0;
+}
+
+static bool apply(struct watch *w, uint32_t want)
+{
+    int fd = event_fd(w);
+    pause_watch(w);
     if (!(want & (LOOP_READ | LOOP_WRITE)))
         return true;
-    return event_assign(w->event, w->loop->base, w->fd, events_of(want), on_ready, w) == 0 &&
-           event_add(w->event, NULL) == 0;
+    if (event_assign(w->event, w->loop->base, fd, events_of(want), on_ready, w) != 0 ||
+        event_add(w->event, NULL) != 0 ||
+        (fd != w->fd && want & LOOP_READ && !enter_exclusive(w->loop, w->fd, fd)))
+        return false;
+    w->want = want;
+    return true;
 }
 
 trb_code watch_set(struct loop *l, struct watch *w, int fd, uint32_t want,
@@ -41,12 +92,12 @@ trb_code watch_set(struct loop *l, struct watch *w, int fd, uint32_t want,
     if (w->event && w->want == want)
         return TRB_OK;
     w->fd = fd;
-    if (!w->event)
-        w->event = event_new(l->base, fd, events_of(want), on_ready, w);
-    if (w->event && apply(w, want))
+    errno = 0;
+    if ((w->event || create_event(w, want)) && apply(w, want))
         return TRB_OK;
+    int number = errno ? errno : EINVAL;
     watch_end(w);
-    return error_errno(err, errno ? errno : EINVAL, "watching a descriptor");
+    return error_errno(err, number, "watching a descriptor");
 }
 
 void watch_want(struct watch *w, uint32_t want)
@@ -62,9 +113,50 @@ void watch_end(struct watch *w)
     if (!w->event)
         return;
     loop_check_owner(w->loop);
+    int fd = event_fd(w);
+    pause_watch(w);
     event_free(w->event);
+    if (fd != w->fd)
+        close(fd);
     w->event = NULL;
-    w->want = 0;
+}
+
+/* ------------------------------------------------------------------------------- libevent's epoll */
+int watch_next_fd(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    return fd;
+}
+
+static bool is_epoll(int fd)
+{
+    char path[32], kind[32] = "";
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return readlink(path, kind, sizeof kind - 1) > 0 && strcmp(kind, "anon_inode:[eventpoll]") == 0;
+}
+
+static void on_proof(void *arg, uint32_t what)
+{
+    *(bool *)arg = what & LOOP_READ;
+}
+
+int watch_prove_epoll(struct loop *l, int candidate)
+{
+    bool seen = false;
+    struct watch proof = {0};
+    int ready = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (ready < 0)
+        return -1;
+    if (is_epoll(candidate)) {
+        l->epoll_fd = candidate;
+        if (watch_set(l, &proof, ready, LOOP_READ | LOOP_EXCLUSIVE, on_proof, &seen, NULL) == TRB_OK)
+            event_base_loop(l->base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+        watch_end(&proof);
+    }
+    close(ready);
+    return seen ? candidate : -1;
 }
 
 /* ------------------------------------------------------------------------------------- signals */

@@ -1,0 +1,1 @@
+"""What the black-box tests stand on: a sidecar process, an app, raw clients, real servers."""

@@ -1,0 +1,68 @@
+"""Resource documents as Python values, and their files."""
+
+import os
+
+import yaml
+
+
+def document(kind, name, spec, version="dapr.io/v1alpha1", scopes=None, namespace=None, **more):
+    value = {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}
+    if namespace:
+        value["metadata"]["namespace"] = namespace
+    if scopes is not None:
+        value["scopes"] = scopes
+    value.update(more)
+    return value
+
+
+def component(name, type, metadata=None, version="v1", scopes=None, namespace=None, auth=None,
+              **spec):
+    """A Component; a metadata value that is a dict is taken as the item's other members."""
+    items = []
+    for key, value in (metadata or {}).items():
+        items.append({"name": key, **(value if isinstance(value, dict) else {"value": value})})
+    more = {"auth": auth} if auth else {}
+    body = {"type": type, "version": version, "metadata": items, **spec}
+    return document("Component", name, body, scopes=scopes, namespace=namespace, **more)
+
+
+def configuration(**spec):
+    return document("Configuration", "config", spec)
+
+
+def subscription(name, pubsub, topic, route=None, scopes=None, **spec):
+    """v2alpha1 when `routes` is given, else v1alpha1."""
+    body = {"pubsubname": pubsub, "topic": topic, **spec}
+    if route is not None:
+        body["route"] = route
+    version = "dapr.io/v2alpha1" if "routes" in spec else "dapr.io/v1alpha1"
+    return document("Subscription", name, body, version, scopes)
+
+
+def endpoint(name, url, headers=None):
+    spec = {"baseUrl": url}
+    if headers:
+        spec["headers"] = [{"name": key, "value": value} for key, value in headers.items()]
+    return document("HTTPEndpoint", name, spec)
+
+
+def resiliency(name, policies, targets):
+    return document("Resiliency", name, {"policies": policies, "targets": targets})
+
+
+def text_of(value):
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "\n---\n".join(text_of(one) for one in value)
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+
+
+def file_write(folder, name, value):
+    """Puts the file there in one step, so that a watcher never sees half of it."""
+    path = os.path.join(folder, name)
+    hidden = os.path.join(os.path.dirname(folder), f".{name}.new")
+    with open(hidden, "w", encoding="utf-8") as handle:
+        handle.write(text_of(value))
+    os.replace(hidden, path)
+    return path
