@@ -8,7 +8,7 @@
 
 #define SLICE(literal) ((struct trb_slice){(literal), sizeof(literal) - 1})
 #define NAME(literal) ((struct trb_name){(literal), sizeof(literal) - 1})
-#define SLICE_ARG(s) (int)(s).len, (s).at                            /* for "%.*s" */
+#define SLICE_ARG(s) (int)(s).len, (s).at ? (s).at : ""               /* for "%.*s" */
 
 static inline struct trb_slice slice_of(const char *text)             /* NULL: absent */
 {

@@ -118,7 +118,8 @@ bool grpc_is_content_type(struct trb_slice s)
     struct trb_slice base = SLICE("application/grpc");
     if (!slice_starts_nocase(s, base))
         return false;
-    return s.len == base.len || s.at[base.len] == '+' || s.at[base.len] == ';';
+    char next = s.len > base.len ? s.at[base.len] : ';';
+    return next == '+' || next == ';';
 }
 
 /* --- statuses ------------------------------------------------------------------------------- */
