@@ -18,7 +18,7 @@ extern "C" {
 #define TRB_STATE_QUERY (1ull << 2)              /* QUERY_API: query */
 #define TRB_STATE_TTL (1ull << 3)                /* TTL */
 #define TRB_STATE_DELETE_WITH_PREFIX (1ull << 4) /* DELETE_WITH_PREFIX: remove_prefix */
-#define TRB_STATE_KEYS_LIKE (1ull << 5)          /* KEYS_LIKE */
+#define TRB_STATE_KEYS_LIKE (1ull << 5)          /* KEYS_LIKE: keys_like */
 
 #define TRB_STATE_EVENTUAL 1u
 #define TRB_STATE_STRONG 2u
