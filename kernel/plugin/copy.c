@@ -90,7 +90,7 @@ static void put_pairs(char **room, const struct trb_pairs *from, struct trb_pair
         pairs[i] = (struct trb_pair){{key.at, key.len}, {text.at, text.len}};
     }
     *room = aligned(*room);
-    *to = (struct trb_pairs){from->count ? pairs : NULL, from->count, sizeof *pairs};
+    *to = (struct trb_pairs){from->at ? pairs : NULL, from->count, sizeof *pairs}; /* empty is not absent */
 }
 
 static void put_data(const struct trb_data *from, struct trb_data *to)

@@ -23,7 +23,7 @@ struct trb_stream_handle {
     void (*ended)(void *, const struct trb_error *);
     struct loop *loop;
     struct stream_call *call;
-    _Atomic uint32_t close_why;
+    _Atomic uint32_t close_why, is_open;
 };
 
 static _Atomic uint32_t next_loop;
@@ -99,7 +99,17 @@ static void on_ended(void *arg, const struct trb_error *err)
     loop_call(loop_at(0), tell_owner, e);
 }
 
-static const struct stream_call_owner stream_owner = {.event = on_event, .ended = on_ended};
+static void on_opened(void *arg)
+{
+    atomic_store(&checked(arg, struct trb_stream_handle, HANDLE_MAGIC)->is_open, 1);
+}
+
+static uint32_t stream_is_open(const struct trb_stream_handle *h)
+{
+    return atomic_load(&h->is_open);
+}
+
+static const struct stream_call_owner stream_owner = {.event = on_event, .ended = on_ended, .opened = on_opened};
 
 static void open_here(void *arg)
 {
@@ -152,4 +162,5 @@ void streams_kernel_fill(struct trb_kernel *k)
     k->settle = settle;
     k->stream_open = stream_open;
     k->stream_close = stream_close;
+    k->stream_is_open = stream_is_open;
 }

@@ -160,7 +160,7 @@ static inline struct request *request_of(struct trb_request *rq)
 }
 
 /* Fills the members of kernel that are the request engine's own: alloc … peer_identity, set_header …
- * reply_cut, body_take … body_gather, task_arg, task_end, sleep. The rest is left alone. */
+ * reply_cut, body_take … body_gather, task_arg, task_end, sleep, park, wake. The rest is left alone. */
 void request_kernel_fill(struct trb_kernel *kernel);
 
 /* ---------------------------------------------------------------------- birth, for the doors */
@@ -230,6 +230,9 @@ struct request *request_task_create(struct loop *, struct request_owner *, struc
 /* home: a loop's index, or -1: this one, or any. [any] */
 void request_task_post(struct request_owner *, int32_t home, struct trb_next first, void *arg);
 struct trb_next request_sleep(struct request *, uint64_t ns, struct trb_next then);
+/* Until request_wake, which also ends a sleep; it does nothing to a request that waits for else. */
+struct trb_next request_park(struct request *, struct trb_next then);
+void request_wake(struct request *);
 
 /* ------------------------------------------------------------------------------ body, for relays */
 /* What has arrived, given (at == NULL: nothing now); taking opens the sender's window. */

@@ -144,3 +144,20 @@ struct trb_next request_sleep(struct request *rq, uint64_t ns, struct trb_next t
     timer_after(rq->loop, &rq->sleep_timer, ns, on_slept, rq);
     return next;
 }
+
+static void on_park_cancelled(struct request *rq, void *arg, uint32_t why)
+{
+}
+
+struct trb_next request_park(struct request *rq, struct trb_next then)
+{
+    return request_is_over(rq) ? request_over() : request_await(rq, then, on_park_cancelled, NULL);
+}
+
+void request_wake(struct request *rq)
+{
+    if (!rq->is_awaiting || (rq->on_cancel != on_sleep_cancelled && rq->on_cancel != on_park_cancelled))
+        return;
+    timer_end(&rq->sleep_timer);
+    request_resume(rq);
+}

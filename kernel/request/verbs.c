@@ -152,6 +152,16 @@ static struct trb_next verb_sleep(struct trb_request *rq, uint64_t ns, struct tr
     return request_sleep(request_of(rq), ns, then);
 }
 
+static struct trb_next verb_park(struct trb_request *rq, struct trb_next then)
+{
+    return request_park(request_of(rq), then);
+}
+
+static void verb_wake(struct trb_request *rq)
+{
+    request_wake(request_of(rq));
+}
+
 void request_kernel_fill(struct trb_kernel *k)
 {
     k->alloc = verb_alloc;
@@ -184,4 +194,6 @@ void request_kernel_fill(struct trb_kernel *k)
     k->task_arg = verb_task_arg;
     k->task_end = verb_task_end;
     k->sleep = verb_sleep;
+    k->park = verb_park;
+    k->wake = verb_wake;
 }

@@ -241,6 +241,11 @@ struct trb_kernel {
     /* A lock for what the loops share in self; hold it shortly. */
     void (*lock)(void *self);
     void (*unlock)(void *self);
+    /* Parks a request until another one of the same loop, of the same block, wakes it. Waking one that
+     * is neither parked nor asleep does nothing; one that has ended must not be touched. */
+    struct trb_next (*park)(struct trb_request *, struct trb_next then);
+    void (*wake)(struct trb_request *);
+    uint32_t (*stream_is_open)(const struct trb_stream_handle *); /* the component said opened [any] */
 };
 
 /* -------------------------------------------------------------------------------- the manifest */
@@ -300,6 +305,9 @@ struct trb_block {
     void (*adopt)(void *self, struct trb_slice kept);
     /* It has left the catalog: end your streams on it; component_down follows when it is quiet. */
     void (*component_leaving)(void *self, struct trb_instance *, void *data);
+    /* Asked while the process starts, after app_up: 1 while the block still deals with it (init
+     * endpoints, subscriptions); the process is not ready until then. [any] */
+    uint32_t (*is_busy)(void *self);
 };
 
 /* What a block tells another through extension(): a piece of JSON, e.g. for the metadata. */
