@@ -34,7 +34,8 @@ struct yaml_node {
     struct yaml_node **items;                  /* of a sequence */
     struct yaml_pair *pairs;                   /* of a mapping; merge keys ("<<") are resolved */
     uint32_t count, is_closed;                 /* not closed: still being composed */
-    uint64_t weight;                           /* bytes a full walk meets */
+    uint64_t weight;                           /* bytes a full walk meets, and a few per node */
+    uint32_t height;                           /* levels of collections: 0 for a scalar */
 };
 
 struct yaml_pair {
@@ -45,6 +46,7 @@ struct yaml_pair {
 struct yaml_fault {
     struct yaml_place place;
     char what[160];                            /* did not find expected ',' or ']' */
+    uint32_t said_line;                        /* as the reference counts, often one less; 0: it names none */
 };
 
 /* One document: the first of the text; NULL in ret_root for an empty one. line: the number of the
