@@ -1,0 +1,1 @@
+"""What tools/bench is made of: processes whose CPU time is read, loads, rows of the table."""
