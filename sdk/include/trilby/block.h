@@ -246,6 +246,10 @@ struct trb_kernel {
     struct trb_next (*park)(struct trb_request *, struct trb_next then);
     void (*wake)(struct trb_request *);
     uint32_t (*stream_is_open)(const struct trb_stream_handle *); /* the component said opened [any] */
+    /* Of the last call out: waits until its answer's body has begun or is over (or broke: no outcome then);
+     * first is what has come of it so far, absent: nothing, it is over. Gather or relay it afterwards. */
+    struct trb_next (*outcome_peek)(struct trb_request *, struct trb_next then);
+    struct trb_slice (*outcome_first)(struct trb_request *);
 };
 
 /* -------------------------------------------------------------------------------- the manifest */
