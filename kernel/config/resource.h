@@ -32,6 +32,8 @@ struct property {
     struct yaml_place place;
     bool is_secret;                                    /* value came from a secret store: never show it */
     bool is_resolved;
+    struct trb_name written;                           /* the value of the document; absent: none */
+    struct yaml_node *node;                            /* the mapping it was read from */
 };
 
 struct resource {                                      /* the first member of each kind's struct */
@@ -48,6 +50,7 @@ struct resource {                                      /* the first member of ea
     struct yaml_place place;                           /* of the document's first line */
     struct yaml_node *root;
     uint8_t print[32];                                 /* equal: nothing that counts has changed */
+    struct arena *values;                              /* what resolving found; NULL before */
 };
 #define RESOURCE_MAGIC 0x52534f55u
 
@@ -61,6 +64,9 @@ bool resource_is_in_scope(const struct resource *, struct trb_slice app_id);
 /* The document as JSON, in the newest form of its kind, values of properties filled in: what blocks
  * read. redact: values from secret stores become "***". */
 void resource_to_json(const struct resource *, bool redact, struct text *);
+/* As print, with the values of secrets and variables as they are now: equal after resolving an old and a
+ * new copy means that nothing needs to be reloaded, not even for a rotated secret. */
+void resource_value_print(const struct resource *, uint8_t ret_print[32]);
 
 /* --- loading -------------------------------------------------------------------------------- */
 struct resource_query {
@@ -68,6 +74,7 @@ struct resource_query {
     struct trb_slice namespace_;                       /* of NAMESPACE; absent or empty: no filter */
     void (*warn)(void *arg, const char *sentence);     /* NULL: the log */
     void *arg;
+    bool is_kubernetes;                                /* MCPServers may not start programs there */
 };
 
 struct resource_list {

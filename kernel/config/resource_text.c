@@ -1,0 +1,99 @@
+/* resource_text: a file's text, cut into documents. What is wrong with some of them is told once per
+ * file and kind, in the words of each kind's reader; the others count. */
+#include <base/check.h>
+#include <base/slice.h>
+#include <config/resource_set.h>
+
+static const uint32_t told_order[] = {RESOURCE_RESILIENCY, RESOURCE_COMPONENT, RESOURCE_HTTP_ENDPOINT,
+                                      RESOURCE_SUBSCRIPTION, RESOURCE_WORKFLOW_POLICY, RESOURCE_MCP_SERVER,
+                                      RESOURCE_CONFIGURATION};
+#define LOADERS (countof(told_order) - 1)      /* Configurations are only looked at when they change */
+
+struct cutter {
+    struct trb_slice rest;
+    uint32_t line;
+};
+
+static uint32_t count_lines(struct trb_slice s)
+{
+    uint32_t lines = 0;
+    for (size_t i = 0; i < s.len; i++)
+        lines += s.at[i] == '\n';
+    return lines;
+}
+
+/* Cuts at a line end and "---"; the rest of that line is nobody's. */
+static bool cut(struct cutter *c, struct trb_slice *ret_text, uint32_t *ret_line)
+{
+    struct trb_slice all = c->rest;
+    if (!all.at)
+        return false;
+    const char *mark = all.len ? memmem(all.at, all.len, "\n---", 4) : NULL;
+    *ret_line = c->line;
+    *ret_text = mark ? slice_cut(all, (size_t)(mark - all.at)) : all;
+    c->rest = (struct trb_slice){0};
+    if (!mark)
+        return true;
+    struct trb_slice after = slice_skip(all, (size_t)(mark - all.at) + 4);
+    const char *end = after.len ? memchr(after.at, '\n', after.len) : NULL;
+    if (end)
+        c->rest = slice_skip(after, (size_t)(end - after.at));      /* its line end may begin a cut, too */
+    c->line += count_lines(*ret_text) + 1;
+    return true;
+}
+
+static void join(struct text *all, struct trb_slice one)
+{
+    if (all->len)
+        text_addc(all, '\n');
+    text_add(all, one);
+}
+
+/* kind: whose fault it is; RESOURCE_KINDS: every reader meets it. */
+static void blame(struct text faults[RESOURCE_KINDS], uint32_t kind, struct trb_slice fault)
+{
+    for (uint32_t i = 0; i < LOADERS; i++)
+        if (kind == RESOURCE_KINDS || kind == told_order[i])
+            join(&faults[told_order[i]], fault);
+    if (kind == RESOURCE_CONFIGURATION)
+        join(&faults[kind], fault);
+}
+
+static void tell(const struct resource_query *q, const char *file, uint32_t kind, struct text *fault)
+{
+    if (fault->len && kind == RESOURCE_RESILIENCY)
+        resource_warn(q, "Could not determine resource type: %s", fault->at);
+    else if (fault->len)
+        resource_warn(q, "daprd load %s error when parsing manifests yaml resource in %s: %s",
+                      resource_kind_name(kind), file, fault->at);
+    text_fini(fault);
+}
+
+void set_read(struct set_builder *b, const char *file, struct trb_slice text)
+{
+    struct text faults[RESOURCE_KINDS] = {0}, fault = {0};
+    struct cutter c = {.rest = text.at ? text : slice_of(""), .line = 1};
+    struct document d = {.file = file};
+    uint32_t kind;
+    while (cut(&c, &d.text, &d.line)) {
+        struct resource *r = resource_read(&d, b->query, &kind, &fault);
+        if (r)
+            set_offer(b, r);
+        else if (fault.len)
+            blame(faults, kind, text_slice(&fault));
+        text_clear(&fault);
+    }
+    for (uint32_t i = 0; i < countof(told_order); i++)
+        tell(b->query, file, told_order[i], &faults[told_order[i]]);
+    text_fini(&fault);
+}
+
+trb_code resource_set_parse(const char *file, struct trb_slice text, const struct resource_query *query,
+                            struct resource_set **ret_set, struct trb_error *err)
+{
+    struct set_builder b;
+    set_begin(&b, query);
+    set_read(&b, file, text);
+    *ret_set = set_finish(&b);
+    return TRB_OK;
+}
