@@ -151,9 +151,8 @@ static void take_headers(struct outgoing *o, const struct http_head *head, bool 
     o->outcome.headers = (struct trb_pairs){to, n, sizeof *to};
 }
 
-static void on_head(struct http_call *c, const struct http_head *head)
+static void take_head(struct outgoing *o, const struct http_head *head)
 {
-    struct outgoing *o = outgoing_of(c);
     bool inflating = o->adds_gzip && slice_is_nocase(http_header_get(&head->headers, SLICE("content-encoding")), SLICE("gzip"));
     if (inflating)
         o->inflate = inflate_create();
@@ -171,14 +170,13 @@ static void give_inflated(void *arg, struct trb_buf *piece)
     buf_unref(piece);
 }
 
-static void on_data(struct http_call *c, struct trb_data piece)
+static void take_data(struct outgoing *o, struct trb_data piece)
 {
-    struct outgoing *o = outgoing_of(c);
     struct trb_error err = ERROR_INIT;
     if (!o->inflate) {
         outgoing_piece(o, piece);
     } else if (!inflate_feed(o->inflate, slice_from(piece.at, piece.len), give_inflated, o)) {
-        http_call_cancel(c);
+        http_call_cancel(&o->call);
         error_set(&err, TRB_INTERNAL, "BAD_GZIP", "gzip: invalid data in the answer");
         return outgoing_fail(o, &err);
     }
@@ -186,28 +184,59 @@ static void on_data(struct http_call *c, struct trb_data piece)
         outgoing_credit(o, piece.len);
 }
 
+/* What is told may be the last thing the request waited for: it stays until we are through. */
+static void on_head(struct http_call *c, const struct http_head *head)
+{
+    struct request *rq = outgoing_of(c)->rq;
+    request_pin(rq);
+    take_head(outgoing_of(c), head);
+    request_unpin(rq);
+}
+
+static void on_data(struct http_call *c, struct trb_data piece)
+{
+    struct request *rq = outgoing_of(c)->rq;
+    request_pin(rq);
+    take_data(outgoing_of(c), piece);
+    request_unpin(rq);
+}
+
 static void on_end(struct http_call *c, const struct http_headers *trailers)
 {
+    struct request *rq = outgoing_of(c)->rq;
+    request_pin(rq);
     outgoing_end(outgoing_of(c));
+    request_unpin(rq);
 }
 
 static void on_room(struct http_call *c)
 {
+    struct request *rq = outgoing_of(c)->rq;
+    request_pin(rq);
     outgoing_pump(outgoing_of(c));
+    request_unpin(rq);
 }
 
-/* As the reference's client says it: Post "http://127.0.0.1:3001/p": EOF */
-static void on_failed(struct http_call *c, const struct trb_error *err)
+/* As the contract spells it: Post "http://127.0.0.1:3001/p": EOF */
+void http_out_name_call(const struct outgoing *o, struct trb_error *err)
 {
-    struct outgoing *o = outgoing_of(c);
-    struct trb_error said = *err;
     char verb[16] = "";
     snprintf(verb, sizeof verb, "%.*s", SLICE_ARG(o->question.method));
     for (char *at = verb; *at && at[1]; at++)
         at[1] = (char)(at[1] >= 'A' && at[1] <= 'Z' ? at[1] | 0x20 : at[1]);
-    error_prefix(&said, "%s \"%.*s://%.*s%.*s\": ", verb, SLICE_ARG(o->head.scheme), SLICE_ARG(o->head.authority),
+    error_prefix(err, "%s \"%.*s://%.*s%.*s\": ", verb, SLICE_ARG(o->head.scheme), SLICE_ARG(o->head.authority),
                  SLICE_ARG(o->head.target));
+}
+
+static void on_failed(struct http_call *c, const struct trb_error *err)
+{
+    struct outgoing *o = outgoing_of(c);
+    struct request *rq = o->rq;
+    struct trb_error said = *err;
+    request_pin(rq);
+    http_out_name_call(o, &said);
     outgoing_fail(o, &said);
+    request_unpin(rq);
 }
 
 static const struct http_call_events events = {.head = on_head, .data = on_data, .end = on_end, .room = on_room,

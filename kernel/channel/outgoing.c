@@ -45,9 +45,19 @@ static void over(struct outgoing *o)
         count_app_call(o);
 }
 
+static void stop(struct outgoing *o)
+{
+    if (o->call.link && !o->ended && !o->failed)
+        http_call_cancel(&o->call);
+    o->failed = true;
+    over(o);
+}
+
+/* What nobody waits for any more may still be on its way. */
 static void release(struct request *rq, void *arg)
 {
     struct outgoing *o = arg;
+    stop(o);
     timer_end(&o->timeout);
     timer_end(&o->again);
     drop_queue(o);
@@ -59,14 +69,6 @@ static void release(struct request *rq, void *arg)
     o->inflate = inflate_destroy(o->inflate);
     if (rq->outcome == o)
         rq->outcome = NULL;
-}
-
-static void stop(struct outgoing *o)
-{
-    if (o->call.link && !o->ended && !o->failed)
-        http_call_cancel(&o->call);
-    o->failed = true;
-    over(o);
 }
 
 static void on_cancel(struct request *rq, void *arg, uint32_t why)
@@ -139,6 +141,14 @@ static void hold_piece(struct outgoing *o, struct trb_data piece)
     o->queue[o->queued++] = buf_data(gather_finish(&all));
 }
 
+static void stop_peeking(struct outgoing *o)
+{
+    if (!o->is_peeking)
+        return;
+    o->is_peeking = false;
+    request_resume(o->rq);
+}
+
 void outgoing_piece(struct outgoing *o, struct trb_data piece)
 {
     o->received_bytes += piece.len;
@@ -148,6 +158,7 @@ void outgoing_piece(struct outgoing *o, struct trb_data piece)
         gather_piece(o, piece);
     else
         hold_piece(o, piece);
+    stop_peeking(o);
 }
 
 static void finish_gather(struct outgoing *o)
@@ -165,6 +176,7 @@ void outgoing_end(struct outgoing *o)
         finish_gather(o);
     else if (o->is_relaying)
         request_resume_with(o->rq, request_go_end());
+    stop_peeking(o);
 }
 
 void outgoing_fail(struct outgoing *o, const struct trb_error *err)
@@ -174,8 +186,8 @@ void outgoing_fail(struct outgoing *o, const struct trb_error *err)
     o->failure.text = o->failure.details = NULL;
     o->rq->failure = &o->failure;
     over(o);
-    if (o->is_waiting_head || o->is_gathering) {
-        o->is_waiting_head = o->is_gathering = false;
+    if (o->is_waiting_head || o->is_gathering || o->is_peeking) {
+        o->is_waiting_head = o->is_gathering = o->is_peeking = false;
         request_resume(o->rq);
     } else if (o->is_relaying) {
         request_resume_with(o->rq, request_go_cut());
@@ -197,6 +209,18 @@ static void write_end(struct outgoing *o)
         http_call_finish(&o->call, NULL);
 }
 
+/* The client's body is too large or broke off: what was sent of it must not look whole. */
+static void fail_body(struct outgoing *o)
+{
+    struct trb_error err = ERROR_INIT;
+    if (o->call.link)
+        http_call_cancel(&o->call);
+    error_set(&err, TRB_INVALID, "BODY", "%s", o->rq->body.fault);
+    if (o->question.to != TRB_TO_PEER)
+        http_out_name_call(o, &err);
+    outgoing_fail(o, &err);
+}
+
 static void on_more(struct request *rq, void *arg)
 {
     outgoing_pump(arg);
@@ -205,22 +229,24 @@ static void on_more(struct request *rq, void *arg)
 void outgoing_pump(struct outgoing *o)
 {
     bool room = true;
-    if (o->question.body_mode != TRB_BODY_RELAYED || o->ended || o->failed)
+    if (!o->is_pumping || o->ended || o->failed)
         return;
     while (room) {
         struct trb_data piece = request_body_take(o->rq);
-        if (!piece.at)
+        if (!piece.at || o->ended || o->failed) {
+            buf_unref(piece.owner);
             break;
+        }
         room = write_piece(o, piece);
         buf_unref(piece.owner);
     }
-    if (!room) {
+    if (!room || o->ended || o->failed) {
         request_body_watch(o->rq, NULL, NULL);
     } else if (request_body_ended(o->rq)) {
         request_body_watch(o->rq, NULL, NULL);
-        o->question.body_mode = TRB_BODY_ABSENT;
+        o->is_pumping = false;
         if (o->rq->body.fault)
-            return stop(o);
+            return fail_body(o);
         write_end(o);
     } else {
         request_body_watch(o->rq, on_more, o);
@@ -264,7 +290,10 @@ static struct trb_next send(struct trb_request *public_, const struct trb_outcal
     o->magic = OUTGOING_MAGIC;
     o->rq = rq;
     memcpy(&o->question, question, question->size < sizeof o->question ? question->size : sizeof o->question);
+    o->is_relayed = o->is_pumping = o->question.body_mode == TRB_BODY_RELAYED;
     o->began_ns = clock_now_ns();
+    if (rq->outcome)
+        stop(rq->outcome);
     rq->outcome = o;
     rq->failure = NULL;
     request_at_end(rq, &o->ending, release, o);
@@ -311,6 +340,21 @@ static struct trb_next outcome_gather(struct trb_request *public_, size_t max, s
     return request_await(o->rq, then, on_cancel, o);
 }
 
+static struct trb_next outcome_peek(struct trb_request *public_, struct trb_next then)
+{
+    struct outgoing *o = outgoing_of(public_);
+    if (!o || o->failed || o->ended || o->queued)
+        return then;
+    o->is_peeking = true;
+    return request_await(o->rq, then, on_cancel, o);
+}
+
+static struct trb_slice outcome_first(struct trb_request *public_)
+{
+    struct outgoing *o = outgoing_of(public_);
+    return o && o->queued ? slice_from(o->queue[0].at, o->queue[0].len) : (struct trb_slice){0};
+}
+
 static struct trb_data outcome_body(struct trb_request *public_)
 {
     struct outgoing *o = outgoing_of(public_);
@@ -346,4 +390,6 @@ void channel_kernel_fill(struct trb_kernel *k)
     k->outcome_gather = outcome_gather;
     k->outcome_body = outcome_body;
     k->outcome_relay = outcome_relay;
+    k->outcome_peek = outcome_peek;
+    k->outcome_first = outcome_first;
 }

@@ -24,6 +24,8 @@ struct outgoing {
     struct http_pool *pool;
     struct http_head head;                 /* of the request, as sent */
     bool has_slot, is_running, head_seen, ended, failed, is_waiting_head, is_gathering, is_relaying, adds_gzip;
+    bool is_peeking, is_relayed, is_pumping; /* relayed: the request's own body, which passes only once */
+    bool is_unary;                         /* CallLocal: the body inside of one message */
     struct trb_error failure;
     struct gather body;                    /* the answer, gathered */
     struct trb_data whole;                 /* the same, finished; owner is ours */
@@ -56,6 +58,7 @@ void outgoing_pump(struct outgoing *);                         /* the request's 
 /* How a protocol starts and writes. */
 void http_out_start(struct outgoing *);                        /* TO_APP, TO_URL */
 void peer_out_start(struct outgoing *);                        /* TO_PEER: resolves, connects, writes the head */
+void http_out_name_call(const struct outgoing *, struct trb_error *err);   /* Post "http://…": in front */
 bool peer_out_write(struct outgoing *, struct trb_data piece);
 void peer_out_finish(struct outgoing *);
 

@@ -18,7 +18,8 @@ struct arrival {
     struct grpc_stream *stream;            /* NULL: it is gone */
     struct request *rq;                    /* NULL: no head yet, or it is gone */
     bool is_unary, has_head, has_answered;
-    uint64_t seq_in, seq_out;
+    uint64_t seq_in, seq_out, arrived;
+    int64_t length;                        /* of the body, as announced; -1: not known */
     struct text unary;                     /* CallLocal: the answer's body until its end */
     struct peer_response answer;
 };
@@ -231,6 +232,15 @@ static void fill(struct request *rq, struct arrival *v, const struct peer_reques
     rq->tracestate = info->tracestate;
 }
 
+/* What the caller's body will measure, when it said so; -1: not known. */
+static int64_t length_of(struct arrival *v, const struct peer_request *q)
+{
+    int64_t length;
+    if (v->is_unary)
+        return (int64_t)q->data.len;
+    struct trb_slice said = slice_name(trb_pair_get(&q->metadata, "content-length"));
+    return said.at && slice_to_i64(said, &length) && length > 0 ? length : -1;
+}
 
 /* The one route for peers; without the invoke block there is none. */
 static bool begin(struct arrival *v, const struct peer_request *q)
@@ -255,7 +265,8 @@ static bool begin(struct arrival *v, const struct peer_request *q)
         request_end(v->rq);
         return false;
     }
-    request_body_begin(v->rq, BODY_STREAM, v->is_unary ? (int64_t)q->data.len : -1, 0, false);
+    v->length = length_of(v, q);
+    request_body_begin(v->rq, BODY_STREAM, v->length, 0, false);
     return true;
 }
 
@@ -273,19 +284,46 @@ static void take_unary(struct arrival *v, struct trb_slice message, struct arena
     request_start(v->rq, v->rq->route->first);
 }
 
-static void feed(struct arrival *v, const struct peer_payload *p)
+/* The caller broke the protocol: it hears why, and what its call began hears that it is gone. */
+static void break_off(struct arrival *v, trb_code code, const char *sentence)
+{
+    struct request *rq = v->rq;
+    fail(v, code, sentence);
+    if (rq)
+        request_cancel(rq, TRB_WHY_CLIENT);
+}
+
+/* false: the call is over. */
+static bool feed(struct arrival *v, const struct peer_payload *p)
 {
     char text[80];
     if (p->seq != v->seq_in) {
         snprintf(text, sizeof text, "invalid sequence number received: %llu (expected: %llu)",
                  (unsigned long long)p->seq, (unsigned long long)v->seq_in);
-        if (v->rq)
-            request_cancel(v->rq, TRB_WHY_CLIENT);
-        return fail(v, TRB_INTERNAL, text);
+        break_off(v, TRB_INTERNAL, text);
+        return false;
     }
     v->seq_in++;
+    v->arrived += p->data.len;
+    if (v->length >= 0 && v->arrived > (uint64_t)v->length) {
+        break_off(v, TRB_INVALID, "the body is longer than its content-length");
+        return false;
+    }
     if (p->data.len)
         request_body_feed(v->rq, (struct trb_data){p->data.at, p->data.len, NULL});
+    return v->stream != NULL;
+}
+
+static bool refuse_chunk(struct arrival *v, bool is_first, bool has_request, const struct peer_request *q)
+{
+    if (is_first && (!has_request || !q->has_metadata || !q->has_message))
+        break_off(v, TRB_INVALID, "parsing InternalInvokeRequest error: request does not contain the required fields "
+                  "in the leading chunk");
+    else if (!is_first && has_request)
+        break_off(v, TRB_INVALID, "request metadata found in non-leading chunk");
+    else
+        return false;
+    return true;
 }
 
 static void take_chunk(struct arrival *v, struct trb_slice message, struct arena *scratch)
@@ -294,26 +332,28 @@ static void take_chunk(struct arrival *v, struct trb_slice message, struct arena
     struct peer_payload payload;
     bool has_request, is_first = !v->has_head;
     if (!peer_read_request_chunk(scratch, message, &has_request, &q, &payload))
-        return fail(v, TRB_INTERNAL, "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data");
-    if (is_first && (!has_request || !q.has_metadata || !q.has_message))
-        return fail(v, TRB_INVALID, "parsing InternalInvokeRequest error: request does not contain the required fields "
-                    "in the leading chunk");
-    if (!is_first && has_request)
-        return fail(v, TRB_INVALID, "request metadata found in non-leading chunk");
+        return break_off(v, TRB_INTERNAL, "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data");
+    if (refuse_chunk(v, is_first, has_request, &q))
+        return;
     v->has_head = true;
     if (is_first && !begin(v, &q))
         return;
-    if (payload.is_present && v->stream)
-        feed(v, &payload);
-    if (is_first && v->stream)
+    grpc_consume(v->stream, message.len - (payload.is_present ? payload.data.len : 0));
+    if (payload.is_present && !feed(v, &payload))
+        return;
+    if (is_first)
         request_start(v->rq, v->rq->route->first);
 }
 
+/* The request that a message ends stays until we are through with it. */
 static void on_message(struct grpc_stream *s, struct trb_data message)
 {
     struct arrival *v = checked(grpc_stream_owner(s), struct arrival, ARRIVAL_MAGIC);
+    struct request *rq = v->rq;
     struct arena *scratch = arena_create(BUDGET);
     struct trb_slice bytes = slice_from(message.at, message.len);
+    if (rq)
+        request_pin(rq);
     if (v->is_unary && !v->has_head) {
         v->has_head = true;
         take_unary(v, bytes, scratch);
@@ -321,22 +361,39 @@ static void on_message(struct grpc_stream *s, struct trb_data message)
         take_chunk(v, bytes, scratch);
     }
     arena_destroy(scratch);
+    if (rq)
+        request_unpin(rq);
+}
+
+static void end_body(struct arrival *v)
+{
+    if (v->length >= 0 && v->arrived < (uint64_t)v->length)
+        return break_off(v, TRB_INVALID, "unexpected EOF: the body is shorter than its content-length");
+    request_body_end(v->rq);
 }
 
 static void on_half_close(struct grpc_stream *s)
 {
     struct arrival *v = checked(grpc_stream_owner(s), struct arrival, ARRIVAL_MAGIC);
+    struct request *rq = v->rq;
     if (!v->has_head)
-        fail(v, TRB_UNKNOWN, "EOF");
-    else if (v->rq && !v->is_unary)
-        request_body_end(v->rq);
+        return fail(v, TRB_UNKNOWN, "EOF");
+    if (!rq || v->is_unary)
+        return;
+    request_pin(rq);
+    end_body(v);
+    request_unpin(rq);
 }
 
 static void on_room(struct grpc_stream *s)
 {
     struct arrival *v = checked(grpc_stream_owner(s), struct arrival, ARRIVAL_MAGIC);
-    if (v->rq)
-        request_room(v->rq);
+    struct request *rq = v->rq;
+    if (!rq)
+        return;
+    request_pin(rq);
+    request_room(rq);
+    request_unpin(rq);
 }
 
 static void on_gone(struct grpc_stream *s, uint32_t why)

@@ -74,8 +74,8 @@ static bool is_wanted(const struct router_setup *setup, const struct trb_route *
     struct trb_slice version = slice_split(&path, '/');
     if (setup->is_public)
         return route->flags & TRB_ROUTE_PUBLIC;
-    if (setup->is_peer)
-        return route->flags & TRB_ROUTE_PEER;
+    if (setup->is_peer || route->flags & TRB_ROUTE_PEER)
+        return setup->is_peer && route->flags & TRB_ROUTE_PEER;
     if (route->flags & TRB_ROUTE_HEALTH || !route->group)
         return true;
     return api_is_allowed(setup, slice_of(route->group), version.len ? version : SLICE("v1.0"));

@@ -1,0 +1,43 @@
+/* invoke.so: service invocation over HTTP, and the calls that other sidecars make for our app. This file
+ * is its table of contents; the forms of an address are in addressing.c, the ways in steps/. */
+#include "invoke_block.h"
+
+static const struct trb_route routes[] = {
+    {"*", "v1.0/invoke/{rest...}", "InvokeService", "invoke",
+     TRB_ROUTE_STREAM | TRB_ROUTE_FALLBACK | TRB_ROUTE_KEEP_PLUS, TRB_GO(invoke_parse)},
+    {"POST", "peer", "CallLocal", NULL, TRB_ROUTE_STREAM | TRB_ROUTE_PEER, TRB_GO(invoke_peer_parse)},
+};
+
+static trb_code start(void *self, const struct trb_kernel *kernel, struct trb_error *err)
+{
+    struct block *b = self;
+    b->kernel = kernel;
+    b->endpoints = endpoints_create(kernel);
+    return TRB_OK;
+}
+
+static void stop(void *self)
+{
+    struct block *b = self;
+    b->endpoints = endpoints_destroy(b->endpoints);
+}
+
+static void resources(void *self, uint32_t kind)
+{
+    struct block *b = self;
+    if (kind != TRB_RESOURCE_HTTP_ENDPOINT)
+        return;
+    struct endpoints *fresh = endpoints_create(b->kernel), *old;
+    b->kernel->lock(b);
+    old = b->endpoints;
+    b->endpoints = fresh;
+    b->kernel->unlock(b);
+    endpoints_destroy(old);
+}
+
+static const struct trb_block invoke = {
+    .size = sizeof invoke, .abi = TRB_BLOCK_ABI, .name = "invoke", .self_size = sizeof(struct block),
+    .routes = routes, .route_count = sizeof routes / sizeof routes[0], .route_size = sizeof routes[0],
+    .start = start, .stop = stop, .resources = resources,
+};
+TRB_BLOCK_PLUGIN("invoke", "0.1.0", "Apache-2.0", &invoke);
