@@ -47,7 +47,7 @@ static bool passes(const struct trb_pairs *all, struct trb_slice name, uint32_t 
 {
     if (is_hop_by_hop(name) || is_said_otherwise(name, way) || slice_is_nocase(name, SLICE("destination-app-id")))
         return false;
-    if (name.len > 4 && slice_is_nocase(slice_skip(name, name.len - 4), SLICE("-bin")))
+    if (name.len >= 4 && slice_is_nocase(slice_skip(name, name.len - 4), SLICE("-bin")))
         return false;
     if (way != HEADERS_TO_CLIENT && slice_is_nocase(name, SLICE("dapr-app-id")))
         return false;
