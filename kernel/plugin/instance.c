@@ -280,6 +280,7 @@ void instance_start(struct instance *i, void (*then)(void *, struct instance *, 
 /* ------------------------------------------------------------------------------------ retiring */
 struct retiring {
     struct instance *instance;
+    void (*quiet)(void *);                 /* then: it is not stopped yet */
     void (*gone)(void *);
     void *arg;
     struct timer timer;
@@ -323,28 +324,48 @@ static void look(void *arg)
         timer_after(loop_at(0), &r->timer, age ? 2 * CLOCK_MS : CLOCK_MS, look, r);
         return;
     }
+    if (r->quiet) {
+        void (*quiet)(void *) = r->quiet;
+        void *arg = r->arg;
+        mem_free(r);
+        quiet(arg);
+        return;
+    }
     atomic_store(&i->state, INSTANCE_STOPPING);
     i->then_arg = r;
     ask_selves(i, i->component->stop, on_stopped);
 }
 
-void instance_retire(struct instance *i, void (*gone)(void *), void *arg)
+static void drain(struct instance *i, struct retiring *r)
 {
-    check(loop_self() == loop_at(0) && loop_count() <= 256);
-    struct retiring *r = mem_zero(sizeof *r);
-    *r = (struct retiring){.instance = i, .gone = gone, .arg = arg};
-    uint32_t was = atomic_exchange(&i->state, INSTANCE_DRAINING);
-    if (was == INSTANCE_CREATED) {
-        i->owed = 1;
-        i->then_arg = r;
-        on_stopped(i, NULL);
-        return;
-    }
+    check(loop_self() == loop_at(0) && loop_count() <= countof(r->turns));
     for (uint32_t n = 0; n < loop_count(); n++) {
         r->turns[n] = loop_turn(loop_at(n));
         loop_call(loop_at(n), nudge, NULL);
     }
     look(r);
+}
+
+void instance_drain(struct instance *i, void (*quiet)(void *), void *arg)
+{
+    struct retiring *r = mem_zero(sizeof *r);
+    *r = (struct retiring){.instance = i, .quiet = quiet, .arg = arg};
+    i->has_been_asked = atomic_exchange(&i->state, INSTANCE_DRAINING) != INSTANCE_CREATED;
+    drain(i, r);
+}
+
+void instance_retire(struct instance *i, void (*gone)(void *), void *arg)
+{
+    struct retiring *r = mem_zero(sizeof *r);
+    *r = (struct retiring){.instance = i, .gone = gone, .arg = arg};
+    uint32_t was = atomic_exchange(&i->state, INSTANCE_DRAINING);
+    if (was == INSTANCE_CREATED || (was == INSTANCE_DRAINING && !i->has_been_asked)) {
+        i->owed = 1;
+        i->then_arg = r;
+        on_stopped(i, NULL);
+        return;
+    }
+    drain(i, r);
 }
 
 void instance_story(const struct instance *i, char *ret_text, size_t size)

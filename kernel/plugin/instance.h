@@ -83,7 +83,7 @@ struct instance {
     void (*then)(void *arg, struct instance *, const struct trb_error *);
     void *then_arg;
     uint32_t owed;                         /* answers of start or stop still missing */
-    bool timed_out;
+    bool timed_out, has_been_asked;        /* asked: start was called, so stop is owed */
     struct list link;                      /* free for the owner */
 };
 
@@ -100,6 +100,9 @@ trb_code instance_create(const struct instance_spec *, const struct trb_block *b
  * the instance must be retired. */
 void instance_start(struct instance *, void (*then)(void *, struct instance *, const struct trb_error *),
                     void *arg);
+/* No new pins may come (it is out of every catalog). quiet(arg) on the main loop once nothing uses it;
+ * it still lives, and instance_retire comes next. */
+void instance_drain(struct instance *, void (*quiet)(void *arg), void *arg);
 /* No new pins may come (it is out of every catalog). Waits until quiet, stops, frees everything.
  * gone(arg) on the main loop; may be NULL. Does not give up; what it waits for is instance_story. */
 void instance_retire(struct instance *, void (*gone)(void *arg), void *arg);

@@ -32,7 +32,7 @@ trb_code service_create(struct plugin *plugin, const struct trb_block *block, co
     s->magic = SERVICE_MAGIC;
     s->owner = (struct request_owner){.kernel = kernel, .self = s->self, .pin = pin, .unpin = unpin};
     s->block = block;
-    s->plugin = plugin_ref(plugin);
+    s->plugin = plugin ? plugin_ref(plugin) : NULL;
     list_init(&s->link);
     pthread_mutex_init(&s->lock, NULL);
     trb_code code = block->start ? block->start(s->self, kernel, err) : TRB_OK;

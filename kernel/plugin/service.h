@@ -28,7 +28,8 @@ static inline struct service *service_of(void *self)      /* [any] */
     return checked((char *)self - offsetof(struct service, self), struct service, SERVICE_MAGIC);
 }
 
-/* Takes a reference of the plugin. kernel outlives the service. Starts the block. */
+/* Takes a reference of the plugin (NULL: a block of the kernel's own). kernel outlives the service.
+ * Starts the block. */
 trb_code service_create(struct plugin *, const struct trb_block *, const struct trb_kernel *kernel,
                         struct service **ret_service, struct trb_error *err);
 /* Waits until nothing pins it, stops the block, frees it. gone on the main loop; may be NULL. */

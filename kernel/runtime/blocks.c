@@ -1,0 +1,248 @@
+/* blocks: starting them, publishing what they serve, telling them what happens. */
+#include <base/error.h>
+#include <base/log.h>
+#include <base/mem.h>
+#include <base/slice.h>
+#include <channel/peer_door.h>
+#include <request/door_grpc.h>
+#include <request/door_http.h>
+#include <runtime/inside.h>
+#include <runtime/sets.h>
+
+#define MOST_BLOCKS 64
+
+void blocks_init(struct blocks *b)
+{
+    list_init(&b->services);
+    pthread_mutex_init(&b->lock, NULL);
+}
+
+void blocks_fini(struct blocks *b)
+{
+    check(list_is_empty(&b->services));
+    pthread_mutex_destroy(&b->lock);
+}
+
+static struct service *service_at(struct list *node)
+{
+    return list_item(node, struct service, link);
+}
+
+struct service *blocks_find(struct runtime *rt, struct trb_slice name)
+{
+    list_each(node, &rt->blocks.services)
+        if (slice_is(slice_of(service_at(node)->block->name), name))
+            return service_at(node);
+    return NULL;
+}
+
+struct service *blocks_replace(struct runtime *rt, struct service *s)
+{
+    struct service *old = blocks_find(rt, slice_of(s->block->name));
+    pthread_mutex_lock(&rt->blocks.lock);
+    if (old) {
+        list_insert(&old->link, &s->link);
+        list_remove(&old->link);
+    } else {
+        list_append(&rt->blocks.services, &s->link);
+    }
+    pthread_mutex_unlock(&rt->blocks.lock);
+    return old;
+}
+
+/* ------------------------------------------------------------------------------------ starting */
+static trb_code start_blocks(struct runtime *rt, struct plugin *p, struct trb_error *err)
+{
+    const struct trb_plugin *m = p->manifest;
+    trb_code code = TRB_OK;
+    for (uint32_t i = 0; !code && TRB_HAS(m, blocks) && m->blocks[i]; i++) {
+        struct service *s;
+        code = service_create(p, m->blocks[i], &rt->kernel, &s, err);
+        if (!code)
+            blocks_replace(rt, s);
+    }
+    return code;
+}
+
+static trb_code start_plugin(struct runtime *rt, const char *name, struct trb_error *err)
+{
+    struct trb_error why = ERROR_INIT;
+    struct plugin *p;
+    trb_code code = loader_get(slice_of(name), &p, &why);
+    if (code == TRB_NOT_FOUND && !strcmp(why.reason, "PLUGIN_NOT_FOUND")) {
+        log_debug(SCOPE, "block %s is not installed", name);
+        return TRB_OK;
+    }
+    if (code) {
+        *err = why;
+        return code;
+    }
+    code = start_blocks(rt, p, err);
+    plugin_unref(p);
+    return code;
+}
+
+trb_code blocks_start(struct runtime *rt, struct trb_error *err)
+{
+    const char *const *names = set_plugins(slice_name(rt->setup.flags->set));
+    trb_code code = TRB_OK;
+    if (!names)
+        return error_set(err, TRB_INVALID, "NO_SUCH_SET", "invalid value for 'set': %s (there is: sidecar)",
+                         rt->setup.flags->set.at);
+    for (uint32_t i = 0; !code && names[i]; i++)
+        code = start_plugin(rt, names[i], err);
+    return code;
+}
+
+/* ---------------------------------------------------------------------------------- publishing */
+static struct router *make_router(struct runtime *rt, bool is_public, bool is_peer)
+{
+    struct router_source sources[MOST_BLOCKS];
+    struct api_rules *lists = &rt->servers.rules;
+    uint32_t count = 0;
+    list_each(node, &rt->blocks.services) {
+        check(count < MOST_BLOCKS);
+        sources[count++] = (struct router_source){service_at(node)->block, &service_at(node)->owner};
+    }
+    struct router_setup setup = {.sources = sources, .source_count = count, .is_public = is_public, .is_peer = is_peer,
+                                 .allowed = lists->http_allowed, .allowed_count = lists->http_allowed_count,
+                                 .denied = lists->http_denied, .denied_count = lists->http_denied_count};
+    return router_create(&setup);
+}
+
+static struct grpc_table *make_table(struct runtime *rt)
+{
+    struct grpc_source sources[MOST_BLOCKS];
+    uint32_t count = 0;
+    list_each(node, &rt->blocks.services)
+        sources[count++] = (struct grpc_source){service_at(node)->block, &service_at(node)->owner};
+    return grpc_table_create(sources, count, NULL, 0);
+}
+
+void blocks_publish(struct runtime *rt)
+{
+    struct servers *s = &rt->servers;
+    door_http_set_router(s->http_door, make_router(rt, false, false));
+    if (s->public_door)
+        door_http_set_router(s->public_door, make_router(rt, true, false));
+    door_grpc_set_table(s->grpc_door, make_table(rt));
+    peer_door_set_router(make_router(rt, false, true));
+}
+
+static void withdraw(struct runtime *rt)
+{
+    struct servers *s = &rt->servers;
+    door_http_set_router(s->http_door, NULL);
+    if (s->public_door)
+        door_http_set_router(s->public_door, NULL);
+    door_grpc_set_table(s->grpc_door, NULL);
+    peer_door_set_router(NULL);
+}
+
+/* ------------------------------------------------------------------------------------- telling */
+void blocks_app_up(struct runtime *rt)
+{
+    rt->blocks.has_app = true;
+    list_each(node, &rt->blocks.services)
+        if (TRB_HAS(service_at(node)->block, app_up))
+            service_at(node)->block->app_up(service_at(node)->self);
+}
+
+void blocks_app_down(struct runtime *rt)
+{
+    if (!rt->blocks.has_app)
+        return;
+    rt->blocks.has_app = false;
+    list_each(node, &rt->blocks.services)
+        if (TRB_HAS(service_at(node)->block, app_down))
+            service_at(node)->block->app_down(service_at(node)->self);
+}
+
+void blocks_resources(struct runtime *rt, uint32_t kind)
+{
+    list_each(node, &rt->blocks.services)
+        if (TRB_HAS(service_at(node)->block, resources))
+            service_at(node)->block->resources(service_at(node)->self, kind);
+}
+
+const char *blocks_busy(struct runtime *rt)
+{
+    const char *busy = NULL;
+    pthread_mutex_lock(&rt->blocks.lock);
+    list_each(node, &rt->blocks.services) {
+        struct service *s = service_at(node);
+        if (!busy && TRB_HAS(s->block, is_busy) && s->block->is_busy(s->self))
+            busy = s->block->name;
+    }
+    pthread_mutex_unlock(&rt->blocks.lock);
+    return busy;
+}
+
+const void *blocks_extension(struct runtime *rt, const char *id)
+{
+    const void *found = NULL;
+    pthread_mutex_lock(&rt->blocks.lock);
+    list_each(node, &rt->blocks.services) {
+        struct service *s = service_at(node);
+        if (!found && TRB_HAS(s->block, extension))
+            found = s->block->extension(s->self, id);
+    }
+    pthread_mutex_unlock(&rt->blocks.lock);
+    return found;
+}
+
+/* -------------------------------------------------------------------------- draining, stopping */
+struct waiting {                           /* for several things at once */
+    uint32_t owed;
+    void (*done)(void *);
+    void *arg;
+};
+
+static void one_is_done(void *arg)
+{
+    struct waiting *w = arg;
+    if (--w->owed)
+        return;
+    w->done(w->arg);
+    mem_free(w);
+}
+
+static struct waiting *wait_for(void (*done)(void *), void *arg)
+{
+    struct waiting *w = mem_zero(sizeof *w);
+    *w = (struct waiting){.owed = 1, .done = done, .arg = arg};
+    return w;
+}
+
+void service_drain(struct service *s, void (*done)(void *), void *arg)
+{
+    if (TRB_HAS(s->block, drain))
+        s->block->drain(s->self, done, arg);
+    else
+        done(arg);
+}
+
+void blocks_drain(struct runtime *rt, void (*done)(void *), void *arg)
+{
+    struct waiting *w = wait_for(done, arg);
+    list_each(node, &rt->blocks.services) {
+        w->owed++;
+        service_drain(service_at(node), one_is_done, w);
+    }
+    one_is_done(w);
+}
+
+void blocks_stop(struct runtime *rt, void (*done)(void *), void *arg)
+{
+    struct waiting *w = wait_for(done, arg);
+    struct list *node;
+    withdraw(rt);
+    while ((node = rt->blocks.services.prev) != &rt->blocks.services) {
+        pthread_mutex_lock(&rt->blocks.lock);
+        list_remove(node);
+        pthread_mutex_unlock(&rt->blocks.lock);
+        w->owed++;
+        service_retire(service_at(node), one_is_done, w);
+    }
+    one_is_done(w);
+}

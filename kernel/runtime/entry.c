@@ -1,0 +1,317 @@
+/* entry: the life of one component: its plugin, its instance, its failures and its end. */
+#include <base/clock.h>
+#include <base/error.h>
+#include <base/log.h>
+#include <base/mem.h>
+#include <base/slice.h>
+#include <observe/metrics.h>
+#include <plugin/call.h>
+#include <runtime/inside.h>
+
+#define HEAL_FIRST_NS CLOCK_S
+#define HEAL_MOST_NS (30 * CLOCK_S)
+
+struct entry *entry_create(struct runtime *rt, struct component *given)
+{
+    struct entry *e = mem_zero(sizeof *e);
+    e->rt = rt;
+    e->component = given;
+    e->pause_ns = HEAL_FIRST_NS;
+    list_append(&rt->components.entries, &e->link);
+    return e;
+}
+
+/* A pause before all_gone: whoever called may still hold the list. */
+static void entry_destroy(struct entry *e)
+{
+    struct components *all = &e->rt->components;
+    list_remove(&e->link);
+    timer_end(&e->again);
+    text_fini(&e->why);
+    plugin_unref(e->plugin);
+    resource_unref(&e->component->head);
+    mem_free(e);
+    if (all->all_gone && list_is_empty(&all->entries))
+        all->all_gone(all->arg);
+}
+
+static const char *log_name(const struct entry *e)
+{
+    return e->component->head.log_name.at;
+}
+
+/* ------------------------------------------------------------------------------------- metrics */
+static void count(struct entry *e, const char *metric, const char *reason)
+{
+    struct trb_pair pairs[] = {{NAME("app_id"), e->rt->info.app_id},
+                               {NAME("component"), e->component->type},
+                               {NAME("componentName"), e->component->head.name},
+                               {NAME("reason"), name_of(reason ? reason : "")}};
+    struct trb_pairs labels = {pairs, reason ? 4 : 2, sizeof pairs[0]};
+    metric_add(metric_get(metric, &labels), 1);
+}
+
+/* ------------------------------------------------------------------------------------- failing */
+static void try_again(void *arg)
+{
+    struct entry *e = arg;
+    e->state = ENTRY_WAITING;
+    components_changed(e->rt);
+}
+
+static void heal(struct entry *e)
+{
+    char pause[CLOCK_TEXT];
+    clock_duration_text((int64_t)e->pause_ns, pause);
+    log_warn(SCOPE, "Component %s is out of service and is tried again in %s: %s", log_name(e), pause, e->why.at);
+    timer_after(loop_at(0), &e->again, e->pause_ns, try_again, e);
+    e->pause_ns = e->pause_ns * 2 < HEAL_MOST_NS ? e->pause_ns * 2 : HEAL_MOST_NS;
+}
+
+static void settle_failure(struct entry *e)
+{
+    const char *name = e->component->head.name.at, *why = e->why.at;
+    if (e->component->ignore_errors) {
+        log_error(SCOPE, "Ignoring error processing component: process component %s error: %s", name, why);
+    } else if (e->rt->setup.flags->heal) {
+        heal(e);
+    } else {
+        log_warn(SCOPE, "Error processing component, daprd will exit gracefully: process component %s error: %s", name,
+                 why);
+        runtime_fail(e->rt, "process component %s error: %s", name, why);
+    }
+    components_changed(e->rt);
+}
+
+static void failed(struct entry *e, trb_code code)
+{
+    struct trb_error err = ERROR_INIT;
+    void (*then)(void *, struct entry *, const struct trb_error *) = e->then;
+    e->state = ENTRY_FAILED;
+    if (runtime_is_stopping(e->rt))
+        return;
+    if (!then)
+        return settle_failure(e);
+    e->then = NULL;
+    error_set(&err, code, "COMPONENT", "%s", e->why.at);
+    then(e->arg, e, &err);
+}
+
+/* kind NULL: the cause stands alone. */
+static void fail(struct entry *e, const char *kind, const char *reason, trb_code code, const char *cause)
+{
+    static const char form[] = "[%s]: initialization error occurred for %s: ";
+    struct text inner = {0};
+    if (kind)
+        text_addf(&inner, form, kind, log_name(e));
+    text_adds(&inner, cause && *cause ? cause : "no reason was given");
+    log_error("dapr.runtime.processor", "Failed to init component %s: %s", log_name(e), inner.at);
+    count(e, "dapr_runtime_component_init_fail_total", reason);
+    text_clear(&e->why);
+    text_addf(&e->why, form, "INIT_COMPONENT_FAILURE", log_name(e));
+    text_add(&e->why, text_slice(&inner));
+    text_fini(&inner);
+    failed(e, code);
+}
+
+/* ------------------------------------------------------------------------------------ starting */
+static void on_failed_gone(void *arg)
+{
+}
+
+static void on_started(void *arg, struct instance *i, const struct trb_error *why)
+{
+    struct entry *e = arg;
+    struct trb_error err = ERROR_INIT;
+    struct text cause = {0};
+    struct service *s = blocks_find(e->rt, slice_name(e->component->block));
+    if (why)
+        err = *why;
+    else if (e->state == ENTRY_STARTING)
+        view_create(s, i, &e->view, &err);
+    if (e->state != ENTRY_STARTING)                    /* it was told to leave meanwhile */
+        return;
+    if (err.code) {
+        e->instance = NULL;
+        instance_retire(i, on_failed_gone, NULL);
+        if (!strcmp(err.reason, "INIT_TIMEOUT")) {
+            char limit[CLOCK_TEXT];
+            clock_duration_text((int64_t)e->component->init_timeout_ns, limit);
+            text_addf(&cause, "init timeout for component %s exceeded after %s", log_name(e), limit);
+        } else {
+            text_add(&cause, error_text(&err));
+        }
+        fail(e, "INIT_COMPONENT_FAILURE", "init", err.code, cause.at);
+        text_fini(&cause);
+        return;
+    }
+    e->state = ENTRY_LIVE;
+    e->pause_ns = HEAL_FIRST_NS;
+    count(e, "dapr_runtime_component_init_total", NULL);
+    log_info("dapr.runtime.processor", "Component loaded: %s", log_name(e));
+    void (*then)(void *, struct entry *, const struct trb_error *) = e->then;
+    e->then = NULL;
+    if (then)
+        then(e->arg, e, NULL);
+    else if (e->rt->components.is_loaded)
+        components_publish(e->rt, NULL, NULL);
+    components_changed(e->rt);
+}
+
+/* What a type is called when it is not there. */
+static void missing(struct entry *e, const struct trb_error *err)
+{
+    static const struct {
+        const char *block, *what;
+    } names[] = {{"state", "state store"},    {"pubsub", "message bus"},       {"secretstores", "secret store"},
+                 {"lock", "lock store"},      {"configuration", "configuration store"},
+                 {"crypto", "crypto provider"}, {"conversation", "conversation"}};
+    struct component *c = e->component;
+    struct text cause = {0};
+    const char *what = "component";
+    for (size_t i = 0; i < countof(names); i++)
+        if (slice_is(slice_name(c->block), slice_of(names[i].block)))
+            what = names[i].what;
+    if (err && err->code != TRB_NOT_FOUND)
+        text_add(&cause, error_text(err));
+    else if (slice_is(slice_name(c->block), SLICE("bindings")))
+        text_addf(&cause, "couldn't find binding %s", log_name(e));
+    else if (slice_is(slice_name(c->block), SLICE("middleware")))
+        text_addf(&cause, "HTTP middleware %s/%s has not been registered", c->type.at, c->version.at);
+    else
+        text_addf(&cause, "couldn't find %s %s/%s", what, c->type.at, c->version.at);
+    bool is_binding = slice_is(slice_name(c->block), SLICE("bindings"));
+    fail(e, is_binding ? NULL : "CREATE_COMPONENT_FAILURE", "creation", TRB_NOT_FOUND, cause.at);
+    text_fini(&cause);
+}
+
+static trb_code choose_plugin(struct entry *e, struct plugin **ret_plugin, struct trb_error *err)
+{
+    struct component *c = e->component;
+    if (e->plugin) {
+        *ret_plugin = plugin_ref(e->plugin);
+        return TRB_OK;
+    }
+    trb_code code = loader_get(slice_name(c->plugin), ret_plugin, err);
+    if (!code && !plugin_component(*ret_plugin, slice_name(c->type), slice_name(c->version))) {
+        plugin_unref(*ret_plugin);
+        return error_set(err, TRB_NOT_FOUND, "NO_SUCH_VERSION", "%s has no version %s", c->type.at, c->version.at);
+    }
+    return code;
+}
+
+static void create(struct entry *e)
+{
+    struct component *c = e->component;
+    struct runtime *rt = e->rt;
+    struct service *s = blocks_find(rt, slice_name(c->block));
+    struct trb_error err = ERROR_INIT;
+    struct text document = {0};
+    struct plugin *plugin;
+    if (!s || choose_plugin(e, &plugin, &err))
+        return missing(e, s ? &err : NULL);
+    resource_to_json(&c->head, false, &document);
+    struct instance_spec spec = {
+        .name = c->head.name.at, .type = slice_name(c->type), .version = slice_name(c->version),
+        .properties = c->resolved, .places = c->places, .document = text_slice(&document),
+        .app_id = rt->info.app_id, .namespace_ = rt->info.namespace_, .init_timeout_ns = c->init_timeout_ns,
+        .workers = rt->setup.workers};
+    trb_code code = instance_create(&spec, s->block, plugin, &e->instance, &err);
+    plugin_unref(plugin);
+    mem_wipe(document.at, document.len);
+    text_fini(&document);
+    if (code)
+        return fail(e, "INIT_COMPONENT_FAILURE", "init", code, error_text(&err).at);
+    e->state = ENTRY_STARTING;
+    instance_start(e->instance, on_started, e);
+}
+
+static void on_resolved(void *arg, struct resource *resource, const struct trb_error *err)
+{
+    struct entry *e = arg;
+    e->resolution = NULL;
+    if (err)
+        fail(e, "INIT_COMPONENT_FAILURE", "init", err->code, error_text(err).at);
+    else
+        create(e);
+}
+
+static bool is_known(struct trb_slice block)
+{
+    static const char *const known[] = {"bindings", "configuration", "crypto",     "lock",        "pubsub",
+                                        "secretstores", "state",     "middleware", "conversation"};
+    for (size_t i = 0; i < countof(known); i++)
+        if (slice_is(block, slice_of(known[i])))
+            return true;
+    return false;
+}
+
+static bool is_denied(struct entry *e)
+{
+    struct component *c = e->component;
+    if (!configuration_denies_component(e->rt->configuration, slice_name(c->type), slice_name(c->version)))
+        return false;
+    log_warn(SCOPE, "component '%s' cannot be loaded because components of type '%s' are not allowed",
+             c->head.name.at, log_name(e));
+    return true;
+}
+
+void entry_start(struct entry *e)
+{
+    struct runtime *rt = e->rt;
+    if (is_denied(e)) {
+        struct trb_error err = ERROR_INIT;
+        error_set(&err, TRB_DENIED, "DENIED", "components of type '%s' are not allowed", log_name(e));
+        e->state = ENTRY_FAILED;
+        if (e->then)
+            e->then(e->arg, e, &err);
+        return;
+    }
+    count(e, "dapr_runtime_component_loaded", NULL);
+    if (!is_known(slice_name(e->component->block))) {
+        text_clear(&e->why);
+        text_addf(&e->why, "incorrect type %s", e->component->type.at);
+        return failed(e, TRB_INVALID);
+    }
+    e->state = ENTRY_RESOLVING;
+    struct resolution *r = resource_resolve(&e->component->head, &rt->resources.context, on_resolved, e);
+    if (e->state == ENTRY_RESOLVING)
+        e->resolution = r;
+}
+
+/* --------------------------------------------------------------------------------------- leaving */
+static void on_gone(void *arg)
+{
+    struct entry *e = arg;
+    void (*gone)(void *) = e->gone;
+    void *gone_arg = e->gone_arg;
+    entry_destroy(e);
+    if (gone)
+        gone(gone_arg);
+}
+
+/* Nobody uses it any more: its block hears that, then it stops. */
+static void on_quiet(void *arg)
+{
+    struct entry *e = arg;
+    e->view = view_destroy(e->view);
+    instance_retire(e->instance, on_gone, e);
+}
+
+void entry_retire(struct entry *e, void (*gone)(void *), void *arg)
+{
+    uint32_t was = e->state;
+    e->state = ENTRY_LEAVING;
+    e->gone = gone;
+    e->gone_arg = arg;
+    timer_end(&e->again);
+    if (e->resolution)
+        resolution_cancel(e->resolution);
+    e->resolution = NULL;
+    if (!e->instance)
+        return on_gone(e);
+    log_info("dapr.runtime.processor", "Shutting down component %s", log_name(e));
+    if (was == ENTRY_LIVE && TRB_HAS(e->view->service->block, component_leaving))
+        e->view->service->block->component_leaving(e->view->service->self, e->view, e->view->data);
+    instance_drain(e->instance, on_quiet, e);
+}
