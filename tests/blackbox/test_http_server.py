@@ -8,8 +8,10 @@ import h2.events
 import pytest
 
 from harness import raw
+from harness.app import reply
 from harness.errors import assert_error
 from harness.resources import component
+from harness.wait import until
 
 PLAIN = "text/plain; charset=utf-8"
 NO_TARGET = "failed getting app id either from the URL path or the header dapr-app-id"
@@ -248,7 +250,6 @@ def test_unix_sockets_take_the_place_of_ports(bench, tmp_path):
                 return connection.request("GET", "/v1.0/healthz").status == 204
         except OSError:
             return False
-    from harness.wait import until
     until(is_up, "the socket")
     with pytest.raises(OSError):
         raw.request(sidecar.http, "GET", "/v1.0/healthz")
@@ -297,7 +298,6 @@ def test_an_app_id_header_makes_an_unknown_path_a_call(bench):
 
 
 def raw_ok():
-    from harness.app import reply
     return reply(200, b"ok")
 
 
