@@ -255,5 +255,9 @@ const struct connection_info *connection_info_of(struct connection *c)
         .is_unix = has && sa.ss_family == AF_UNIX,
         .peer_identity = stream_peer_identity(c->stream),
     };
+    struct ucred peer;
+    len = sizeof peer;
+    c->info->has_uid = c->info->is_unix && !getsockopt(stream_fd(c->stream), SOL_SOCKET, SO_PEERCRED, &peer, &len);
+    c->info->uid = c->info->has_uid ? peer.uid : 0;
     return c->info;
 }

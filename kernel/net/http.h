@@ -95,6 +95,8 @@ struct connection_info {
     struct trb_slice peer_address, local_address;   /* "127.0.0.1:41234", "unix" */
     bool is_tls, is_unix;
     struct trb_slice peer_identity;                 /* SPIFFE id of a client certificate */
+    bool has_uid;                                   /* Unix sockets: the peer's user, by the kernel's word */
+    uint32_t uid;
 };
 const struct connection_info *exchange_connection(const struct exchange *);
 
