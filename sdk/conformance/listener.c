@@ -1,0 +1,176 @@
+/* listener: one subscription, what it heard, and how each event was settled. */
+#include "judge.h"
+#include <base/check.h>
+#include <base/mem.h>
+#include <pthread.h>
+
+#define MAX_HEARD 4096u
+
+struct listener {
+    struct test *test;
+    struct instance *instance;
+    const void *question;
+    uint32_t credit, loop;
+    struct stream_call *stream;
+    pthread_mutex_t lock;
+    struct heard heard[MAX_HEARD];
+    uint32_t count, verdict_for_all;
+    bool has_opened, has_ended;
+    struct trb_error failure;
+    struct bell opened, event, ended;
+    uint32_t why, settling, settling_verdict;
+};
+
+static struct trb_slice keep(struct trb_slice s)
+{
+    return s.at ? slice_from(mem_text(s.at, s.len), s.len) : s;
+}
+
+static void settle_now(struct heard *h, uint32_t verdict)
+{
+    struct trb_settlement s = {.size = sizeof s, .verdict = verdict};
+    struct stream_call_event *e = h->event;
+    if (!e)
+        return;
+    h->event = NULL;
+    h->verdict = verdict;
+    stream_call_settle(e, &s);
+}
+
+/* The first two fields of every event of a block that we know are its topic and its data. */
+static void on_event(void *arg, struct stream_call_event *e)
+{
+    struct listener *l = arg;
+    const struct { uint32_t size; struct trb_name topic; struct trb_data data; } *event = e->event;
+    pthread_mutex_lock(&l->lock);
+    check(l->count < MAX_HEARD);
+    struct heard *h = &l->heard[l->count];
+    *h = (struct heard){keep(slice_name(event->topic)), keep(slice_from(event->data.at, event->data.len)), 0, e};
+    l->count++;
+    uint32_t verdict = l->verdict_for_all;
+    pthread_mutex_unlock(&l->lock);
+    if (verdict)
+        settle_now(h, verdict);
+    bell_ring(&l->event);
+}
+
+static void on_opened(void *arg)
+{
+    bell_ring(&((struct listener *)arg)->opened);
+}
+
+static void on_ended(void *arg, const struct trb_error *err)
+{
+    struct listener *l = arg;
+    if (err)
+        memcpy(&l->failure, err, sizeof *err);
+    l->stream = NULL;
+    l->has_ended = true;
+    bell_ring(&l->opened);
+    bell_ring(&l->event);
+    bell_ring(&l->ended);
+}
+
+static void open_there(void *arg)
+{
+    static const struct stream_call_owner owner = {on_event, on_ended, on_opened};
+    struct listener *l = arg;
+    l->stream = stream_call_open(l->instance, block_verb(l->test->subject->facts, "subscribe"), l->question,
+                                 l->credit, &owner, l);
+}
+
+struct listener *listen_begin(struct test *t, const void *question, uint32_t credit, uint32_t loop)
+{
+    struct listener *l = mem_zero(sizeof *l);
+    l->test = t;
+    l->instance = t->instance;
+    l->question = question;
+    l->credit = credit;
+    l->loop = loop;
+    pthread_mutex_init(&l->lock, NULL);
+    house_run(loop, open_there, l);
+    return l;
+}
+
+bool listen_opened(struct listener *l, uint64_t patience_ns)
+{
+    l->has_opened = l->has_opened || bell_wait(&l->opened, patience_ns);
+    return l->has_opened && !l->has_ended;
+}
+
+uint32_t listen_count(struct listener *l)
+{
+    pthread_mutex_lock(&l->lock);
+    uint32_t count = l->count;
+    pthread_mutex_unlock(&l->lock);
+    return count;
+}
+
+bool listen_wait(struct listener *l, uint32_t count, uint64_t patience_ns)
+{
+    uint64_t end = clock_now_ns() + patience_ns;
+    while (listen_count(l) < count) {
+        uint64_t now = clock_now_ns();
+        if (now >= end || !bell_wait(&l->event, end - now))
+            return listen_count(l) >= count;
+    }
+    return true;
+}
+
+struct heard listen_heard(struct listener *l, uint32_t i)
+{
+    pthread_mutex_lock(&l->lock);
+    struct heard h = l->heard[i];
+    pthread_mutex_unlock(&l->lock);
+    return h;
+}
+
+static void settle_there(void *arg)
+{
+    struct listener *l = arg;
+    settle_now(&l->heard[l->settling], l->settling_verdict);
+}
+
+void listen_settle(struct listener *l, uint32_t i, uint32_t verdict)
+{
+    l->settling = i;
+    l->settling_verdict = verdict;
+    house_run(l->loop, settle_there, l);
+}
+
+static void settle_all_there(void *arg)
+{
+    struct listener *l = arg;
+    pthread_mutex_lock(&l->lock);
+    l->verdict_for_all = l->settling_verdict;
+    uint32_t count = l->count;
+    pthread_mutex_unlock(&l->lock);
+    for (uint32_t i = 0; i < count; i++)
+        settle_now(&l->heard[i], l->settling_verdict);
+}
+
+void listen_settle_all(struct listener *l, uint32_t verdict)
+{
+    l->settling_verdict = verdict;
+    house_run(l->loop, settle_all_there, l);
+}
+
+static void close_there(void *arg)
+{
+    struct listener *l = arg;
+    if (l->stream)
+        stream_call_close(l->stream, l->why);
+}
+
+bool listen_close(struct listener *l, uint32_t why, uint64_t patience_ns)
+{
+    l->why = why;
+    house_run(l->loop, close_there, l);
+    listen_settle_all(l, TRB_HELD);
+    return bell_wait(&l->ended, patience_ns);
+}
+
+const struct trb_error *listen_failure(const struct listener *l)
+{
+    return l->failure.code ? &l->failure : NULL;
+}
