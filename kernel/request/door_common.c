@@ -67,18 +67,25 @@ struct trb_slice door_take_header(struct exchange *x, struct trb_slice name)
     return first;
 }
 
-/* Several lines count as one, joined by commas. */
-static struct trb_slice joined(struct request *rq, struct trb_slice name)
+/* Several lines count as one, joined by commas, and go on as one. */
+static struct trb_slice join(struct request *rq, struct trb_slice name)
 {
-    struct trb_slice all = {NULL, 0};
-    for (uint32_t i = 0; i < rq->headers->count; i++) {
-        const struct http_header *h = &rq->headers->at[i];
-        if (!slice_is_nocase(h->name, name))
+    struct http_headers *headers = &rq->exchange->request.headers;
+    struct http_header *first = NULL;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < headers->count; i++) {
+        struct http_header h = headers->at[i];
+        if (first && slice_is_nocase(h.name, name)) {
+            first->value = slice_name(arena_printf(rq->arena, "%.*s,%.*s", SLICE_ARG(first->value), SLICE_ARG(h.value)));
             continue;
-        all = all.at ? slice_name(arena_printf(rq->arena, "%.*s,%.*s", SLICE_ARG(all), SLICE_ARG(h->value)))
-                     : h->value;
+        }
+        headers->at[kept] = h;
+        if (slice_is_nocase(h.name, name))
+            first = &headers->at[kept];
+        kept++;
     }
-    return all;
+    headers->count = kept;
+    return first ? first->value : (struct trb_slice){NULL, 0};
 }
 
 /* What came is passed on unchanged, even when it is nonsense, unless spans of our own are made. */
@@ -99,14 +106,14 @@ const char *door_trace(struct door *d, struct request *rq, struct trb_slice bin)
     rq->tracestate = request_header(rq, SLICE("tracestate"));
     rq->traceparent = came;
     if (!d->setup.trace.is_on) {
-        rq->baggage = joined(rq, SLICE("baggage"));
+        rq->baggage = join(rq, SLICE("baggage"));
         return NULL;
     }
     bool has_bin = bin.at && trace_parse_bin(bin, &rq->trace_in);
     bool is_valid = has_bin || (came.at && trace_parse(came, &rq->trace_in));
     rq->trace = trace_begin(&d->setup.trace, is_valid ? &rq->trace_in : NULL);
     pass_on(d, rq, has_bin ? (struct trb_slice){NULL, 0} : came);
-    rq->baggage = joined(rq, SLICE("baggage"));
+    rq->baggage = join(rq, SLICE("baggage"));
     const char *fault = rq->baggage.at ? trace_baggage_fault(rq->baggage, room) : NULL;
     return fault ? arena_name(rq->arena, slice_of(fault)).at : NULL;
 }
