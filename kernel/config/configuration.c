@@ -1,0 +1,294 @@
+/* configuration: files into one tree, the tree into struct configuration. */
+#include <base/mem.h>
+#include <config/configuration_read.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct loading {
+    struct configuration *c;
+    const struct environment *env;
+    struct yaml_node *tree;                    /* of all files so far */
+    struct trb_error *err;
+};
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+static trb_code refuse_file(struct loading *l, const char *what, const char *file, int number)
+{
+    char why[128];
+    snprintf(why, sizeof why, "%s", strerrordesc_np(number) ? strerrordesc_np(number) : "unknown error");
+    why[0] = (char)(why[0] | 0x20);            /* "no such file or directory" */
+    return error_set(l->err, TRB_NOT_FOUND, "CONFIGURATION", CONFIGURATION_PREFIX "%s %s: %s", what, file, why);
+}
+
+/* One byte beyond the limit is read, so that a longer file is refused and not cut. */
+static bool read_all(int fd, struct text *ret_text)
+{
+    char piece[16384];
+    ssize_t n = 0;
+    while (ret_text->len <= YAML_MAX_BYTES && (n = read(fd, piece, sizeof piece)) > 0)
+        text_add(ret_text, slice_from(piece, (size_t)n));
+    return n >= 0;
+}
+
+static trb_code read_file(struct loading *l, const char *file, struct text *ret_text)
+{
+    struct stat about;
+    if (stat(file, &about) < 0)
+        return refuse_file(l, "stat", file, errno);
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return refuse_file(l, "open", file, errno);
+    bool good = read_all(fd, ret_text);
+    int number = errno;
+    close(fd);
+    return good ? TRB_OK : refuse_file(l, "read", file, number);
+}
+
+/* --- $NAME and ${NAME} ------------------------------------------------------------------------ */
+
+static bool is_name_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static bool is_special(char c)
+{
+    return (c >= '0' && c <= '9') || (c && strchr("*#$@!?-", c));
+}
+
+/* What stands behind a dollar: how much of it belongs to the name, and the name. Without a name and
+ * without a length the dollar is only a dollar; with a length, what it covers is dropped. */
+static struct trb_slice name_behind(struct trb_slice s, size_t *ret_len)
+{
+    size_t n = 0;
+    *ret_len = 0;
+    if (!s.len)
+        return slice_cut(s, 0);
+    if (s.at[0] == '{') {
+        const char *end = memchr(s.at, '}', s.len);
+        *ret_len = end ? (size_t)(end - s.at) + 1 : 1;
+        return end ? slice_from(s.at + 1, (size_t)(end - s.at) - 1) : slice_cut(s, 0);
+    }
+    if (is_special(s.at[0]))
+        n = 1;
+    while (!is_special(s.at[0]) && n < s.len && is_name_char(s.at[n]))
+        n++;
+    *ret_len = n;
+    return slice_cut(s, n);
+}
+
+static void add_variable(struct text *t, struct trb_slice name)
+{
+    char *variable = mem_text(name.at, name.len);
+    const char *value = getenv(variable);
+    if (value)
+        text_adds(t, value);
+    mem_free(variable);
+}
+
+/* Stops beyond the limit of a text: nobody will read that. */
+static void expand(struct trb_slice s, struct text *ret_text)
+{
+    while (s.len && ret_text->len <= YAML_MAX_BYTES) {
+        const char *dollar = memchr(s.at, '$', s.len);
+        size_t before = dollar ? (size_t)(dollar - s.at) : s.len, len;
+        text_add(ret_text, slice_cut(s, before));
+        s = slice_skip(s, before);
+        if (!dollar)
+            return;
+        struct trb_slice name = name_behind(slice_skip(s, 1), &len);
+        if (name.len)
+            add_variable(ret_text, name);
+        else if (!len)
+            text_addc(ret_text, '$');
+        s = slice_skip(s, 1 + len);
+    }
+}
+
+/* --- one tree --------------------------------------------------------------------------------- */
+
+static trb_code add_text(struct loading *l, const char *file, struct trb_slice text)
+{
+    struct yaml_fault fault;
+    struct yaml_node *root = NULL;
+    struct text expanded = {0};
+    expand(text, &expanded);
+    trb_code code = yaml_parse(l->c->arena, file, 1, text_slice(&expanded), &root, &fault);
+    text_fini(&expanded);
+    if (code)
+        return error_set(l->err, TRB_INVALID, "CONFIGURATION", CONFIGURATION_PREFIX "%s (%s:%u:%u)",
+                         yaml_fault_text(l->c->arena, &fault).at, fault.place.file, fault.place.line,
+                         fault.place.column);
+    if (!yaml_is_null(root) && root->kind != YAML_MAPPING)
+        return error_set(l->err, TRB_INVALID, "CONFIGURATION", CONFIGURATION_PREFIX "%s: the document must be a mapping",
+                         yaml_place_text(l->c->arena, root->place));
+    l->tree = yaml_merge(l->c->arena, l->tree, root);
+    return TRB_OK;
+}
+
+static trb_code add_file(struct loading *l, const char *file)
+{
+    struct text text = {0};
+    trb_code code = read_file(l, file, &text);
+    if (!code)
+        code = add_text(l, file, text_slice(&text));
+    mem_wipe(text.at, text.len);
+    text_fini(&text);
+    return code;
+}
+
+/* --- the spec --------------------------------------------------------------------------------- */
+
+static struct configuration_pipeline read_pipeline(struct reader *r, struct yaml_node *spec, const char *path)
+{
+    struct configuration_pipeline pipeline = {0};
+    char handlers[64];
+    snprintf(handlers, sizeof handlers, "%s.handlers", path);
+    struct yaml_node *list = reader_list(r, reader_mapping(r, spec, path), handlers);
+    pipeline.at = reader_room(r, list, struct configuration_handler);
+    for (uint32_t i = 0; i < field_count(list); i++) {
+        struct yaml_node *item = field_item(&r->fields, list, i, handlers);
+        pipeline.at[pipeline.count++] = (struct configuration_handler){
+            .name = field_or_empty(reader_text(r, item, "handlers.name")),
+            .type = field_or_empty(reader_text(r, item, "handlers.type")),
+            .version = reader_text_or(r, item, "handlers.version", NAME("v1"))};
+    }
+    return pipeline;
+}
+
+static void read_resolver(struct reader *r, struct yaml_node *spec)
+{
+    struct configuration *c = r->c;
+    struct yaml_node *resolution = reader_mapping(r, spec, "spec.nameResolution");
+    struct yaml_node *given = yaml_get(resolution, "configuration");
+    c->resolver = reader_text_or(r, resolution, "spec.nameResolution.component", (struct trb_name){0});
+    c->resolver_version = reader_text_or(r, resolution, "spec.nameResolution.version", NAME("v1"));
+    c->resolver_properties.stride = sizeof(struct trb_pair);
+    if (yaml_is_null(given))
+        return;
+    struct text json = {0};
+    yaml_to_json(given, &json);
+    c->resolver_configuration = slice_name(arena_name(c->arena, text_slice(&json)));
+    text_fini(&json);
+    if (given->kind != YAML_MAPPING)
+        return;
+    struct trb_pair *pairs = reader_room(r, given, struct trb_pair);
+    for (uint32_t i = 0; i < given->count; i++)
+        pairs[i] = (struct trb_pair){given->pairs[i].key->text, field_or_empty(yaml_value(c->arena, given->pairs[i].value))};
+    c->resolver_properties.at = pairs;
+    c->resolver_properties.count = given->count;
+}
+
+static void read_logging(struct reader *r, struct yaml_node *spec)
+{
+    struct yaml_node *api = reader_mapping(r, reader_mapping(r, spec, "spec.logging"), "spec.logging.apiLogging");
+    r->c->api_logging = reader_bool(r, api, "spec.logging.apiLogging.enabled", false);
+    r->c->obfuscate_urls = reader_bool(r, api, "spec.logging.apiLogging.obfuscateURLs", false);
+    r->c->omit_health_checks = reader_bool(r, api, "spec.logging.apiLogging.omitHealthChecks", false);
+}
+
+static void read_small_parts(struct reader *r, struct yaml_node *spec)
+{
+    struct configuration *c = r->c;
+    c->http_pipeline = read_pipeline(r, spec, "spec.httpPipeline");
+    c->app_http_pipeline = read_pipeline(r, spec, "spec.appHttpPipeline");
+    c->denied_components = reader_texts(r, reader_mapping(r, spec, "spec.components"), "spec.components.deny");
+    c->strict_sandbox = reader_bool(r, reader_mapping(r, spec, "spec.wasm"), "spec.wasm.strictSandbox", false);
+    struct yaml_node *mtls = reader_mapping(r, spec, "spec.mtls");
+    reader_bool(r, mtls, "spec.mtls.enabled", false);        /* others read it; its type is checked here */
+    read_logging(r, spec);
+    read_resolver(r, spec);
+}
+
+static trb_code check_fields(struct loading *l, const struct reader *r)
+{
+    if (!r->fields.fault.at)
+        return TRB_OK;
+    return error_set(l->err, TRB_INVALID, "CONFIGURATION", CONFIGURATION_PREFIX "%s", r->fields.fault.at);
+}
+
+/* Sentences of one part would be wrong about a part that could not be read: faults come first. */
+static trb_code read_spec(struct loading *l, struct reader *r, struct yaml_node *spec)
+{
+    static trb_code (*const parts[])(struct reader *, struct yaml_node *, struct trb_error *) = {
+        read_tracing, read_scopes, read_access};
+    read_small_parts(r, spec);
+    read_metrics(r, spec);
+    read_api(r, spec);
+    read_workflow(r, spec);
+    read_features(r, spec);
+    trb_code code = check_fields(l, r);
+    for (size_t i = 0; i < 3 && !code; i++) {
+        code = parts[i](r, spec, l->err);
+        if (!code)
+            code = check_fields(l, r);
+    }
+    return code;
+}
+
+static trb_code finish(struct loading *l)
+{
+    struct configuration *c = l->c;
+    struct reader r = {.fields = {.arena = c->arena}, .c = c, .env = l->env};
+    struct yaml_node *spec = reader_mapping(&r, l->tree, "spec");
+    trb_code code = read_spec(l, &r, spec);
+    struct yaml_node *metadata = yaml_get(l->tree, "metadata");
+    c->name = yaml_text(c->arena, yaml_get(metadata, "name"));
+    struct text json = {0};
+    if (spec)
+        yaml_to_json(spec, &json);
+    else
+        text_adds(&json, "{}");
+    c->spec = slice_name(arena_name(c->arena, text_slice(&json)));
+    text_fini(&json);
+    return code;
+}
+
+static void begin(struct loading *l, const struct environment *env, struct trb_error *err)
+{
+    struct arena *arena = arena_create(SIZE_MAX);
+    *l = (struct loading){.c = arena_zero(arena, sizeof *l->c), .env = env, .err = err};
+    l->c->arena = arena;
+}
+
+static trb_code end(struct loading *l, trb_code code, struct configuration **ret_configuration)
+{
+    if (!code)
+        code = finish(l);
+    if (code)
+        configuration_destroy(l->c);
+    else
+        *ret_configuration = l->c;
+    return code;
+}
+
+trb_code configuration_load(const struct trb_name *files, uint32_t count, const struct environment *env,
+                            struct configuration **ret_configuration, struct trb_error *err)
+{
+    struct loading l;
+    trb_code code = TRB_OK;
+    begin(&l, env, err);
+    for (uint32_t i = 0; i < count && !code; i++)
+        code = add_file(&l, files[i].at);
+    return end(&l, code, ret_configuration);
+}
+
+trb_code configuration_parse(const char *file, struct trb_slice text, const struct environment *env,
+                             struct configuration **ret_configuration, struct trb_error *err)
+{
+    struct loading l;
+    begin(&l, env, err);
+    return end(&l, add_text(&l, file, text), ret_configuration);
+}
+
+struct configuration *configuration_destroy(struct configuration *c)
+{
+    if (c)
+        arena_destroy(c->arena);
+    return NULL;
+}
