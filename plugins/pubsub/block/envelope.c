@@ -1,53 +1,26 @@
-/* envelope: the CloudEvent around a published message. Members in alphabetical order, no white space,
- * HTML escapes, numbers as they came. http-api.md 5.4, components.md 0.8 */
+/* envelope: the CloudEvent around a published message, and how a message is read as one. Members in
+ * alphabetical order, no white space, HTML escapes, numbers as they came. http-api.md 5.4, 5.5,
+ * components.md 0.8 */
 #include "pubsub_block.h"
 #include <base/clock.h>
 #include <base/codec.h>
 #include <base/mem.h>
 
-struct trb_slice pair_get(const struct trb_pairs *pairs, const char *key)
-{
-    for (uint32_t i = 0; i < pairs->count; i++) {
-        const struct trb_pair *p = trb_pair_at(pairs, i);
-        if (slice_is(slice_name(p->key), slice_of(key)))
-            return slice_name(p->value);
-    }
-    return (struct trb_slice){0};
-}
-
-static struct trb_slice media_type(struct trb_slice content_type)
-{
-    return slice_trim(slice_split(&content_type, ';'));
-}
-
-bool is_cloud_event_type(struct trb_slice content_type)
-{
-    return slice_is_nocase(media_type(content_type), SLICE("application/cloudevents+json"));
-}
-
-bool is_json_type(struct trb_slice content_type)
-{
-    return slice_is_nocase(media_type(content_type), SLICE("application/json"));
-}
-
 static bool is_binary_type(struct trb_slice content_type)
 {
-    return slice_is_nocase(media_type(content_type), SLICE("application/octet-stream")) ||
-           slice_is_nocase(media_type(content_type), SLICE("application/cloudevents+protobuf"));
+    struct trb_slice type = slice_trim(slice_split(&content_type, ';'));
+    return slice_is_nocase(type, SLICE("application/octet-stream")) ||
+           slice_is_nocase(type, SLICE("application/cloudevents+protobuf"));
 }
 
-/* --------------------------------------------------------------------------------- new events */
+/* A further member, never the first. */
 static void member(struct text *t, const char *name, struct trb_slice value)
 {
-    text_addc(t, t->len && t->at[t->len - 1] == '{' ? '"' : ',');
-    if (t->at[t->len - 1] == ',')
-        text_addc(t, '"');
-    text_adds(t, name);
-    text_adds(t, "\":");
+    text_addf(t, ",\"%s\":", name);
     text_add_json(t, value, true);
 }
 
-static void add_base64(struct text *t, struct trb_slice data)
+static void begin_base64(struct text *t, struct trb_slice data)
 {
     char *coded = mem_alloc(base64_encoded_len(data.len, true) + 1);
     size_t len = base64_encode(data, true, coded);
@@ -57,12 +30,15 @@ static void add_base64(struct text *t, struct trb_slice data)
     mem_free(coded);
 }
 
-static void add_data(struct text *t, const struct envelope *e)
+/* --------------------------------------------------------------------------------- new events */
+static void begin_data(struct text *t, const struct envelope *e)
 {
     struct json_value v;
     struct json_fault fault;
-    if (is_binary_type(e->content_type))
-        return add_base64(t, e->data);
+    if (is_binary_type(e->content_type)) {
+        begin_base64(t, e->data);
+        return;
+    }
     text_adds(t, "{\"data\":");
     if (is_json_type(e->content_type) && json_parse(e->data, &v, &fault))
         json_canonical(v, t);
@@ -70,22 +46,26 @@ static void add_data(struct text *t, const struct envelope *e)
         text_add_json(t, e->data, true);
 }
 
+static bool ttl_parse(struct trb_slice ttl, int64_t *ret_ns)
+{
+    int64_t seconds;
+    if (slice_to_i64(ttl, &seconds)) {
+        *ret_ns = seconds * (int64_t)CLOCK_S;
+        return seconds >= 0 && seconds < INT32_MAX;
+    }
+    return clock_parse_duration(ttl, ret_ns) && *ret_ns >= 0 && *ret_ns < INT32_MAX * (int64_t)CLOCK_S;
+}
+
 /* When the product cannot expire messages the event says itself until when it counts. */
-static size_t expiration(const struct envelope *e, char ret_text[CLOCK_TEXT])
+static struct trb_slice expiration(const struct envelope *e, char room[CLOCK_TEXT])
 {
     struct trb_slice ttl = pair_get(&e->metadata, "ttlInSeconds");
-    int64_t seconds, ns;
-    if (e->has_ttl_support)
-        return 0;
+    int64_t ns;
     if (!ttl.at)
         ttl = pair_get(&e->metadata, "ttl");
-    if (!ttl.at)
-        return 0;
-    if (slice_to_i64(ttl, &seconds) && seconds >= 0 && seconds < INT64_MAX / (int64_t)CLOCK_S)
-        ns = seconds * (int64_t)CLOCK_S;
-    else if (!clock_parse_duration(ttl, &ns) || ns < 0)
-        return 0;
-    return clock_rfc3339(clock_wall_ns() + ns, ret_text);
+    if (e->has_ttl_support || !ttl.len || !ttl_parse(ttl, &ns))
+        return (struct trb_slice){NULL, 0};
+    return slice_from(room, clock_rfc3339(clock_wall_ns() + ns, room));
 }
 
 static struct trb_slice chosen(const struct envelope *e, const char *key, struct trb_slice otherwise)
@@ -96,15 +76,15 @@ static struct trb_slice chosen(const struct envelope *e, const char *key, struct
 
 static void write_new(const struct envelope *e, struct text *t)
 {
-    char id[UUID_TEXT], now[CLOCK_TEXT], until[CLOCK_TEXT];
-    struct trb_slice subject = pair_get(&e->metadata, "cloudevent.subject");
+    char id[UUID_TEXT], now[CLOCK_TEXT], room[CLOCK_TEXT];
+    struct trb_slice until = expiration(e, room), subject = pair_get(&e->metadata, "cloudevent.subject");
     struct trb_slice trace = chosen(e, "cloudevent.traceparent", chosen(e, "cloudevent.traceid", e->trace_parent));
-    size_t until_len = expiration(e, until), now_len = clock_rfc3339_local(clock_wall_ns(), now);
+    size_t now_len = clock_rfc3339_local(clock_wall_ns(), now);
     uuid_v4(id);
-    add_data(t, e);
+    begin_data(t, e);
     member(t, "datacontenttype", e->content_type.len ? e->content_type : SLICE("text/plain"));
-    if (until_len)
-        member(t, "expiration", slice_from(until, until_len));
+    if (until.at)
+        member(t, "expiration", until);
     member(t, "id", chosen(e, "cloudevent.id", slice_of(id)));
     member(t, "pubsubname", e->pubsub);
     member(t, "source", chosen(e, "cloudevent.source", e->source.len ? e->source : SLICE("Dapr")));
@@ -121,73 +101,92 @@ static void write_new(const struct envelope *e, struct text *t)
 }
 
 /* ----------------------------------------------------- a body that is a CloudEvent already */
-static void give(struct text *t, struct json_value event, const char *name, struct trb_slice value, bool always)
+static bool lacks(struct json_value event, const char *name)
 {
-    if (always || json_find(event, slice_of(name)).kind == JSON_NONE)
+    return json_find(event, slice_of(name)).kind == JSON_NONE;
+}
+
+static void complete(struct text *t, struct json_value event, const char *name, struct trb_slice value)
+{
+    if (lacks(event, name))
         member(t, name, value);
 }
 
-static void add_trace(struct text *t, const struct envelope *e, struct json_value event)
+static void complete_trace(const struct envelope *e, struct text *t, struct json_value event)
 {
-    if (json_find(event, SLICE("traceid")).kind == JSON_NONE) {
+    struct json_value id = json_find(event, SLICE("traceid"));
+    if (id.kind == JSON_NONE) {
         member(t, "traceid", e->trace_parent);
         member(t, "traceparent", e->trace_parent);
-    } else if (json_find(event, SLICE("traceid")).kind == JSON_STRING &&
-               json_find(event, SLICE("traceparent")).kind == JSON_NONE) {
-        struct trb_slice raw = json_find(event, SLICE("traceid")).raw;
+    } else if (id.kind == JSON_STRING && lacks(event, "traceparent")) {
         text_adds(t, ",\"traceparent\":");
-        text_add(t, raw);
+        text_add(t, id.raw);
     }
-    give(t, event, "tracestate", e->trace_state, false);
+    complete(t, event, "tracestate", e->trace_state);
 }
 
-/* The given members first, then what we add: the last of a name wins when it is put in order. */
-static const char *write_existing(const struct envelope *e, struct text *t, struct trb_name scratch_fault)
+/* The given members first, then ours: of two with one name the last stays when they are put in order. */
+static void write_completed(const struct envelope *e, struct text *t, struct json_value event)
 {
-    struct json_value event, merged;
+    struct json_value merged;
     struct json_fault fault;
     struct text all = {0};
-    char now[CLOCK_TEXT], until[CLOCK_TEXT];
-    if (!json_parse(e->data, &event, &fault) || event.kind != JSON_OBJECT) {
-        snprintf((char *)(uintptr_t)scratch_fault.at, scratch_fault.len, "%s",
-                 event.kind && event.kind != JSON_OBJECT ? "json: cannot unmarshal a value that is no object" : fault.message);
-        return scratch_fault.at;
+    char now[CLOCK_TEXT], room[CLOCK_TEXT];
+    struct trb_slice until = expiration(e, room);
+    size_t now_len = clock_rfc3339_local(clock_wall_ns(), now);
+    text_adds(&all, "{\"pubsubname\":\"\"");
+    if (slice_trim(slice_from(event.raw.at + 1, event.raw.len - 2)).len) {
+        text_addc(&all, ',');
+        text_add(&all, slice_from(event.raw.at + 1, event.raw.len - 2));
     }
-    size_t now_len = clock_rfc3339_local(clock_wall_ns(), now), until_len = expiration(e, until);
-    text_add(&all, slice_cut(event.raw, event.raw.len - 1));
-    while (all.len > 1 && strchr(" \t\r\n", all.at[all.len - 1]))
-        all.len--;
-    give(&all, event, "topic", e->topic, true);
-    give(&all, event, "pubsubname", e->pubsub, true);
-    give(&all, event, "time", slice_from(now, now_len), false);
-    give(&all, event, "source", SLICE("Dapr"), false);
-    give(&all, event, "type", SLICE("com.dapr.event.sent"), false);
-    give(&all, event, "specversion", SLICE("1.0"), false);
-    add_trace(&all, e, event);
-    if (until_len)
-        give(&all, event, "expiration", slice_from(until, until_len), true);
+    member(&all, "topic", e->topic);
+    member(&all, "pubsubname", e->pubsub);
+    complete(&all, event, "time", slice_from(now, now_len));
+    complete(&all, event, "source", SLICE("Dapr"));
+    complete(&all, event, "type", SLICE("com.dapr.event.sent"));
+    complete(&all, event, "specversion", SLICE("1.0"));
+    complete_trace(e, &all, event);
+    if (until.at)
+        member(&all, "expiration", until);
     text_addc(&all, '}');
     if (json_parse(text_slice(&all), &merged, &fault))
         json_canonical(merged, t);
     text_fini(&all);
-    return NULL;
 }
 
-const char *envelope_write(const struct envelope *e, struct text *t, struct trb_name scratch_fault)
+bool envelope_read(struct trb_slice bytes, struct json_value *ret_event, struct json_fault *fault)
 {
-    if (is_cloud_event_type(e->content_type))
-        return write_existing(e, t, scratch_fault);
-    write_new(e, t);
-    return NULL;
+    if (!json_parse(bytes, ret_event, fault))
+        return false;
+    if (ret_event->kind == JSON_OBJECT)
+        return true;
+    *fault = (struct json_fault){0};
+    snprintf(fault->message, sizeof fault->message,
+             "json: cannot unmarshal %s into Go value of type map[string]interface {}", kind_word(*ret_event));
+    return false;
 }
 
+bool envelope_write(const struct envelope *e, struct text *t, struct json_fault *fault)
+{
+    struct json_value event;
+    if (!is_cloud_event_type(e->content_type)) {
+        write_new(e, t);
+        return true;
+    }
+    if (!envelope_read(e->data, &event, fault))
+        return false;
+    write_completed(e, t, event);
+    return true;
+}
+
+/* ------------------------------------------------------------------------ messages that are none */
 void envelope_wrap_raw(const struct trb_pubsub_event *event, struct trb_slice pubsub, struct trb_slice topic,
                        struct text *t)
 {
     static const char *const traces[] = {"traceid", "traceparent", "tracestate"};
     char id[UUID_TEXT];
     uuid_v4(id);
-    add_base64(t, slice_from(event->data.at, event->data.len));
+    begin_base64(t, slice_from(event->data.at ? event->data.at : "", event->data.len));
     member(t, "datacontenttype", SLICE("application/octet-stream"));
     member(t, "id", slice_of(id));
     member(t, "pubsubname", pubsub);
@@ -201,4 +200,38 @@ void envelope_wrap_raw(const struct trb_pubsub_event *event, struct trb_slice pu
     }
     member(t, "type", SLICE("com.dapr.event.sent"));
     text_addc(t, '}');
+}
+
+bool envelope_is_binary(const struct trb_pairs *metadata)
+{
+    struct trb_name type = trb_pair_get(metadata, "content-type");
+    return is_binary_type(slice_name(type)) && trb_pair_get(metadata, "ce_id").at;
+}
+
+/* Never sent: only rules look at it. */
+void envelope_from_binary(const struct trb_pubsub_event *event, struct trb_slice pubsub, struct trb_slice topic,
+                          struct text *t)
+{
+    text_adds(t, "{\"pubsubname\":");
+    text_add_json(t, pubsub, true);
+    for (uint32_t i = 0; i < event->metadata.count; i++) {
+        const struct trb_pair *p = trb_pair_at(&event->metadata, i);
+        if (!slice_starts_nocase(slice_name(p->key), SLICE("ce_")))
+            continue;
+        text_addc(t, ',');
+        text_add_json(t, slice_skip(slice_name(p->key), 3), true);
+        text_addc(t, ':');
+        text_add_json(t, slice_name(p->value), true);
+    }
+    member(t, "topic", topic);
+    text_addc(t, '}');
+}
+
+bool envelope_is_expired(struct json_value event)
+{
+    struct json_value v = json_find(event, SLICE("expiration"));
+    int64_t until_ns;
+    if (v.kind != JSON_STRING || v.raw.len < 2)
+        return false;
+    return clock_parse_rfc3339(slice_from(v.raw.at + 1, v.raw.len - 2), &until_ns) && until_ns <= clock_wall_ns();
 }

@@ -1,8 +1,8 @@
 /* pubsub_block: what the files of this block share.
  *
  *     publish, bulk_publish ──► scopes, envelope ──► the component
- *     the component ──► deliver (envelope, rules) ──► the app
- *     subscriptions: which topics, from YAML and from the app
+ *     the component ──► listener ──► deliver, deliver_bulk ──► the app
+ *     subscriptions: which topics, from resources and from the app (ask_app)
  */
 #ifndef PUBSUB_BLOCK_H
 #define PUBSUB_BLOCK_H
@@ -22,80 +22,127 @@
 #include "errors.def"
 #undef ROW
 
-trb_step publish_parse, bulk_publish_parse, event_parse, subscribe_ask;
+trb_step publish_parse, bulk_publish_parse, event_parse, bulk_event_parse, app_ask, listeners_open, component_here;
+
+#define SCOPE "dapr.runtime"
+void say(const struct trb_kernel *, uint32_t level, const char *format, ...) TRB_PRINTF(3, 4);
+
+/* -------------------------------------------------------------------------------------- words */
+bool is_cloud_event_type(struct trb_slice content_type);
+bool is_json_type(struct trb_slice content_type);
+struct trb_slice pair_get(const struct trb_pairs *, const char *key); /* exact; absent: at == NULL */
+struct trb_name name_copy(struct trb_request *, struct trb_slice);    /* whatever is inside it */
+/* The text of a string; absent when it is no string. */
+struct trb_name string_copy(struct trb_request *, struct json_value);
+/* 1 t T TRUE true True, 0 f F FALSE false False and nothing; false: neither. */
+bool boolean_parse(struct trb_slice, bool *ret_value);
+/* What encoding/json calls a value in "cannot unmarshal %s into …". */
+const char *kind_word(struct json_value);
+struct trb_name failure_text(struct trb_request *, const struct trb_error *);
 
 /* ------------------------------------------------------------------------------------- scopes */
-struct scopes;                                        /* instance_data: who may publish and subscribe what */
-struct scopes *scopes_create(const struct trb_pairs *properties, struct trb_slice app_id);
+struct scopes; /* instance_data: who may publish and subscribe what, and what topics are called there */
+struct scopes *scopes_create(const struct trb_pairs *properties, const struct trb_runtime_info *);
 struct scopes *scopes_destroy(struct scopes *);
 bool scopes_may_publish(const struct scopes *, struct trb_slice topic);
 bool scopes_may_subscribe(const struct scopes *, struct trb_slice topic);
+/* The topic as the broker knows it is this and then the topic: a namespace, or nothing. */
+struct trb_slice scopes_topic_prefix(const struct scopes *);
 
 /* ----------------------------------------------------------------------------------- envelope */
-struct envelope {                                     /* what one published event is made of */
+struct envelope { /* what one published event is made of */
     struct trb_slice topic, pubsub, content_type, data;
-    struct trb_pairs metadata;                        /* cloudevent.* overrides, ttl */
+    struct trb_pairs metadata; /* cloudevent.* overrides, ttl */
     struct trb_slice source, trace_parent, trace_state;
-    bool has_ttl_support;                             /* the product expires messages itself */
+    bool has_ttl_support; /* the product expires messages itself */
 };
-/* Writes the event. NULL, or why it cannot be one (a body that claims to be a CloudEvent). */
-const char *envelope_write(const struct envelope *, struct text *, struct trb_name scratch_fault);
+/* Writes the event. false: a body that claims to be a CloudEvent is none; *fault says why. */
+bool envelope_write(const struct envelope *, struct text *, struct json_fault *fault);
 /* A raw message presented as an event: data_base64 and no time. */
 void envelope_wrap_raw(const struct trb_pubsub_event *, struct trb_slice pubsub, struct trb_slice topic, struct text *);
-bool is_cloud_event_type(struct trb_slice content_type);
-bool is_json_type(struct trb_slice content_type);
-struct trb_slice pair_get(const struct trb_pairs *, const char *key);      /* exact; absent: at == NULL */
+/* Reads what a message must be to be delivered as an event: a JSON object. */
+bool envelope_read(struct trb_slice bytes, struct json_value *ret_event, struct json_fault *fault);
+bool envelope_is_expired(struct json_value event);
+/* Is the content type of the message's own metadata that of plain bytes (attributes in ce_*)? */
+bool envelope_is_binary(const struct trb_pairs *metadata);
+void envelope_from_binary(const struct trb_pubsub_event *, struct trb_slice pubsub, struct trb_slice topic,
+                          struct text *);
 
 /* ------------------------------------------------------------------------------ subscriptions */
 struct rule {
-    struct trb_name match, path;                      /* match empty: always */
-    struct cel *program;
+    struct trb_name match, path; /* match empty: always */
 };
 
 #define DECLARATIVE 1u
 #define PROGRAMMATIC 2u
 
-struct subscription {
+struct listener;
+
+struct subscription { /* constant once made, but for what is said to be the main loop's */
     struct list link;
-    struct block *block;
-    _Atomic uint32_t refs;
+    struct arena *keep;
     uint32_t origin;
+    struct trb_slice source; /* the JSON it was made of */
     struct trb_name pubsub, topic, dead_letter;
     struct trb_pairs metadata;
     struct rule *rules;
     uint32_t rule_count;
     bool is_raw, is_bulk;
-    struct arena *keep;
-    struct trb_instance *instance;                    /* whose stream is open, or NULL */
-    struct trb_stream_handle *stream;
+    uint32_t bulk_max;
+    uint64_t bulk_wait_ns;
+
+    uint32_t refs; /* from here on: the main loop's */
+    bool is_shadowed, is_refused, is_resting, is_kept;
+    uint32_t attempts;
+    struct listener *listener; /* the one that takes messages, or NULL */
 };
 
 struct block {
     const struct trb_kernel *kernel;
-    struct list subscriptions;                        /* the main loop's, read elsewhere under lock */
-    bool is_app_up, has_asked;
-    uint32_t open_streams;
+    struct list subscriptions; /* changed on the main loop under the lock, read elsewhere under it */
+    struct list listeners;     /* the same; those that end are in it until they have ended */
+    bool is_app_up, is_leaving, has_asked, is_asking;
+    _Atomic uint32_t is_busy;  /* app_up is being dealt with */
     void (*drained)(void *);
     void *drained_token;
     struct trb_json_source source;
 };
 
-/* A list as the app answers it, or as a resource says it; entries replace earlier ones of the same
- * pubsub and topic by the rules of http-api.md 4.14. */
-const char *subscriptions_add(struct block *, struct trb_slice json, uint32_t origin, char ret_fault[256]);
-void subscriptions_clear(struct block *, uint32_t origin);
-void subscriptions_open(struct block *, struct trb_instance *only);        /* NULL: all that can be */
-void subscriptions_close(struct block *, struct trb_instance *only, uint32_t why);
-void subscriptions_write(void *self, void (*out)(void *, struct trb_slice), void *arg);
-void subscriptions_load_resources(struct block *);
-struct subscription *subscription_unref(struct subscription *);
+/* One subscription from {pubsubname, topic, route, routes, …}. NULL: *ret_fault says why not; an empty
+ * fault: it was left out with a warning. The result has one reference. */
+struct subscription *subscription_create(const struct trb_kernel *, struct trb_slice json, uint32_t origin,
+                                         char ret_fault[256]);
+struct subscription *subscription_unref(struct subscription *); /* NULL is welcome; returns NULL */
+/* The path of the first rule that applies to the event; absent: none does. */
+struct trb_slice subscription_path(const struct subscription *, struct json_value event);
 
-/* The path of the first rule that matches; absent: none does. *ret_fault: its evaluation failed. */
-struct trb_slice rules_match(const struct subscription *, struct json_value event, const char **ret_fault);
+/* [main loop] */
+void subscriptions_load(struct block *);                          /* the declarative ones, anew */
+/* The app's list. Returns false: the text is no list; *ret_fault. */
+bool subscriptions_take(struct block *, struct trb_slice json, char ret_fault[256]);
+void subscriptions_clear(struct block *);
+void subscriptions_write(void *self, void (*out)(void *, struct trb_slice), void *arg); /* [any] */
 
-struct cel *cel_compile(struct trb_slice source, char *ret_fault, size_t size);    /* NULL: *ret_fault */
-struct cel *cel_destroy(struct cel *);
-/* 1, 0, or -1 with the fault. event: the JSON object bound to the variable of that name. */
-int cel_matches(const struct cel *, struct json_value event, const char **ret_fault);
+/* ---------------------------------------------------------------------------------- listeners */
+struct batch;
+
+struct listener { /* one stream of one subscription; lives until its last message is settled */
+    struct list link;
+    struct block *block;
+    struct subscription *sub;
+    struct trb_instance *instance; /* to compare only */
+    struct trb_stream_handle *stream;
+    struct trb_name topic;         /* as the broker knows it */
+    uint64_t asked_ns;
+    _Atomic uint32_t is_closing;
+    struct batch *batch;           /* the one that fills: the stream's loop's */
+};
+
+/* Opens what should be open and is not, in a task of the main loop, soon. */
+void listeners_schedule(struct block *);
+/* only: of that instance; NULL: all. [main loop] */
+void listeners_close(struct block *, const struct trb_instance *only, uint32_t why);
+void listener_close(struct listener *, uint32_t why);
+bool listeners_are_opening(struct block *); /* under the lock */
 
 #endif

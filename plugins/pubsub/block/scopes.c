@@ -1,11 +1,12 @@
-/* scopes: allowedTopics, protectedTopics, publishingScopes and subscriptionScopes of one component.
- * http-api.md 4.4 */
+/* scopes: allowedTopics, protectedTopics, publishingScopes and subscriptionScopes of one component,
+ * and the namespace its topics carry. http-api.md 4.4 */
 #include "pubsub_block.h"
 #include <base/mem.h>
 
 struct scopes {
     char *allowed, *protected_, *publishing, *subscription;   /* blanks removed */
     char *app_id;
+    char *prefix;
 };
 
 static char *without_blanks(struct trb_name from)
@@ -17,14 +18,27 @@ static char *without_blanks(struct trb_name from)
     return to;
 }
 
-struct scopes *scopes_create(const struct trb_pairs *properties, struct trb_slice app_id)
+/* A consumer id with {namespace} in it, which by now reads <namespace>.<app id>, asks for topics of
+ * the namespace's own. */
+static bool has_own_topics(struct trb_name consumer, const struct trb_runtime_info *info)
+{
+    char *both = mem_zero(info->namespace_.len + info->app_id.len + 2);
+    sprintf(both, "%s.%s", info->namespace_.at ? info->namespace_.at : "", info->app_id.at);
+    bool found = info->namespace_.len && consumer.len && slice_contains(slice_name(consumer), slice_of(both));
+    mem_free(both);
+    return found;
+}
+
+struct scopes *scopes_create(const struct trb_pairs *properties, const struct trb_runtime_info *info)
 {
     struct scopes *s = mem_zero(sizeof *s);
     s->allowed = without_blanks(trb_pair_get(properties, "allowedTopics"));
     s->protected_ = without_blanks(trb_pair_get(properties, "protectedTopics"));
     s->publishing = without_blanks(trb_pair_get(properties, "publishingScopes"));
     s->subscription = without_blanks(trb_pair_get(properties, "subscriptionScopes"));
-    s->app_id = mem_text(app_id.at, app_id.len);
+    s->app_id = mem_text(info->app_id.at, info->app_id.len);
+    if (has_own_topics(trb_pair_get(properties, "consumerID"), info))
+        s->prefix = mem_text(info->namespace_.at, info->namespace_.len);
     return s;
 }
 
@@ -37,6 +51,7 @@ struct scopes *scopes_destroy(struct scopes *s)
     mem_free(s->publishing);
     mem_free(s->subscription);
     mem_free(s->app_id);
+    mem_free(s->prefix);
     return mem_free(s);
 }
 
@@ -81,4 +96,9 @@ bool scopes_may_publish(const struct scopes *s, struct trb_slice topic)
 bool scopes_may_subscribe(const struct scopes *s, struct trb_slice topic)
 {
     return may(s, s->subscription, topic);
+}
+
+struct trb_slice scopes_topic_prefix(const struct scopes *s)
+{
+    return s->prefix ? slice_of(s->prefix) : SLICE("");
 }

@@ -1,0 +1,193 @@
+/* delivery: see delivery.h.
+ *
+ *     … ──► end ──► (settled)
+ *            └────► bury ┄┄ the dead letter topic has it ┄┄► buried ──► (settled)
+ */
+#include "delivery.h"
+#include <base/clock.h>
+
+static trb_step bury, buried;
+
+/* ------------------------------------------------------------------------------------ the ends */
+static void count(struct trb_request *rq, struct delivery *d, const char *process, const char *status)
+{
+    const struct trb_kernel *k = rq->kernel;
+    struct trb_pair pairs[] = {{NAME("app_id"), k->info->app_id},        {NAME("component"), d->sub->pubsub},
+                               {NAME("namespace"), k->info->namespace_}, {NAME("process_status"), name_of(process)},
+                               {NAME("status"), name_of(status)},        {NAME("topic"), d->sub->topic}};
+    struct trb_pairs labels = {pairs, 6, sizeof pairs[0]};
+    k->metric_add(k->metric(k, "dapr_component_pubsub_ingress_count", &labels), 1);
+    k->metric_add(k->metric(k, "dapr_component_pubsub_ingress_latencies", &labels),
+                  (double)(clock_now_ns() - d->began_ns) / 1e6);
+}
+
+static struct trb_next settle(struct trb_request *rq, uint32_t verdict)
+{
+    struct delivery *d = rq->state;
+    return rq->kernel->settle(rq, verdict, d->why.code ? &d->why : NULL, (struct trb_data){NULL, 0, NULL});
+}
+
+struct trb_next delivery_end(struct trb_request *rq, uint32_t verdict, const char *process, const char *status)
+{
+    struct delivery *d = rq->state;
+    if (process)
+        count(rq, d, process, status);
+    bool is_lost = verdict == TRB_RETRY || verdict == TRB_DROP;
+    return is_lost && d->sub->dead_letter.len ? TRB_GO(bury) : settle(rq, verdict);
+}
+
+static void blame(struct delivery *d, const struct trb_kernel *k, const char *format, va_list ap)
+{
+    d->why = (struct trb_error){.size = sizeof d->why, .code = TRB_INTERNAL, .item = -1};
+    vsnprintf(d->why.message, sizeof d->why.message, format, ap);
+    k->log(TRB_LOG_ERROR, SCOPE, d->why.message);
+}
+
+void delivery_blame(struct delivery *d, const struct trb_kernel *k, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    blame(d, k, format, ap);
+    va_end(ap);
+}
+
+struct trb_next delivery_fail(struct trb_request *rq, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    blame(rq->state, rq->kernel, format, ap);
+    va_end(ap);
+    return delivery_end(rq, TRB_RETRY, "retry", "retry");
+}
+
+/* ----------------------------------------------------------------------- the dead letter topic */
+static struct trb_name burial_place(struct trb_request *rq, struct trb_instance *i, const struct delivery *d)
+{
+    struct trb_slice prefix = scopes_topic_prefix(rq->kernel->instance_data(i));
+    char *at = trb_alloc(rq, prefix.len + d->sub->dead_letter.len + 1);
+    memcpy(at, prefix.at, prefix.len);
+    memcpy(at + prefix.len, d->sub->dead_letter.at, d->sub->dead_letter.len);
+    return (struct trb_name){at, prefix.len + d->sub->dead_letter.len};
+}
+
+static struct trb_next not_buried(struct trb_request *rq, const char *why)
+{
+    struct delivery *d = rq->state;
+    say(rq->kernel, TRB_LOG_ERROR, "failed to send a message of topic %s to its dead letter topic %s: %s",
+        d->sub->topic.at, d->sub->dead_letter.at, why);
+    return settle(rq, TRB_RETRY);
+}
+
+static struct trb_next bury(struct trb_request *rq)
+{
+    struct delivery *d = rq->state;
+    struct trb_instance *i = rq->kernel->find(rq, "pubsub", slice_name(d->sub->pubsub));
+    if (!i)
+        return not_buried(rq, "the pubsub is leaving");
+    if (!scopes_may_publish(rq->kernel->instance_data(i), slice_name(d->sub->dead_letter)))
+        return not_buried(rq, "the app may not publish there");
+    d->burial = (struct trb_pubsub_publish){
+        .size = sizeof d->burial, .topic = burial_place(rq, i, d), .data = d->event->data,
+        .content_type = d->event->content_type, .metadata = d->event->metadata};
+    if (!d->burial.data.at)
+        d->burial.data.at = "";
+    return trb_ask(rq, i, TRB_AT(pubsub, publish), &d->burial, TRB_GO(buried));
+}
+
+static struct trb_next buried(struct trb_request *rq)
+{
+    struct delivery *d = rq->state;
+    const struct trb_error *err = rq->kernel->failure(rq);
+    if (err)
+        return not_buried(rq, err->message);
+    count(rq, d, "drop", "drop");
+    d->why.code = 0;
+    return settle(rq, TRB_ACK);
+}
+
+/* --------------------------------------------------------------------------------- the reading */
+static struct trb_next drop(struct trb_request *rq, const char *format, struct trb_name id, const char *status)
+{
+    struct delivery *d = rq->state;
+    char line[512];
+    snprintf(line, sizeof line, format, id.at ? id.at : "", d->sub->pubsub.at, d->sub->topic.at);
+    rq->kernel->log(TRB_LOG_WARN, SCOPE, line);
+    return delivery_end(rq, TRB_DROP, "drop", status);
+}
+
+static struct trb_next drop_expired(struct trb_request *rq, struct trb_name id)
+{
+    char now[CLOCK_TEXT];
+    clock_rfc3339(clock_wall_ns(), now);
+    say(rq->kernel, TRB_LOG_WARN, "dropping expired pub/sub event %s as of %s", id.at ? id.at : "", now);
+    return delivery_end(rq, TRB_DROP, "drop", "drop");
+}
+
+/* As given, with its slash; bytes that no request line may hold are escaped. */
+static struct trb_slice path_of(struct trb_request *rq, struct trb_slice path)
+{
+    struct text t = {0};
+    if (!path.len || path.at[0] != '/')
+        text_addc(&t, '/');
+    text_add_escaped(&t, path, "/-._~!$&'()*+,;=:@%?[]");
+    struct trb_name name = name_copy(rq, text_slice(&t));
+    text_fini(&t);
+    return slice_name(name);
+}
+
+static bool route(struct trb_request *rq, struct delivery *d, struct json_value event, struct trb_next *ret)
+{
+    struct trb_name id = string_copy(rq, json_find(event, SLICE("id")));
+    if (envelope_is_expired(event)) {
+        *ret = drop_expired(rq, id);
+        return false;
+    }
+    struct trb_slice path = subscription_path(d->sub, event);
+    if (!path.at) {
+        *ret = drop(rq, "no matching route for event %s in pubsub %s and topic %s; skipping", id, "success");
+        return false;
+    }
+    d->trace_parent = string_copy(rq, json_find(event, SLICE("traceparent")));
+    d->path = path_of(rq, path);
+    return true;
+}
+
+static struct trb_slice envelope_of(struct trb_request *rq, struct delivery *d)
+{
+    struct trb_slice pubsub = slice_name(d->sub->pubsub), topic = slice_name(d->sub->topic);
+    struct text t = {0};
+    if (d->sub->is_raw) {
+        envelope_wrap_raw(d->event, pubsub, topic, &t);
+    } else if (envelope_is_binary(&d->event->metadata)) {
+        envelope_from_binary(d->event, pubsub, topic, &t);
+    } else {
+        return slice_from(d->body.at ? d->body.at : "", d->body.len);
+    }
+    struct trb_name copy = name_copy(rq, text_slice(&t));
+    text_fini(&t);
+    if (d->sub->is_raw)
+        d->body = (struct trb_data){copy.at, copy.len, NULL};
+    return slice_name(copy);
+}
+
+bool delivery_read(struct trb_request *rq, struct delivery *d, struct trb_next *ret)
+{
+    struct json_value event;
+    struct json_fault fault;
+    d->listener = rq->kernel->task_arg(rq);
+    d->sub = d->listener->sub;
+    d->event = rq->kernel->event(rq);
+    d->body = d->event->data;
+    d->began_ns = clock_now_ns();
+    if (envelope_read(envelope_of(rq, d), &event, &fault))
+        return route(rq, d, event, ret);
+    *ret = delivery_fail(rq, "error deserializing cloud event in pubsub %s and topic %s: %s", d->sub->pubsub.at,
+                         d->sub->topic.at, fault.message);
+    return false;
+}
+
+struct trb_name delivery_trace_header(const struct delivery *d)
+{
+    return !d->trace_parent.at || d->trace_parent.len
+        ? d->trace_parent : NAME("00-00000000000000000000000000000000-0000000000000000-00");
+}

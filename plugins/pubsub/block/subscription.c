@@ -1,0 +1,154 @@
+/* subscription: one of them, from the JSON of a resource or of the app; http-api.md 5.3. */
+#include "pubsub_block.h"
+#include <base/clock.h>
+#include <base/mem.h>
+
+#define BULK_MAX 100u
+#define BULK_WAIT_MS 1000u
+
+struct subscription *subscription_unref(struct subscription *s)
+{
+    if (s && !--s->refs) {
+        arena_destroy(s->keep);
+        mem_free(s);
+    }
+    return NULL;
+}
+
+static struct trb_name text_member(struct subscription *s, struct json_value object, const char *name)
+{
+    struct json_value v = json_find_nocase(object, slice_of(name));
+    return v.kind == JSON_STRING ? json_name(s->keep, v) : NAME("");
+}
+
+static uint64_t number_member(struct json_value object, const char *name, uint64_t otherwise)
+{
+    uint64_t n = 0;
+    struct json_value v = json_find_nocase(object, slice_of(name));
+    return v.kind == JSON_NUMBER && slice_to_u64(v.raw, &n) && n && n <= INT32_MAX ? n : otherwise;
+}
+
+static uint32_t count_of(struct json_value list)
+{
+    struct json_value v;
+    uint32_t n = 0;
+    if (list.kind == JSON_ARRAY)
+        for (struct json_cursor c = json_enter(list); json_next(&c, &v);)
+            n++;
+    return n;
+}
+
+/* -------------------------------------------------------------------------------------- rules */
+static void add_rule(struct subscription *s, struct trb_name match, struct trb_name path)
+{
+    s->rules[s->rule_count++] = (struct rule){match, path};
+}
+
+static bool take_rules(struct subscription *s, struct json_value rules, char ret_fault[256])
+{
+    struct json_value v;
+    if (rules.kind != JSON_ARRAY)
+        return true;
+    for (struct json_cursor c = json_enter(rules); json_next(&c, &v);) {
+        struct trb_name match = text_member(s, v, "match");
+        add_rule(s, (struct trb_name){slice_trim(slice_name(match)).at, slice_trim(slice_name(match)).len},
+                 text_member(s, v, "path"));
+        if (!slice_trim(slice_name(match)).len)
+            continue;
+        snprintf(ret_fault, 256, "the rule with match '%.120s' needs CEL, which this version does not evaluate yet: "
+                 "remove the match or use a topic of its own", match.at);
+        return false;
+    }
+    return true;
+}
+
+/* Rules in order, then one for everything else: routes.default, or route. */
+static bool take_routes(struct subscription *s, struct json_value all, char ret_fault[256])
+{
+    struct json_value routes = json_find_nocase(all, SLICE("routes"));
+    struct json_value rules = json_find_nocase(routes, SLICE("rules"));
+    struct trb_name otherwise = text_member(s, routes, "default");
+    s->rules = arena_zero(s->keep, (count_of(rules) + 1) * sizeof *s->rules);
+    if (!take_rules(s, rules, ret_fault))
+        return false;
+    if (!otherwise.len)
+        otherwise = text_member(s, all, "route");
+    if (otherwise.len)
+        add_rule(s, NAME(""), otherwise);
+    return true;
+}
+
+struct trb_slice subscription_path(const struct subscription *s, struct json_value event)
+{
+    for (uint32_t i = 0; i < s->rule_count; i++)
+        if (!s->rules[i].match.len)
+            return slice_name(s->rules[i].path);
+    return (struct trb_slice){NULL, 0};
+}
+
+/* ----------------------------------------------------------------------------------- the rest */
+static void take_metadata(struct subscription *s, struct json_value all)
+{
+    struct json_value v;
+    struct trb_slice raw;
+    uint32_t n = 0;
+    s->metadata.stride = sizeof(struct trb_pair);
+    if (all.kind != JSON_OBJECT)
+        return;
+    for (struct json_cursor c = json_enter(all); json_member(&c, &raw, &v);)
+        n++;
+    struct trb_pair *pairs = arena_alloc(s->keep, (n + 1) * sizeof *pairs);
+    n = 0;
+    for (struct json_cursor c = json_enter(all); json_member(&c, &raw, &v); n++)
+        pairs[n] = (struct trb_pair){json_name(s->keep, (struct json_value){JSON_STRING, raw}),
+                                     v.kind == JSON_STRING ? json_name(s->keep, v) : arena_name(s->keep, v.raw)};
+    s->metadata.at = pairs;
+    s->metadata.count = n;
+    boolean_parse(slice_name(trb_pair_get(&s->metadata, "rawPayload")), &s->is_raw);
+}
+
+static void take_bulk(struct subscription *s, struct json_value bulk)
+{
+    s->is_bulk = json_find_nocase(bulk, SLICE("enabled")).kind == JSON_TRUE;
+    s->bulk_max = (uint32_t)number_member(bulk, "maxMessagesCount", BULK_MAX);
+    s->bulk_wait_ns = number_member(bulk, "maxAwaitDurationMs", BULK_WAIT_MS) * CLOCK_MS;
+}
+
+static bool is_named(const struct subscription *s, char ret_fault[256])
+{
+    if (!s->pubsub.len || !s->topic.len)
+        snprintf(ret_fault, 256, "a subscription names no %s", s->pubsub.len ? "topic" : "pubsubname");
+    return s->pubsub.len && s->topic.len;
+}
+
+static bool has_route(const struct subscription *s, const struct trb_kernel *k)
+{
+    if (!s->rule_count)
+        say(k, TRB_LOG_WARN, "topic %s has an empty routes. removing from subscriptions list", s->topic.at);
+    return s->rule_count > 0;
+}
+
+struct subscription *subscription_create(const struct trb_kernel *k, struct trb_slice json, uint32_t origin,
+                                         char ret_fault[256])
+{
+    struct subscription *s = mem_zero(sizeof *s);
+    struct json_value all;
+    struct json_fault fault;
+    s->refs = 1;
+    s->keep = arena_create(SIZE_MAX);
+    s->origin = origin;
+    s->source = slice_name(arena_name(s->keep, json));
+    ret_fault[0] = 0;
+    if (!envelope_read(s->source, &all, &fault)) {
+        snprintf(ret_fault, 256, "%s", fault.message);
+        return subscription_unref(s);
+    }
+    s->pubsub = text_member(s, all, "pubsubname");
+    s->topic = text_member(s, all, "topic");
+    s->dead_letter = text_member(s, all, "deadLetterTopic");
+    take_metadata(s, json_find_nocase(all, SLICE("metadata")));
+    take_bulk(s, json_find_nocase(all, SLICE("bulkSubscribe")));
+    if (!is_named(s, ret_fault) || !take_routes(s, all, ret_fault) || !has_route(s, k))
+        return subscription_unref(s);
+    return s;
+}

@@ -1,0 +1,212 @@
+/* subscriptions: the table of them. Of one pubsub and topic the app's last word counts, else the first
+ * resource; the others stay, in the shadow, for the day the first is removed. http-api.md 4.14 */
+#include "pubsub_block.h"
+#include <base/mem.h>
+
+static bool is_same_topic(const struct subscription *a, const struct subscription *b)
+{
+    return slice_is(slice_name(a->pubsub), slice_name(b->pubsub)) &&
+           slice_is(slice_name(a->topic), slice_name(b->topic));
+}
+
+static struct subscription *item(struct list *node)
+{
+    return list_item(node, struct subscription, link);
+}
+
+/* Does b take a's place? */
+static bool outdoes(const struct subscription *b, const struct subscription *a, bool is_later)
+{
+    if (a->origin != b->origin)
+        return b->origin == PROGRAMMATIC;
+    return a->origin == PROGRAMMATIC ? is_later : !is_later;
+}
+
+static bool is_outdone(struct block *b, struct subscription *s)
+{
+    bool is_later = false;
+    list_each(node, &b->subscriptions) {
+        struct subscription *other = item(node);
+        if (other == s)
+            is_later = true;
+        else if (is_same_topic(s, other) && outdoes(other, s, is_later))
+            return true;
+    }
+    return false;
+}
+
+static void cast_shadows(struct block *b)
+{
+    b->kernel->lock(b);
+    list_each(node, &b->subscriptions)
+        item(node)->is_shadowed = is_outdone(b, item(node));
+    b->kernel->unlock(b);
+}
+
+static void add(struct block *b, struct subscription *s)
+{
+    b->kernel->lock(b);
+    list_append(&b->subscriptions, &s->link);
+    b->kernel->unlock(b);
+}
+
+static void remove_one(struct block *b, struct subscription *s)
+{
+    if (s->listener)
+        listener_close(s->listener, TRB_WHY_ENDED);
+    b->kernel->lock(b);
+    list_remove(&s->link);
+    b->kernel->unlock(b);
+    subscription_unref(s);
+}
+
+void subscriptions_clear(struct block *b)
+{
+    list_each(node, &b->subscriptions)
+        remove_one(b, item(node));
+}
+
+/* ----------------------------------------------------------------------------------- resources */
+/* One that is as it was keeps its stream. */
+static bool keep_old(struct block *b, struct trb_slice json)
+{
+    list_each(node, &b->subscriptions) {
+        struct subscription *s = item(node);
+        if (s->origin == DECLARATIVE && !s->is_kept && slice_is(s->source, json))
+            return s->is_kept = true;
+    }
+    return false;
+}
+
+static struct trb_slice spec_of(struct trb_slice document)
+{
+    struct json_value all;
+    struct json_fault fault;
+    return json_parse(document, &all, &fault) ? json_find(all, SLICE("spec")).raw : SLICE("");
+}
+
+static void load_one(struct block *b, uint32_t i)
+{
+    struct trb_slice spec = spec_of(b->kernel->resource_document(b->kernel, TRB_RESOURCE_SUBSCRIPTION, i));
+    char fault[256] = "";
+    if (keep_old(b, spec))
+        return;
+    struct subscription *s = subscription_create(b->kernel, spec, DECLARATIVE, fault);
+    if (s) {
+        s->is_kept = true;
+        add(b, s);
+    } else if (*fault) {
+        say(b->kernel, TRB_LOG_ERROR, "failed to load a declarative subscription: %s", fault);
+    }
+}
+
+void subscriptions_load(struct block *b)
+{
+    list_each(node, &b->subscriptions)
+        item(node)->is_kept = false;
+    for (uint32_t i = 0; i < b->kernel->resource_count(b->kernel, TRB_RESOURCE_SUBSCRIPTION); i++)
+        load_one(b, i);
+    list_each(node, &b->subscriptions)
+        if (item(node)->origin == DECLARATIVE && !item(node)->is_kept)
+            remove_one(b, item(node));
+    cast_shadows(b);
+}
+
+/* ------------------------------------------------------------------------------------- the app */
+static void take_one(struct block *b, struct trb_slice json)
+{
+    char fault[256] = "";
+    struct subscription *s = subscription_create(b->kernel, json, PROGRAMMATIC, fault);
+    if (s)
+        add(b, s);
+    else if (*fault)
+        say(b->kernel, TRB_LOG_ERROR, "failed to subscribe as the app asks in /dapr/subscribe: %s", fault);
+}
+
+bool subscriptions_take(struct block *b, struct trb_slice json, char ret_fault[256])
+{
+    struct json_value all, v;
+    struct json_fault fault;
+    if (!slice_trim(json).len)
+        return true;
+    if (!json_parse(json, &all, &fault)) {
+        snprintf(ret_fault, 256, "%s", fault.message);
+        return false;
+    }
+    if (all.kind != JSON_ARRAY && all.kind != JSON_NULL) {
+        snprintf(ret_fault, 256, "json: cannot unmarshal %s into a list of subscriptions", kind_word(all));
+        return false;
+    }
+    if (all.kind == JSON_ARRAY)
+        for (struct json_cursor c = json_enter(all); json_next(&c, &v);)
+            take_one(b, v.raw);
+    cast_shadows(b);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------- telling */
+static void write_pairs(struct text *t, const struct trb_pairs *pairs)
+{
+    text_adds(t, ",\"metadata\":{");
+    for (uint32_t i = 0; i < pairs->count; i++) {
+        const struct trb_pair *p = trb_pair_at(pairs, i);
+        if (i)
+            text_addc(t, ',');
+        text_add_json(t, slice_name(p->key), true);
+        text_addc(t, ':');
+        text_add_json(t, slice_name(p->value), true);
+    }
+    text_addc(t, '}');
+}
+
+static void write_rules(struct text *t, const struct subscription *s)
+{
+    text_adds(t, ",\"rules\":[");
+    for (uint32_t i = 0; i < s->rule_count; i++) {
+        const struct rule *r = &s->rules[i];
+        text_adds(t, i ? ",{" : "{");
+        if (r->match.len) {
+            text_adds(t, "\"match\":");
+            text_add_json(t, slice_name(r->match), true);
+        }
+        if (r->path.len) {
+            text_adds(t, r->match.len ? ",\"path\":" : "\"path\":");
+            text_add_json(t, slice_name(r->path), true);
+        }
+        text_addc(t, '}');
+    }
+    text_addc(t, ']');
+}
+
+static void write_one(struct text *t, const struct subscription *s)
+{
+    text_adds(t, "{\"pubsubname\":");
+    text_add_json(t, slice_name(s->pubsub), true);
+    text_adds(t, ",\"topic\":");
+    text_add_json(t, slice_name(s->topic), true);
+    if (s->metadata.count)
+        write_pairs(t, &s->metadata);
+    write_rules(t, s);
+    text_adds(t, ",\"deadLetterTopic\":");
+    text_add_json(t, slice_name(s->dead_letter), true);
+    text_addf(t, ",\"type\":\"%s\"}", s->origin == DECLARATIVE ? "DECLARATIVE" : "PROGRAMMATIC");
+}
+
+void subscriptions_write(void *self, void (*out)(void *, struct trb_slice), void *arg)
+{
+    struct block *b = self;
+    struct text t = {0};
+    text_addc(&t, '[');
+    b->kernel->lock(b);
+    list_each(node, &b->subscriptions) {
+        if (item(node)->is_shadowed)
+            continue;
+        if (t.len > 1)
+            text_addc(&t, ',');
+        write_one(&t, item(node));
+    }
+    b->kernel->unlock(b);
+    text_addc(&t, ']');
+    out(arg, text_slice(&t));
+    text_fini(&t);
+}
