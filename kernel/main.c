@@ -70,7 +70,7 @@ static int run(struct flags *f)
     }
     log_info("dapr.runtime", "Starting Dapr Runtime -- version %s -- commit %s", RUNTIME_VERSION, TRILBY_COMMIT);
     log_info("dapr.runtime", "Log level set to: %s", f->log_level.at);
-    return process_run(f);
+    return process_run(f, NULL);
 }
 
 static int act(struct flags *f)

@@ -22,6 +22,7 @@
 
 static struct process {
     const struct flags *flags;
+    const struct process_guest *guest;
     struct loop *loops[MOST_LOOPS];
     pthread_t threads[MOST_LOOPS];
     uint32_t loop_count;
@@ -111,6 +112,32 @@ static void add_plugin_folders(const struct flags *f)
 /* ------------------------------------------------------------------------------------ runtimes */
 static void on_ended(void *arg, const char *why);
 
+static void tell_guest(struct process *p, struct runtime *rt)
+{
+    if (p->guest->runtime)
+        p->guest->runtime(rt);
+}
+
+static void start_here(void *arg)
+{
+    struct process *p = arg;
+    tell_guest(p, p->runtime);
+    runtime_start(p->runtime);
+}
+
+static void stop_loop(void *arg)
+{
+    loop_stop(((struct process *)arg)->loops[0]);
+}
+
+static void end(struct process *p)
+{
+    if (p->guest->close)
+        p->guest->close(stop_loop, p);
+    else
+        stop_loop(p);
+}
+
 static trb_code create_runtime(struct process *p, struct trb_error *err)
 {
     struct runtime_setup setup = {.flags = p->flags, .workers = p->workers, .began_ns = clock_now_ns(),
@@ -129,11 +156,11 @@ static void start_again(struct process *p)
     struct trb_error err = ERROR_INIT;
     p->wants_restart = false;
     if (!create_runtime(p, &err)) {
-        runtime_start(p->runtime);
+        start_here(p);
         return;
     }
     die(p, error_text(&err).at);
-    loop_stop(p->loops[0]);
+    end(p);
 }
 
 static void on_ended(void *arg, const char *why)
@@ -143,11 +170,12 @@ static void on_ended(void *arg, const char *why)
         die(p, why);
     else
         log_info(SCOPE, "Daprd shutdown gracefully");
+    tell_guest(p, NULL);
     p->runtime = runtime_destroy(p->runtime);
     if (!why && p->wants_restart && !p->is_stopping)
         start_again(p);
     else
-        loop_stop(p->loops[0]);
+        end(p);
 }
 
 /* ------------------------------------------------------------------------------------- signals */
@@ -187,11 +215,6 @@ static void watch_signals(struct process *p)
 }
 
 /* --------------------------------------------------------------------------------------- the story */
-static void start_here(void *arg)
-{
-    runtime_start(((struct process *)arg)->runtime);
-}
-
 static void run(struct process *p)
 {
     watch_signals(p);
@@ -205,14 +228,21 @@ static void run(struct process *p)
 
 #define WORKERS 64u
 
-int process_run(const struct flags *f)
+static trb_code open_guest(struct process *p, struct trb_error *err)
 {
+    return p->guest->open ? p->guest->open(p->flags, err) : TRB_OK;
+}
+
+int process_run(const struct flags *f, const struct process_guest *guest)
+{
+    static const struct process_guest nobody;
     struct process *p = &process;
     struct trb_error err = ERROR_INIT;
     p->flags = f;
+    p->guest = guest ? guest : &nobody;
     p->workers = workers_create(f->workers > 0 ? (uint32_t)f->workers : WORKERS);
     add_plugin_folders(f);
-    if (create_loops(p, &err) || create_runtime(p, &err)) {
+    if (create_loops(p, &err) || open_guest(p, &err) || create_runtime(p, &err)) {
         die(p, error_text(&err).at);
         return p->code;
     }
