@@ -126,16 +126,24 @@ struct trb_pairs field_pairs(struct fields *f, const struct yaml_node *parent, c
     struct trb_pair *at = arena_zero(f->arena, (from->count + 1) * sizeof *at);
     struct map seen = {0};
     for (uint32_t i = 0; i < from->count; i++) {
-        struct trb_slice key = slice_name(from->pairs[i].key->text);
-        struct trb_pair *pair = map_get(&seen, key);
+        struct trb_name key = field_key(f->arena, from, i);
+        struct trb_pair *pair = map_get(&seen, slice_name(key));
         if (!pair)
-            map_set(&seen, key, pair = &at[pairs.count++]);
-        pair->key = from->pairs[i].key->text;
+            map_set(&seen, slice_name(key), pair = &at[pairs.count++]);
+        pair->key = key;
         pair->value = field_or_empty(field_entry_text(f, from, i, path));
     }
     map_fini(&seen);
     pairs.at = at;
     return pairs;
+}
+
+struct trb_name field_key(struct arena *arena, const struct yaml_node *mapping, uint32_t i)
+{
+    const struct yaml_node *key = mapping->pairs[i].key;
+    if (!key->is_plain || yaml_is_text(key))
+        return key->text;
+    return yaml_is_null(key) ? (struct trb_name){"null", 4} : yaml_text(arena, key);
 }
 
 struct yaml_node *field_item(struct fields *f, const struct yaml_node *list, uint32_t i, const char *path)

@@ -35,6 +35,9 @@ struct yaml_node *field_entry(struct fields *, const struct yaml_node *mapping, 
 struct trb_name field_entry_text(struct fields *, const struct yaml_node *mapping, uint32_t i,
                                  const char *path);
 
+/* A name of a mapping as a text: yes is "true", 010 is "8". */
+struct trb_name field_key(struct arena *, const struct yaml_node *mapping, uint32_t i);
+
 static inline uint32_t field_count(const struct yaml_node *list)
 {
     return list ? list->count : 0;

@@ -38,7 +38,7 @@ static void read_timeouts(struct fields *f, struct resiliency *r, struct yaml_no
     for (uint32_t i = 0; i < field_count(from) && !f->fault.at; i++) {
         struct resiliency_timeout *t = &r->timeouts[r->timeout_count];
         struct trb_name text = field_or_empty(field_entry_text(f, from, i, path));
-        t->name = from->pairs[i].key->text;
+        t->name = field_key(f->arena, from, i);
         if (!f->fault.at && !parse_duration(text, &t->ns))
             refuse(f, from->pairs[i].value, "invalid duration \"%s\", %s: %s", t->name.at, text.at,
                    duration_fault(f->arena, slice_name(text)).at);
@@ -115,7 +115,7 @@ static void read_retries(struct fields *f, struct resiliency *r, struct yaml_nod
     struct yaml_node *from = field_mapping(f, policies, path);
     r->retries = arena_zero(f->arena, (field_count(from) + 1) * sizeof r->retries[0]);
     for (uint32_t i = 0; i < field_count(from) && !f->fault.at; i++) {
-        struct policy p = {from->pairs[i].key->text, "retry", field_entry(f, from, i, path)};
+        struct policy p = {field_key(f->arena, from, i), "retry", field_entry(f, from, i, path)};
         read_retry(f, &p, &r->retries[r->retry_count]);
         r->retry_count += !f->fault.at;
     }
@@ -127,7 +127,7 @@ static void read_breakers(struct fields *f, struct resiliency *r, struct yaml_no
     struct yaml_node *from = field_mapping(f, policies, path);
     r->breakers = arena_zero(f->arena, (field_count(from) + 1) * sizeof r->breakers[0]);
     for (uint32_t i = 0; i < field_count(from) && !f->fault.at; i++) {
-        struct policy p = {from->pairs[i].key->text, "circuit breaker", field_entry(f, from, i, path)};
+        struct policy p = {field_key(f->arena, from, i), "circuit breaker", field_entry(f, from, i, path)};
         read_breaker(f, &p, &r->breakers[r->breaker_count]);
         r->breaker_count += !f->fault.at;
     }
@@ -210,7 +210,7 @@ static void read_targets(struct fields *f, struct resiliency *r, struct yaml_nod
     r->targets = arena_zero(f->arena, room * sizeof r->targets[0]);
     for (uint32_t g = 0; g < 3; g++)
         for (uint32_t i = 0; i < field_count(from[g]) && !f->fault.at; i++)
-            groups[g].read(f, r, from[g]->pairs[i].key->text, field_entry(f, from[g], i, groups[g].path));
+            groups[g].read(f, r, field_key(f->arena, from[g], i), field_entry(f, from[g], i, groups[g].path));
 }
 
 void resiliency_read(struct fields *f, struct resource *head, const struct resource_query *q)

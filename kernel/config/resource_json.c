@@ -10,6 +10,7 @@
 struct writer {
     const struct resource *resource;
     struct text *to;
+    struct arena *keys;
     struct map properties;                     /* by the bytes of their node's address */
     bool redact;
     struct trb_slice metadata;                 /* JSON in place of the document's; absent: as written */
@@ -56,12 +57,13 @@ static struct member other_member(const struct writer *w, const struct yaml_node
 }
 
 /* Each name once: the last of it counts. */
-static uint32_t collect(const struct yaml_node *node, struct member other, struct member *members)
+static uint32_t collect(const struct writer *w, const struct yaml_node *node, struct member *members)
 {
+    struct member other = other_member(w, node);
     struct map seen = {0};
     uint32_t count = 0;
     for (uint32_t i = 0; i < node->count; i++) {
-        struct trb_slice name = slice_name(node->pairs[i].key->text);
+        struct trb_slice name = slice_name(field_key(w->keys, node, i));
         if (other.name.at && slice_is_nocase(name, other.name))
             continue;
         struct member *m = map_get(&seen, name);
@@ -78,7 +80,7 @@ static uint32_t collect(const struct yaml_node *node, struct member other, struc
 static void write_mapping(struct writer *w, const struct yaml_node *node)
 {
     struct member *members = mem_alloc((node->count + 1) * sizeof *members);
-    uint32_t count = collect(node, other_member(w, node), members);
+    uint32_t count = collect(w, node, members);
     qsort(members, count, sizeof members[0], by_name);
     text_addc(w->to, '{');
     for (uint32_t i = 0; i < count; i++) {
@@ -110,12 +112,14 @@ static void write_node(struct writer *w, const struct yaml_node *node)
 static void write_document(struct writer *w)
 {
     const struct resource *r = w->resource;
+    w->keys = arena_create(SIZE_MAX);
     for (uint32_t i = 0; i < r->property_count; i++) {
         struct property *p = &r->properties[i];
         map_set(&w->properties, slice_from((const char *)&p->node, sizeof p->node), p);
     }
     write_node(w, r->root);
     map_fini(&w->properties);
+    arena_destroy(w->keys);
 }
 
 /* {"name":"orders","namespace":"shop"} */

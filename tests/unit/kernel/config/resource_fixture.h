@@ -16,25 +16,25 @@ struct fixture {
     struct resource_set *set;
 };
 
-static void keep_warning(void *arg, const char *sentence)
+static inline void keep_warning(void *arg, const char *sentence)
 {
     struct fixture *f = arg;
     text_adds(&f->warnings, sentence);
     text_addc(&f->warnings, '\n');
 }
 
-static void fixture_begin(struct fixture *f)
+static inline void fixture_begin(struct fixture *f)
 {
     *f = (struct fixture){.query = {.app_id = SLICE("shop"), .warn = keep_warning, .arg = f}};
     text_add(&f->warnings, SLICE(""));
 }
 
-static void fixture_parse(struct fixture *f, const char *text)
+static inline void fixture_parse(struct fixture *f, const char *text)
 {
     assert_int_equal(resource_set_parse("f.yaml", slice_of(text), &f->query, &f->set, NULL), TRB_OK);
 }
 
-static void fixture_end(struct fixture *f)
+static inline void fixture_end(struct fixture *f)
 {
     f->set = resource_set_destroy(f->set);
     text_fini(&f->warnings);

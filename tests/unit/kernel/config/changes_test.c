@@ -1,0 +1,216 @@
+/* changes_test: bursts in folders, and what is different between two sets. */
+#include <kernel/config/changes.c>
+#include <kernel/config/changes_between.c>
+#include <tests/unit/kernel/config/resource_fixture.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+struct watched {
+    char folder[64], told[512];
+    struct changes *changes;
+};
+
+static void watch(struct watched *w)
+{
+    *w = (struct watched){.folder = "/tmp/changes_XXXXXX"};
+    assert_non_null(mkdtemp(w->folder));
+    const struct trb_name folder = name_of(w->folder);
+    assert_int_equal(changes_watch(&folder, 1, &w->changes, NULL), TRB_OK);
+}
+
+static const char *path(const struct watched *w, const char *name)
+{
+    static char text[128];
+    snprintf(text, sizeof text, "%s/%s", w->folder, name);
+    return text;
+}
+
+static void put(const struct watched *w, const char *name)
+{
+    int fd = open(path(w, name), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, "x", 1), 1);
+    close(fd);
+}
+
+static void tell_file(void *arg, const char *file)
+{
+    struct watched *w = arg;
+    snprintf(w->told + strlen(w->told), sizeof w->told - strlen(w->told), "%s ", file + strlen(w->folder));
+}
+
+/* Waits for a burst's end, as a loop would. */
+static void wait_for_burst(struct watched *w)
+{
+    bool is_lost = false;
+    struct pollfd p = {changes_fd(w->changes), POLLIN, 0};
+    w->told[0] = 0;
+    do {
+        assert_int_equal(poll(&p, 1, 10000), 1);
+    } while (!changes_read(w->changes, tell_file, w, &is_lost));
+    assert_false(is_lost);
+}
+
+static void end(struct watched *w)
+{
+    assert_null(changes_destroy(w->changes));
+    rmdir(w->folder);
+}
+
+static void nothing_happens_while_nothing_happens(void **state)
+{
+    struct watched w;
+    bool is_lost;
+    watch(&w);
+    struct pollfd p = {changes_fd(w.changes), POLLIN, 0};
+    assert_int_equal(poll(&p, 1, 0), 0);
+    assert_false(changes_read(w.changes, tell_file, &w, &is_lost));
+    end(&w);
+}
+
+static void a_burst_is_told_once_with_its_files(void **state)
+{
+    struct watched w;
+    watch(&w);
+    put(&w, "a.yaml");
+    put(&w, "a.yaml");
+    put(&w, "b.txt");
+    wait_for_burst(&w);
+    assert_non_null(strstr(w.told, "/a.yaml "));
+    unlink(path(&w, "a.yaml"));
+    wait_for_burst(&w);
+    assert_string_equal(w.told, "/a.yaml ");
+    unlink(path(&w, "b.txt"));
+    wait_for_burst(&w);
+    assert_string_equal(w.told, "/b.txt ");
+    end(&w);
+}
+
+static void renaming_and_changing_the_mode_count(void **state)
+{
+    struct watched w;
+    watch(&w);
+    put(&w, "a");
+    wait_for_burst(&w);
+    char from[128];
+    strcpy(from, path(&w, "a"));
+    assert_int_equal(rename(from, path(&w, "b")), 0);
+    wait_for_burst(&w);
+    assert_string_equal(w.told, "/a /b ");
+    assert_int_equal(chmod(path(&w, "b"), 0400), 0);
+    wait_for_burst(&w);
+    assert_string_equal(w.told, "/b ");
+    unlink(path(&w, "b"));
+    end(&w);
+}
+
+static void reading_is_no_change(void **state)
+{
+    struct watched w;
+    watch(&w);
+    put(&w, "a");
+    wait_for_burst(&w);
+    int fd = open(path(&w, "a"), O_RDONLY | O_CLOEXEC);
+    char byte;
+    assert_int_equal(read(fd, &byte, 1), 1);
+    close(fd);
+    struct pollfd p = {changes_fd(w.changes), POLLIN, 0};
+    assert_int_equal(poll(&p, 1, 0), 0);
+    unlink(path(&w, "a"));
+    end(&w);
+}
+
+static void a_folder_that_goes_is_lost(void **state)
+{
+    struct watched w;
+    bool is_lost = false;
+    watch(&w);
+    rmdir(w.folder);
+    struct pollfd p = {changes_fd(w.changes), POLLIN, 0};
+    assert_int_equal(poll(&p, 1, 10000), 1);
+    changes_read(w.changes, NULL, NULL, &is_lost);
+    assert_true(is_lost);
+    changes_destroy(w.changes);
+}
+
+static void a_folder_that_is_not_there_cannot_be_watched(void **state)
+{
+    struct changes *c = NULL;
+    struct trb_error err = ERROR_INIT;
+    const struct trb_name folder = NAME("/tmp/changes_nowhere");
+    assert_int_equal(changes_watch(&folder, 1, &c, &err), TRB_NOT_FOUND);
+    assert_string_equal(err.message, "failed to create watcher: failed to add target /tmp/changes_nowhere: no such file or directory");
+    assert_null(c);
+    assert_null(changes_destroy(NULL));
+}
+
+/* ------------------------------------------------------------------------------------ differences */
+static void changes_are(const char *old, const char *new_, const char *wanted)
+{
+    struct fixture f, g;
+    struct text t = {0};
+    fixture_begin(&f), fixture_begin(&g);
+    if (old)
+        fixture_parse(&f, old);
+    if (new_)
+        fixture_parse(&g, new_);
+    struct change_list list = changes_between(f.set, g.set, RESOURCE_COMPONENT);
+    text_add(&t, SLICE(""));
+    for (uint32_t i = 0; i < list.count; i++) {
+        const struct change *c = &list.at[i];
+        assert_int_equal(c->old != NULL, c->what != CHANGE_ADDED);
+        assert_int_equal(c->new_ != NULL, c->what != CHANGE_REMOVED);
+        text_addf(&t, "%c%s ", "-~+"[c->what], (c->new_ ? c->new_ : c->old)->name.at);
+    }
+    assert_string_equal(t.at, wanted);
+    text_fini(&t);
+    change_list_fini(&list);
+    fixture_end(&f), fixture_end(&g);
+}
+
+static void removals_come_first_then_updates_then_additions(void **state)
+{
+    changes_are(STATE("gone") "---\n" STATE("same") "---\n" STATE("new type") "---\n" STATE("gone2"),
+                STATE("added") "---\n" COMPONENT("new type") "spec: {type: secretstores.x}\n---\n" STATE("same"),
+                "-gone -gone2 ~new type +added ");
+    changes_are(STATE("a"), STATE("a"), "");
+    changes_are(NULL, STATE("a"), "+a ");
+    changes_are(STATE("a"), NULL, "-a ");
+    changes_are(STATE("a"), STATE("a") "  metadata: []\n", "~a ");
+}
+
+static void scopes_come_and_go_as_the_resource_does(void **state)
+{
+    changes_are(STATE("a"), STATE("a") "scopes: [other]\n", "-a ");
+    changes_are(STATE("a"), STATE("a") "scopes: [shop]\n", "~a ");
+}
+
+static void the_same_name_twice_is_compared_one_by_one(void **state)
+{
+    struct fixture f, g;
+    fixture_begin(&f), fixture_begin(&g);
+    fixture_parse(&f, "kind: Resiliency\nmetadata: {name: r}\nspec: {}\n---\nkind: Resiliency\nmetadata: {name: r}\n");
+    fixture_parse(&g, "kind: Resiliency\nmetadata: {name: r}\nspec: {a: b}\n---\nkind: Resiliency\nmetadata: {name: r}\n");
+    struct change_list list = changes_between(f.set, g.set, RESOURCE_RESILIENCY);
+    assert_int_equal(list.count, 1);
+    assert_ptr_equal(list.at[0].old, f.set->of[RESOURCE_RESILIENCY].at[0]);
+    change_list_fini(&list);
+    fixture_end(&f), fixture_end(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_happens_while_nothing_happens),
+        cmocka_unit_test(a_burst_is_told_once_with_its_files),
+        cmocka_unit_test(renaming_and_changing_the_mode_count),
+        cmocka_unit_test(reading_is_no_change),
+        cmocka_unit_test(a_folder_that_goes_is_lost),
+        cmocka_unit_test(a_folder_that_is_not_there_cannot_be_watched),
+        cmocka_unit_test(removals_come_first_then_updates_then_additions),
+        cmocka_unit_test(scopes_come_and_go_as_the_resource_does),
+        cmocka_unit_test(the_same_name_twice_is_compared_one_by_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
