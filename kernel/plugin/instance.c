@@ -84,9 +84,11 @@ static void warn(void *arg, const char *sentence)
     log_warn("dapr.runtime", "%s", sentence);
 }
 
-static trb_code fill_selves(struct instance *i, const struct instance_spec *spec, struct trb_error *err)
+static trb_code fill_selves(struct instance *i, const struct instance_spec *spec, const struct trb_block *block,
+                            struct trb_error *err)
 {
-    struct options_input input = {.properties = i->setup.properties, .places = spec->places, .component = i->name};
+    struct options_input input = {.properties = i->setup.properties, .places = spec->places, .component = i->name,
+                                  .others = TRB_HAS(block, properties) ? block->properties : NULL};
     for (uint32_t n = 0; n < i->origin_count; n++) {
         trb_code code = options_fill(i->component, &input, i->origins[n].self, i->keep, n ? NULL : warn, NULL, err);
         if (code)
@@ -160,7 +162,7 @@ trb_code instance_create(const struct instance_spec *spec, const struct trb_bloc
     create_selves(i);
     if (c->run == TRB_ON_WORKERS)
         i->queue = worker_queue_create(spec->workers, c->max_parallel ? c->max_parallel : 1, 0);
-    code = fill_selves(i, spec, err);
+    code = fill_selves(i, spec, block, err);
     if (code)
         instance_destroy(i);
     else

@@ -21,17 +21,20 @@ static const struct trb_option *option_at(const struct trb_component *c, size_t 
                                                      i * c->option_size);
 }
 
-static bool is_named(const struct trb_option *o, struct trb_slice name)
+static bool is_one_of(const char *names, struct trb_slice name)
 {
-    if (o->type == TRB_OPTION_OPEN)
-        return slice_starts_nocase(name, slice_of(o->name));
-    if (slice_is_nocase(slice_of(o->name), name))
-        return true;
-    struct trb_slice rest = slice_of(o->aliases);
+    struct trb_slice rest = slice_of(names);
     while (rest.at)
         if (slice_is_nocase(slice_split(&rest, '|'), name))
             return true;
     return false;
+}
+
+static bool is_named(const struct trb_option *o, struct trb_slice name)
+{
+    if (o->type == TRB_OPTION_OPEN)
+        return slice_starts_nocase(name, slice_of(o->name));
+    return slice_is_nocase(slice_of(o->name), name) || is_one_of(o->aliases, name);
 }
 
 static const struct trb_option *find(const struct trb_component *c, struct trb_slice name)
@@ -195,7 +198,7 @@ trb_code options_fill(const struct trb_component *c, const struct options_input 
         const char *place = input->places ? input->places[i] : NULL;
         if (o)
             take(&f, o, p, place);
-        else if (warn)
+        else if (warn && !is_one_of(input->others, slice_name(p->key)))
             warn(arg, arena_printf(keep, "%s%scomponent '%s': %s knows no option '%.*s'; it has no effect",
                                    place ? place : "", place ? ": " : "", input->component, c->type,
                                    SLICE_ARG(p->key)).at);

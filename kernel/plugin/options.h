@@ -12,6 +12,7 @@ struct options_input {
     struct trb_pairs properties;             /* resolved; keys as written */
     const char *const *places;               /* file:line of each, or NULL */
     const char *component;                   /* "orders", for the sentences */
+    const char *others;                      /* names that somebody else reads, separated by '|', or NULL */
 };
 
 /* Texts are put into keep, which lives as long as self. Problems are joined by "; ". Unknown names

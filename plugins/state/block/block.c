@@ -84,5 +84,7 @@ static const struct trb_block state = {
     .verbs = trb_verbs_, .verb_count = sizeof trb_verbs_ / sizeof trb_verbs_[0], .verb_size = sizeof trb_verbs_[0],
     .cap_names = cap_names, .mandatory = "get set remove",
     .start = start, .stop = stop, .component_up = component_up, .component_down = component_down,
+    .properties = "keyPrefix|actorStateStore|outboxPublishPubsub|outboxPublishTopic|outboxPubsub|"
+                  "outboxDiscardWhenMissingState|primaryEncryptionKey|secondaryEncryptionKey",
 };
 TRB_BLOCK_PLUGIN("state", "0.1.0", "Apache-2.0", &state);

@@ -312,6 +312,8 @@ struct trb_block {
     /* Asked while the process starts, after app_up: 1 while the block still deals with it (init
      * endpoints, subscriptions); the process is not ready until then. [any] */
     uint32_t (*is_busy)(void *self);
+    /* Names in its components' metadata that the block reads itself, separated by '|'; or NULL. */
+    const char *properties;
 };
 
 /* What a block tells another through extension(): a piece of JSON, e.g. for the metadata. */
