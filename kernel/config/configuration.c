@@ -1,12 +1,7 @@
 /* configuration: files into one tree, the tree into struct configuration. */
 #include <base/mem.h>
 #include <config/configuration_read.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct loading {
     struct configuration *c;
@@ -15,101 +10,6 @@ struct loading {
     struct trb_error *err;
 };
 
-/* --- files ----------------------------------------------------------------------------------- */
-
-static trb_code refuse_file(struct loading *l, const char *what, const char *file, int number)
-{
-    char why[128];
-    snprintf(why, sizeof why, "%s", strerrordesc_np(number) ? strerrordesc_np(number) : "unknown error");
-    why[0] = (char)(why[0] | 0x20);            /* "no such file or directory" */
-    return error_set(l->err, TRB_NOT_FOUND, "CONFIGURATION", CONFIGURATION_PREFIX "%s %s: %s", what, file, why);
-}
-
-/* One byte beyond the limit is read, so that a longer file is refused and not cut. */
-static bool read_all(int fd, struct text *ret_text)
-{
-    char piece[16384];
-    ssize_t n = 0;
-    while (ret_text->len <= YAML_MAX_BYTES && (n = read(fd, piece, sizeof piece)) > 0)
-        text_add(ret_text, slice_from(piece, (size_t)n));
-    return n >= 0;
-}
-
-static trb_code read_file(struct loading *l, const char *file, struct text *ret_text)
-{
-    struct stat about;
-    if (stat(file, &about) < 0)
-        return refuse_file(l, "stat", file, errno);
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return refuse_file(l, "open", file, errno);
-    bool good = read_all(fd, ret_text);
-    int number = errno;
-    close(fd);
-    return good ? TRB_OK : refuse_file(l, "read", file, number);
-}
-
-/* --- $NAME and ${NAME} ------------------------------------------------------------------------ */
-
-static bool is_name_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-static bool is_special(char c)
-{
-    return (c >= '0' && c <= '9') || (c && strchr("*#$@!?-", c));
-}
-
-/* What stands behind a dollar: how much of it belongs to the name, and the name. Without a name and
- * without a length the dollar is only a dollar; with a length, what it covers is dropped. */
-static struct trb_slice name_behind(struct trb_slice s, size_t *ret_len)
-{
-    size_t n = 0;
-    *ret_len = 0;
-    if (!s.len)
-        return slice_cut(s, 0);
-    if (s.at[0] == '{') {
-        const char *end = memchr(s.at, '}', s.len);
-        *ret_len = end ? (size_t)(end - s.at) + 1 : 1;
-        return end ? slice_from(s.at + 1, (size_t)(end - s.at) - 1) : slice_cut(s, 0);
-    }
-    if (is_special(s.at[0]))
-        n = 1;
-    while (!is_special(s.at[0]) && n < s.len && is_name_char(s.at[n]))
-        n++;
-    *ret_len = n;
-    return slice_cut(s, n);
-}
-
-static void add_variable(struct text *t, struct trb_slice name)
-{
-    char *variable = mem_text(name.at, name.len);
-    const char *value = getenv(variable);
-    if (value)
-        text_adds(t, value);
-    mem_free(variable);
-}
-
-/* Stops beyond the limit of a text: nobody will read that. */
-static void expand(struct trb_slice s, struct text *ret_text)
-{
-    while (s.len && ret_text->len <= YAML_MAX_BYTES) {
-        const char *dollar = memchr(s.at, '$', s.len);
-        size_t before = dollar ? (size_t)(dollar - s.at) : s.len, len;
-        text_add(ret_text, slice_cut(s, before));
-        s = slice_skip(s, before);
-        if (!dollar)
-            return;
-        struct trb_slice name = name_behind(slice_skip(s, 1), &len);
-        if (name.len)
-            add_variable(ret_text, name);
-        else if (!len)
-            text_addc(ret_text, '$');
-        s = slice_skip(s, 1 + len);
-    }
-}
-
 /* --- one tree --------------------------------------------------------------------------------- */
 
 static trb_code add_text(struct loading *l, const char *file, struct trb_slice text)
@@ -117,7 +17,7 @@ static trb_code add_text(struct loading *l, const char *file, struct trb_slice t
     struct yaml_fault fault;
     struct yaml_node *root = NULL;
     struct text expanded = {0};
-    expand(text, &expanded);
+    configuration_expand(text, &expanded);
     trb_code code = yaml_parse(l->c->arena, file, 1, text_slice(&expanded), &root, &fault);
     text_fini(&expanded);
     if (code)
@@ -125,7 +25,8 @@ static trb_code add_text(struct loading *l, const char *file, struct trb_slice t
                          yaml_fault_text(l->c->arena, &fault).at, fault.place.file, fault.place.line,
                          fault.place.column);
     if (!yaml_is_null(root) && root->kind != YAML_MAPPING)
-        return error_set(l->err, TRB_INVALID, "CONFIGURATION", CONFIGURATION_PREFIX "%s: the document must be a mapping",
+        return error_set(l->err, TRB_INVALID, "CONFIGURATION",
+                         CONFIGURATION_PREFIX "%s: the document must be a mapping",
                          yaml_place_text(l->c->arena, root->place));
     l->tree = yaml_merge(l->c->arena, l->tree, root);
     return TRB_OK;
@@ -134,7 +35,7 @@ static trb_code add_text(struct loading *l, const char *file, struct trb_slice t
 static trb_code add_file(struct loading *l, const char *file)
 {
     struct text text = {0};
-    trb_code code = read_file(l, file, &text);
+    trb_code code = configuration_read_file(file, &text, l->err);
     if (!code)
         code = add_text(l, file, text_slice(&text));
     mem_wipe(text.at, text.len);
@@ -179,14 +80,16 @@ static void read_resolver(struct reader *r, struct yaml_node *spec)
         return;
     struct trb_pair *pairs = reader_room(r, given, struct trb_pair);
     for (uint32_t i = 0; i < given->count; i++)
-        pairs[i] = (struct trb_pair){given->pairs[i].key->text, field_or_empty(yaml_value(c->arena, given->pairs[i].value))};
+        pairs[i] = (struct trb_pair){given->pairs[i].key->text,
+                                     field_or_empty(yaml_value(c->arena, given->pairs[i].value))};
     c->resolver_properties.at = pairs;
     c->resolver_properties.count = given->count;
 }
 
 static void read_logging(struct reader *r, struct yaml_node *spec)
 {
-    struct yaml_node *api = reader_mapping(r, reader_mapping(r, spec, "spec.logging"), "spec.logging.apiLogging");
+    struct yaml_node *logging = reader_mapping(r, spec, "spec.logging");
+    struct yaml_node *api = reader_mapping(r, logging, "spec.logging.apiLogging");
     r->c->api_logging = reader_bool(r, api, "spec.logging.apiLogging.enabled", false);
     r->c->obfuscate_urls = reader_bool(r, api, "spec.logging.apiLogging.obfuscateURLs", false);
     r->c->omit_health_checks = reader_bool(r, api, "spec.logging.apiLogging.omitHealthChecks", false);

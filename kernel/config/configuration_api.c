@@ -94,7 +94,8 @@ bool configuration_allows_route(const struct configuration *c, const char *path,
 
 /* --- gRPC --------------------------------------------------------------------------------------- */
 
-static bool lists(const struct configuration_api_rule *rules, uint32_t count, struct trb_slice name, bool *ret_any)
+static bool lists(const struct configuration_api_rule *rules, uint32_t count, struct trb_slice name,
+                  bool *ret_any)
 {
     *ret_any = false;
     for (uint32_t i = 0; i < count; i++) {

@@ -86,8 +86,8 @@ int64_t reader_duration(struct reader *r, const struct yaml_node *parent, const 
     struct trb_name text = reader_text(r, parent, path);
     int64_t ns = fallback;
     if (text.len && !clock_parse_duration(slice_name(text), &ns))
-        field_refuse(&r->fields, yaml_get(parent, last_of(path)), "%s must be a duration such as 10s, not %.40s",
-                     path, text.at);
+        field_refuse(&r->fields, yaml_get(parent, last_of(path)),
+                     "%s must be a duration such as 10s, not %.40s", path, text.at);
     else if (text.len && ns < 0)
         field_refuse(&r->fields, yaml_get(parent, last_of(path)), "%s must not be negative", path);
     return ns;

@@ -43,6 +43,11 @@ trb_code read_tracing(struct reader *, struct yaml_node *spec, struct trb_error 
 trb_code read_scopes(struct reader *, struct yaml_node *spec, struct trb_error *err);
 trb_code read_access(struct reader *, struct yaml_node *spec, struct trb_error *err);
 
+/* The whole file, and a byte more than a text may have when it is longer. */
+trb_code configuration_read_file(const char *file, struct text *ret_text, struct trb_error *err);
+/* $NAME and ${NAME} become what the environment says, or nothing. */
+void configuration_expand(struct trb_slice, struct text *ret_text);
+
 #define CONFIGURATION_PREFIX "error loading configuration: "
 
 #endif

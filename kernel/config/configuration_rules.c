@@ -57,7 +57,8 @@ void configuration_features_json(const struct configuration *c, struct text *t)
 
 /* --- secrets ---------------------------------------------------------------------------------- */
 
-static const struct configuration_secret_scope *find_scope(const struct configuration *c, struct trb_slice store)
+static const struct configuration_secret_scope *find_scope(const struct configuration *c,
+                                                           struct trb_slice store)
 {
     for (uint32_t i = 0; i < c->scope_count; i++)
         if (slice_is(slice_name(c->scopes[i].store), store))
@@ -107,7 +108,8 @@ bool configuration_allows_secret(const struct configuration *c, struct trb_slice
 
 /* --- components ------------------------------------------------------------------------------- */
 
-bool configuration_denies_component(const struct configuration *c, struct trb_slice type, struct trb_slice version)
+bool configuration_denies_component(const struct configuration *c, struct trb_slice type,
+                                    struct trb_slice version)
 {
     if (!c->denied_components.count)
         return false;

@@ -30,7 +30,9 @@ struct headers {
 static void add_pair_text(struct headers *h, struct arena *arena, struct trb_name text)
 {
     struct trb_slice value = slice_name(text), key = slice_split(&value, '=');
-    h->at[h->count++] = (struct trb_pair){arena_name(arena, key), arena_name(arena, value.at ? value : slice_of(""))};
+    if (!value.at)
+        value = slice_of("");
+    h->at[h->count++] = (struct trb_pair){arena_name(arena, key), arena_name(arena, value)};
 }
 
 static void add_pair(struct reader *r, struct headers *h, struct yaml_node *item)
@@ -69,7 +71,8 @@ static trb_code headers_from_env(struct reader *r, struct trb_error *err)
     struct trb_slice rest = slice_name(r->env->otel_headers);
     struct headers h = {.at = arena_zero(r->fields.arena, (rest.len / 2 + 1) * sizeof *h.at)};
     while (rest.at) {
-        struct trb_slice part = slice_trim(slice_split(&rest, ',')), value = part, key = slice_split(&value, '=');
+        struct trb_slice part = slice_trim(slice_split(&rest, ','));
+        struct trb_slice value = part, key = slice_split(&value, '=');
         if (!part.len)
             continue;
         char *decoded = arena_alloc(r->fields.arena, value.len + 1);
@@ -109,7 +112,8 @@ static trb_code take_environment(struct reader *r, struct trb_error *err)
     if (!env || !env->otel_endpoint.at || t->otel_endpoint.at)
         return TRB_OK;
     t->otel_endpoint = arena_name(r->fields.arena, cut_scheme(slice_name(env->otel_endpoint)));
-    t->otel_protocol = slice_starts(slice_name(env->otel_protocol), SLICE("http")) ? NAME("http") : NAME("grpc");
+    bool is_http = slice_starts(slice_name(env->otel_protocol), SLICE("http"));
+    t->otel_protocol = is_http ? NAME("http") : NAME("grpc");
     if (slice_is(slice_name(env->otel_insecure), SLICE("true")))
         t->otel_secure = false;
     if (!t->sampling_rate.at)
@@ -123,10 +127,12 @@ static trb_code take_environment(struct reader *r, struct trb_error *err)
 static trb_code check_protocol(const struct configuration_tracing *t, struct trb_error *err)
 {
     struct trb_slice protocol = slice_name(t->otel_protocol);
-    if (!t->otel_endpoint.at || !protocol.at || slice_is(protocol, SLICE("http")) || slice_is(protocol, SLICE("grpc")))
+    bool is_known = slice_is(protocol, SLICE("http")) || slice_is(protocol, SLICE("grpc"));
+    if (!t->otel_endpoint.at || !protocol.at || is_known)
         return TRB_OK;
     return error_set(err, TRB_INVALID, "CONFIGURATION",
-                     "failed to setup tracing: invalid protocol %.*s provided for Otel endpoint", SLICE_ARG(protocol));
+                     "failed to setup tracing: invalid protocol %.*s provided for Otel endpoint",
+                     SLICE_ARG(protocol));
 }
 
 static void read_otel(struct reader *r, struct yaml_node *tracing)

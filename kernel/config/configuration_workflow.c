@@ -39,7 +39,9 @@ void read_workflow(struct reader *r, struct yaml_node *spec)
     c->max_activities = read_max(r, workflow, "spec.workflow.maxConcurrentActivityInvocations");
     c->global_max_workflows = read_max(r, workflow, "spec.workflow.globalMaxConcurrentWorkflowInvocations");
     c->global_max_activities = read_max(r, workflow, "spec.workflow.globalMaxConcurrentActivityInvocations");
-    c->workflow_limits = read_limits(r, workflow, "spec.workflow.workflowConcurrencyLimits", &c->workflow_limit_count);
-    c->activity_limits = read_limits(r, workflow, "spec.workflow.activityConcurrencyLimits", &c->activity_limit_count);
+    c->workflow_limits =
+        read_limits(r, workflow, "spec.workflow.workflowConcurrencyLimits", &c->workflow_limit_count);
+    c->activity_limits =
+        read_limits(r, workflow, "spec.workflow.activityConcurrencyLimits", &c->activity_limit_count);
     read_retention(r, workflow);
 }

@@ -1,22 +1,10 @@
 /* flags_check: what the flags mean together, and the sentences a start ends with when they mean
  * nothing. The order is observable: who has two faults hears of the first. */
 #include <base/clock.h>
-#include <base/codec.h>
 #include <base/error.h>
 #include <base/log.h>
 #include <base/slice.h>
-#include <config/flags_table.h>
-
-#define MIB (1ll << 20)
-#define KIB (1ll << 10)
-#define QUANTITIES "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-
-struct checking {
-    struct flags *flags;
-    void (*warn)(void *arg, const char *sentence);
-    void *arg;
-    struct trb_error *err;
-};
+#include <config/flags_check.h>
 
 static void warn(struct checking *c, const char *sentence)
 {
@@ -24,19 +12,7 @@ static void warn(struct checking *c, const char *sentence)
         c->warn(c->arg, sentence);
 }
 
-static trb_code refuse_parsing(struct checking *c, const char *format, ...) TRB_PRINTF(2, 3);
-static trb_code refuse_parsing(struct checking *c, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    error_vset(c->err, TRB_INVALID, "FLAGS", format, args);
-    va_end(args);
-    error_prefix(c->err, "Failed to parse flags: ");
-    return TRB_INVALID;
-}
-
-static trb_code refuse(struct checking *c, const char *format, ...) TRB_PRINTF(2, 3);
-static trb_code refuse(struct checking *c, const char *format, ...)
+trb_code flags_refuse(struct checking *c, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -46,53 +22,6 @@ static trb_code refuse(struct checking *c, const char *format, ...)
     return TRB_INVALID;
 }
 
-/* --- sizes and spans ------------------------------------------------------------------------- */
-
-static size_t skip(struct trb_slice s, size_t at, const char *of)
-{
-    while (at < s.len && s.at[at] && strchr(of, s.at[at]))
-        at++;
-    return at;
-}
-
-static bool is_quantity_shaped(struct trb_slice s)
-{
-    size_t sign = s.len && strchr("+-", s.at[0]) ? 1 : 0, digits = skip(s, sign, "0123456789.");
-    size_t suffix = skip(s, digits, "eEinumkKMGTP");
-    suffix += suffix < s.len && strchr("+-", s.at[suffix]);
-    return digits > sign && skip(s, suffix, "0123456789") == s.len;
-}
-
-/* ret_bytes: 0 for no limit. old: the deprecated flag in units, -1: not said. */
-static trb_code read_size(struct checking *c, const char *name, struct trb_name text, bool given, int64_t old,
-                          int64_t unit, uint64_t *ret_bytes)
-{
-    int64_t bytes;
-    if (!quantity_parse(slice_name(text), &bytes))
-        return refuse_parsing(c, "invalid value for '%s' option: %s", name,
-                              is_quantity_shaped(slice_name(text)) ? "unable to parse quantity's suffix" : QUANTITIES);
-    if (!given && old != -1 && __builtin_mul_overflow(old, unit, &bytes))
-        bytes = old < 0 ? 0 : INT64_MAX;
-    *ret_bytes = bytes > 0 ? (uint64_t)bytes : 0;
-    return TRB_OK;
-}
-
-static trb_code check_parsing(struct checking *c)
-{
-    struct flags *f = c->flags;
-    char duration[CLOCK_TEXT];
-    trb_code code = read_size(c, "max-body-size", f->max_body_size, f->given.max_body_size,
-                              f->max_request_size_mb, MIB, &f->max_body_bytes);
-    if (!code)
-        code = read_size(c, "read-buffer-size", f->read_buffer_size, f->given.read_buffer_size,
-                         f->read_buffer_kb, KIB, &f->read_buffer_bytes);
-    if (code || f->disseminate_timeout > 0)
-        return code;
-    clock_duration_text(f->disseminate_timeout, duration);
-    return refuse_parsing(c, "invalid value for 'actors-disseminate-timeout' option: must be positive, got %s",
-                          duration);
-}
-
 static trb_code check_log_level(struct checking *c)
 {
     if (log_level_parse(c->flags->log_level.at, &c->flags->log_level_number))
@@ -100,63 +29,14 @@ static trb_code check_log_level(struct checking *c)
     return error_set(c->err, TRB_INVALID, "FLAGS", "invalid value for --log-level: %s", c->flags->log_level.at);
 }
 
-/* --- the runtime's own ----------------------------------------------------------------------- */
-
 static trb_code check_id(struct checking *c)
 {
     struct trb_name id = c->flags->app_id;
     if (!id.len)
-        return refuse(c, "parameter app-id cannot be empty");
+        return flags_refuse(c, "parameter app-id cannot be empty");
     if (memchr(id.at, '.', id.len))
-        return refuse(c, "parameter app-id cannot contain dots");
+        return flags_refuse(c, "parameter app-id cannot contain dots");
     return TRB_OK;
-}
-
-/* A port beyond 65535 is a number like any other here: listening on it will fail. */
-static trb_code read_port(struct checking *c, const char *what, struct trb_name text, uint32_t *ret_port)
-{
-    int64_t port;
-    struct text why = {0};
-    trb_code code = TRB_OK;
-    if (!flag_atoi(slice_name(text), &port, &why))
-        code = refuse(c, "error parsing %s: %s", what, why.at);
-    else
-        *ret_port = port < 0 || port > UINT32_MAX ? 65536 : (uint32_t)port;
-    text_fini(&why);
-    return code;
-}
-
-static trb_code read_optional_port(struct checking *c, const char *what, struct trb_name text, uint32_t *ret_port)
-{
-    return text.len ? read_port(c, what, text, ret_port) : TRB_OK;
-}
-
-static trb_code read_ports(struct checking *c)
-{
-    struct flags *f = c->flags;
-    trb_code code = read_port(c, "dapr-http-port flag", f->http_port, &f->http);
-    if (!code)
-        code = read_port(c, "dapr-grpc-port flag", f->grpc_port, &f->grpc);
-    if (!code)
-        code = read_port(c, "profile-port flag", f->profile_port, &f->profile);
-    if (!code)
-        code = read_optional_port(c, "dapr-internal-grpc-port", f->internal_port, &f->internal);
-    if (!code)
-        code = read_optional_port(c, "dapr-public-port", f->public_port, &f->public_);
-    if (!code)
-        code = read_optional_port(c, "app-port", f->app_port, &f->app);
-    return code;
-}
-
-static trb_code check_ports(struct checking *c)
-{
-    struct flags *f = c->flags;
-    trb_code code = read_ports(c);
-    if (!code && f->app && f->app == f->http)
-        code = refuse(c, "the 'dapr-http-port' argument value %u conflicts with 'app-port'", f->http);
-    if (!code && f->app && f->app == f->grpc)
-        code = refuse(c, "the 'dapr-grpc-port' argument value %u conflicts with 'app-port'", f->grpc);
-    return code;
 }
 
 static const char *const protocols[] = {"http", "https", "h2c", "grpc", "grpcs"};
@@ -177,7 +57,7 @@ static trb_code check_protocol(struct checking *c)
         if (slice_is_nocase(slice_name(f->app_protocol), slice_of(protocols[i])))
             f->protocol = name_of(protocols[i]);
     if (!f->protocol.at)
-        return refuse(c, "invalid value for 'app-protocol': %s", f->app_protocol.at);
+        return flags_refuse(c, "invalid value for 'app-protocol': %s", f->app_protocol.at);
     if (f->app_ssl && f->app_protocol.len) {
         upgrade(c, "http", NAME("https"), "The 'app-ssl' flag is deprecated; use 'app-protocol=https' instead");
         upgrade(c, "grpc", NAME("grpcs"), "The 'app-ssl' flag is deprecated; use 'app-protocol=grpcs' instead");
@@ -202,7 +82,7 @@ static trb_code check_health(struct checking *c)
     bool has_threshold = f->app_health_threshold >= 1 && f->app_health_threshold < INT32_MAX;
     f->app_health_failures = has_threshold ? (uint32_t)f->app_health_threshold : 3;
     if (f->app_health_timeout_ns > f->app_health_interval_ns)
-        return refuse(c, "value for 'health-probe-timeout' must be smaller than 'health-probe-interval'");
+        return flags_refuse(c, "value for 'health-probe-timeout' must be smaller than 'health-probe-interval'");
     return TRB_OK;
 }
 
@@ -216,7 +96,7 @@ static trb_code check_init_endpoints(struct checking *c)
         else if (slice_is(slice_name(name), SLICE("subscribe")))
             f->skip_subscribe = true;
         else
-            return refuse(c, "invalid value for 'disable-init-endpoints': %s", name.at);
+            return flags_refuse(c, "invalid value for 'disable-init-endpoints': %s", name.at);
     }
     return TRB_OK;
 }
@@ -228,7 +108,7 @@ static trb_code check_choice(struct checking *c, const char *name, struct trb_na
     *ret_second = slice_is(slice_name(value), slice_of(second));
     if (*ret_second || slice_is(slice_name(value), slice_of(first)))
         return TRB_OK;
-    return refuse(c, "invalid value for '%s': %s, it is %s or %s", name, value.at, first, second);
+    return flags_refuse(c, "invalid value for '%s': %s, it is %s or %s", name, value.at, first, second);
 }
 
 static trb_code check_own(struct checking *c)
@@ -238,12 +118,12 @@ static trb_code check_own(struct checking *c)
     if (!code)
         code = check_choice(c, "on-component-failure", f->on_component_failure, "exit", "heal", &f->heal);
     if (!code && (f->loops < 0 || f->loops > 1024))
-        code = refuse(c, "invalid value for 'loops': %lld, it is 0 to 1024", (long long)f->loops);
+        code = flags_refuse(c, "invalid value for 'loops': %lld, it is 0 to 1024", (long long)f->loops);
     if (!code && (f->workers < 0 || f->workers > 4096))
-        code = refuse(c, "invalid value for 'workers': %lld, it is 0 to 4096", (long long)f->workers);
+        code = flags_refuse(c, "invalid value for 'workers': %lld, it is 0 to 4096", (long long)f->workers);
     if (!code && f->admin_listen.len && !slice_starts(slice_name(f->admin_listen), SLICE("unix:")) &&
         !f->admin_token_file.len)
-        code = refuse(c, "'admin-listen' on a port needs 'admin-token-file', a file that only its owner can read");
+        code = flags_refuse(c, "'admin-listen' on a port needs 'admin-token-file', a file only its owner can read");
     return code;
 }
 
@@ -253,14 +133,14 @@ static trb_code check_mode(struct checking *c)
     c->flags->is_kubernetes = slice_is(slice_name(mode), SLICE("kubernetes"));
     if (c->flags->is_kubernetes || slice_is(slice_name(mode), SLICE("standalone")))
         return TRB_OK;
-    return refuse(c, "invalid mode: %s", mode.at);
+    return flags_refuse(c, "invalid mode: %s", mode.at);
 }
 
 static trb_code check_streams(struct checking *c)
 {
     if (c->flags->scheduler_streams >= 1)
         return TRB_OK;
-    return refuse(c, "must define at least 1 scheduler stream, got 0");
+    return flags_refuse(c, "must define at least 1 scheduler stream, got 0");
 }
 
 /* Blanks and quotes alone are what templates make of no address. */
@@ -290,8 +170,8 @@ trb_code flags_check(struct flags *flags, void (*warn_)(void *arg, const char *s
                      struct trb_error *err)
 {
     static trb_code (*const checks[])(struct checking *) = {
-        check_parsing, check_log_level, check_id,   check_ports, check_protocol, check_health,
-        check_init_endpoints, check_own, check_mode, check_streams};
+        flags_check_sizes, check_log_level,      check_id,  flags_check_ports, check_protocol,
+        check_health,      check_init_endpoints, check_own, check_mode,        check_streams};
     struct checking c = {flags, warn_, arg, err};
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         trb_code code = checks[i](&c);
@@ -300,17 +180,4 @@ trb_code flags_check(struct flags *flags, void (*warn_)(void *arg, const char *s
     }
     derive(&c);
     return TRB_OK;
-}
-
-trb_code flags_metrics_port(const struct flags *flags, uint32_t *ret_port, struct trb_error *err)
-{
-    int64_t port;
-    struct text why = {0};
-    trb_code code = TRB_OK;
-    if (!flag_atoi(slice_name(flags->metrics_port), &port, &why))
-        code = error_set(err, TRB_INVALID, "FLAGS", "failed to parse metrics port: %s", why.at);
-    else
-        *ret_port = port < 0 || port > UINT32_MAX ? 65536 : (uint32_t)port;
-    text_fini(&why);
-    return code;
 }

@@ -33,6 +33,7 @@ static inline bool *flag_given(const struct flags *flags, const struct flag_row 
 /* Puts the value where the row says; a list grows. false: why holds a sentence without its context,
  * e.g. strconv.ParseInt: parsing "x": invalid syntax */
 bool flag_read(struct flags *, const struct flag_row *, struct trb_slice value, struct text *why);
+bool flag_list_read(struct flags *, struct flag_list *, struct trb_slice value, struct text *why);
 /* The list's next item, in the flags' arena. */
 void flag_list_add(struct flags *, struct flag_list *, struct trb_slice item);
 /* Decimal with a sign, as ports are read. false: why is strconv.Atoi: parsing "x": invalid syntax */

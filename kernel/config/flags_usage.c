@@ -4,9 +4,10 @@
 
 static const char *type_word(const struct flag_row *row)
 {
-    static const char *const words[] = {[FLAG_IS_TEXT] = " string", [FLAG_IS_BOOL] = "", [FLAG_IS_TRISTATE] = "",
-                                        [FLAG_IS_INT] = " int", [FLAG_IS_UINT] = " uint",
-                                        [FLAG_IS_DURATION] = " duration", [FLAG_IS_LIST] = " strings"};
+    static const char *const words[] = {
+        [FLAG_IS_TEXT] = " string", [FLAG_IS_BOOL] = "",  [FLAG_IS_TRISTATE] = "",
+        [FLAG_IS_INT] = " int",     [FLAG_IS_UINT] = " uint", [FLAG_IS_DURATION] = " duration",
+        [FLAG_IS_LIST] = " strings"};
     return words[row->type];
 }
 
@@ -26,7 +27,8 @@ static bool has_default(const struct flag_row *row)
 
 static void add_row(struct text *t, const struct flag_row *row, size_t width)
 {
-    text_addf(t, "      --%s%s%*s   %s", row->name, type_word(row), (int)(width - left_width(row)), "", row->help);
+    int gap = (int)(width - left_width(row));
+    text_addf(t, "      --%s%s%*s   %s", row->name, type_word(row), gap, "", row->help);
     if (has_default(row))
         text_addf(t, row->type == FLAG_IS_TEXT ? " (default \"%s\")" : " (default %s)", row->fallback);
     text_adds(t, row->effect == FLAG_LATER ? " (no effect yet)\n" : "\n");

@@ -3,7 +3,7 @@
 #include <base/clock.h>
 #include <base/slice.h>
 #include <config/flags_table.h>
-#include <stdio.h>
+#include <config/resource_kinds.h>
 #include <string.h>
 
 static bool refuse(struct text *why, const char *reader, struct trb_slice value, const char *what)
@@ -41,16 +41,24 @@ static int cut_base(struct trb_slice *digits)
     return digits->len > 1 && digits->at[0] == '0' ? 8 : 10;
 }
 
+/* Of a digit in any base up to 16; what is none is worth too much. */
+static uint64_t worth_of(char c)
+{
+    char lower = (char)(c | 0x20);
+    if (c >= '0' && c <= '9')
+        return (uint64_t)(c - '0');
+    return lower >= 'a' && lower <= 'f' ? (uint64_t)(lower - 'a' + 10) : 99;
+}
+
 /* An underscore may stand between digits, and behind the prefix. */
 static bool are_digits(struct trb_slice s, int base)
 {
     bool digit = base != 10;
     for (size_t i = 0; i < s.len; i++) {
-        char c = s.at[i];
-        int worth = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : 99;
-        if (c == '_' ? !digit : worth >= base)
+        bool is_gap = s.at[i] == '_';
+        if (is_gap ? !digit : worth_of(s.at[i]) >= (uint64_t)base)
             return false;
-        digit = c != '_';
+        digit = !is_gap;
     }
     return s.len && digit;
 }
@@ -64,9 +72,8 @@ static const char *read_magnitude(struct trb_slice s, int base, uint64_t limit, 
     for (size_t i = 0; i < s.len; i++) {
         if (s.at[i] == '_')
             continue;
-        uint64_t worth = s.at[i] <= '9' ? (uint64_t)(s.at[i] - '0') : (uint64_t)((s.at[i] | 0x20) - 'a' + 10);
-        if (__builtin_mul_overflow(sum, (uint64_t)base, &sum) || __builtin_add_overflow(sum, worth, &sum) ||
-            sum > limit)
+        if (__builtin_mul_overflow(sum, (uint64_t)base, &sum) ||
+            __builtin_add_overflow(sum, worth_of(s.at[i]), &sum) || sum > limit)
             return "value out of range";
     }
     *ret_value = sum;
@@ -83,8 +90,9 @@ static bool read_signed(struct trb_slice value, bool decimal, const char *reader
     int base = decimal ? 10 : cut_base(&digits);
     bool has_underscore = decimal && digits.len && memchr(digits.at, '_', digits.len);
     uint64_t magnitude = 0;
-    const char *what = has_underscore ? "invalid syntax"
-                                      : read_magnitude(digits, base, (uint64_t)INT64_MAX + negative, &magnitude);
+    const char *what = read_magnitude(digits, base, (uint64_t)INT64_MAX + negative, &magnitude);
+    if (has_underscore)
+        what = "invalid syntax";
     if (what)
         return refuse(why, reader, value, what);
     *ret_value = (int64_t)(negative ? 0 - magnitude : magnitude);
@@ -103,97 +111,11 @@ static bool read_unsigned(struct trb_slice value, uint64_t *ret_value, struct te
     return !what || refuse(why, "ParseUint", value, what);
 }
 
-static size_t span(struct trb_slice s, const char *of)
+static bool read_duration(struct flags *flags, struct trb_slice value, int64_t *ret_ns, struct text *why)
 {
-    size_t n = 0;
-    while (n < s.len && s.at[n] && strchr(of, s.at[n]))
-        n++;
-    return n;
-}
-
-/* Behind the first number that has no unit, or one that is none. */
-static bool refuse_duration(struct trb_slice value, struct text *why)
-{
-    struct trb_slice rest = slice_skip(value, span(value, "+-"));
-    const char *what = "invalid";
-    struct trb_slice unit = {0};
-    while (rest.len && span(rest, "0123456789.")) {
-        rest = slice_skip(rest, span(rest, "0123456789."));
-        unit = rest;
-        while (rest.len && !span(slice_cut(rest, 1), "0123456789."))
-            rest = slice_skip(rest, 1);
-        unit.len -= rest.len;
-        int64_t unused;
-        char probe[16];
-        int len = snprintf(probe, sizeof probe, "1%.*s", (int)(unit.len < 8 ? unit.len : 8), unit.at);
-        if (clock_parse_duration(slice_from(probe, (size_t)len), &unused))
-            continue;
-        what = unit.len ? "unknown unit" : "missing unit in";
-        break;
-    }
-    text_addf(why, "time: %s ", what);
-    if (what[0] == 'u') {
-        text_add_quoted(why, unit);
-        text_adds(why, " in ");
-    }
-    text_adds(why, "duration ");
-    text_add_quoted(why, value);
-    return false;
-}
-
-void flag_list_add(struct flags *flags, struct flag_list *list, struct trb_slice item)
-{
-    struct trb_name *at = arena_alloc(flags->arena, (list->count + 1) * sizeof *at);
-    if (list->count)
-        memcpy(at, list->at, list->count * sizeof *at);
-    at[list->count++] = arena_name(flags->arena, item);
-    list->at = at;
-}
-
-static bool refuse_item(struct text *why, size_t column, const char *what)
-{
-    text_addf(why, "parse error on line 1, column %zu: %s", column + 1, what);
-    return false;
-}
-
-/* "…" with "" for a quote, up to a comma or the end. */
-static bool read_quoted(struct trb_slice all, size_t *at, struct text *item, struct text *why)
-{
-    for (++*at; *at < all.len; ++*at) {
-        bool is_quote = all.at[*at] == '"', is_double = is_quote && *at + 1 < all.len && all.at[*at + 1] == '"';
-        if (is_quote && !is_double) {
-            ++*at;
-            return *at == all.len || all.at[*at] == ',' ||
-                   refuse_item(why, *at - 1, "extraneous or missing \" in quoted-field");
-        }
-        text_addc(item, all.at[*at]);
-        *at += is_double;
-    }
-    return refuse_item(why, *at, "extraneous or missing \" in quoted-field");
-}
-
-static bool read_plain(struct trb_slice all, size_t *at, struct text *item, struct text *why)
-{
-    for (; *at < all.len && all.at[*at] != ','; ++*at) {
-        if (all.at[*at] == '"')
-            return refuse_item(why, *at, "bare \" in non-quoted field");
-        text_addc(item, all.at[*at]);
-    }
-    return true;
-}
-
-static bool read_list(struct flags *flags, struct flag_list *list, struct trb_slice value, struct text *why)
-{
-    bool good = true;
-    struct text item = {0};
-    for (size_t at = 0; good && value.len && at <= value.len; at++) {
-        text_clear(&item);
-        good = at < value.len && value.at[at] == '"' ? read_quoted(value, &at, &item, why)
-                                                     : read_plain(value, &at, &item, why);
-        if (good)
-            flag_list_add(flags, list, text_slice(&item));
-    }
-    text_fini(&item);
+    bool good = clock_parse_duration(value, ret_ns);
+    if (!good)
+        text_add(why, slice_name(duration_fault(flags->arena, value)));
     return good;
 }
 
@@ -217,8 +139,8 @@ bool flag_read(struct flags *flags, const struct flag_row *row, struct trb_slice
     case FLAG_IS_UINT:
         return read_unsigned(value, member, why);
     case FLAG_IS_DURATION:
-        return clock_parse_duration(value, member) || refuse_duration(value, why);
+        return read_duration(flags, value, member, why);
     default:
-        return read_list(flags, member, value, why);
+        return flag_list_read(flags, member, value, why);
     }
 }

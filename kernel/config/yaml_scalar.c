@@ -13,7 +13,8 @@ static const struct word {
     bool truth;
     double real;
 } words[] = {
-    {"", YAML_AS_NULL}, {"~", YAML_AS_NULL}, {"null", YAML_AS_NULL}, {"Null", YAML_AS_NULL}, {"NULL", YAML_AS_NULL},
+    {"", YAML_AS_NULL}, {"~", YAML_AS_NULL},
+    {"null", YAML_AS_NULL}, {"Null", YAML_AS_NULL}, {"NULL", YAML_AS_NULL},
     {"y", YAML_AS_BOOL, true}, {"Y", YAML_AS_BOOL, true},
     {"yes", YAML_AS_BOOL, true}, {"Yes", YAML_AS_BOOL, true}, {"YES", YAML_AS_BOOL, true},
     {"true", YAML_AS_BOOL, true}, {"True", YAML_AS_BOOL, true}, {"TRUE", YAML_AS_BOOL, true},
@@ -21,7 +22,8 @@ static const struct word {
     {"n", YAML_AS_BOOL}, {"N", YAML_AS_BOOL}, {"no", YAML_AS_BOOL}, {"No", YAML_AS_BOOL}, {"NO", YAML_AS_BOOL},
     {"false", YAML_AS_BOOL}, {"False", YAML_AS_BOOL}, {"FALSE", YAML_AS_BOOL},
     {"off", YAML_AS_BOOL}, {"Off", YAML_AS_BOOL}, {"OFF", YAML_AS_BOOL},
-    {".nan", YAML_AS_FLOAT, false, NAN}, {".NaN", YAML_AS_FLOAT, false, NAN}, {".NAN", YAML_AS_FLOAT, false, NAN},
+    {".nan", YAML_AS_FLOAT, false, NAN}, {".NaN", YAML_AS_FLOAT, false, NAN},
+    {".NAN", YAML_AS_FLOAT, false, NAN},
     {".inf", YAML_AS_FLOAT, false, INFINITY}, {".Inf", YAML_AS_FLOAT, false, INFINITY},
     {".INF", YAML_AS_FLOAT, false, INFINITY}, {"+.inf", YAML_AS_FLOAT, false, INFINITY},
     {"+.Inf", YAML_AS_FLOAT, false, INFINITY}, {"+.INF", YAML_AS_FLOAT, false, INFINITY},
@@ -208,6 +210,10 @@ bool yaml_number(const struct yaml_node *node, double *ret_value)
         look = yaml_look_at(node);
     if (look.as < YAML_AS_INT || look.as > YAML_AS_FLOAT)
         return false;
-    *ret_value = look.as == YAML_AS_INT ? (double)look.number : look.as == YAML_AS_UINT ? (double)look.large : look.real;
+    if (look.as == YAML_AS_INT)
+        look.real = (double)look.number;
+    else if (look.as == YAML_AS_UINT)
+        look.real = (double)look.large;
+    *ret_value = look.real;
     return true;
 }

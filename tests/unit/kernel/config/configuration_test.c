@@ -7,6 +7,8 @@
 
 #include "kernel/config/configuration.c"
 #include <base/clock.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 static struct configuration *parse_in(const char *text, const struct environment *env, struct trb_error *err)
 {
@@ -602,7 +604,7 @@ static void variables_are_expanded_before_anything_is_read(void **state)
     setenv("CT_X", "v", 1);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct text t = {0};
-        expand(slice_of(cases[i].text), &t);
+        configuration_expand(slice_of(cases[i].text), &t);
         assert_string_equal(t.at ? t.at : "", cases[i].expanded);
         text_fini(&t);
     }
