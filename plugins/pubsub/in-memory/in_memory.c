@@ -26,12 +26,14 @@ struct waiting {
 };
 
 struct subscription {
-    struct list link, ready;        /* ready: in the hands of the one who emits next */
+    struct list link, claimed;      /* claimed: by the one who emits next */
     struct trb_call *call;
     struct trb_name topic;          /* the question's: readable until answered */
-    struct waiting *first, **last;  /* the first is on its way when is_busy */
+    struct waiting *first, **last;
     uint64_t queued;
-    bool is_busy, is_ending;
+    bool is_emitting, is_unsettled; /* then the first one is on its way */
+    bool has_credit, is_resumed;    /* resumed: credit came while emit had not yet said there is none */
+    bool is_ending;
 };
 
 static struct subscription *item(struct list *node)
@@ -75,22 +77,54 @@ static void remove_first(const struct trb_host *host, struct subscription *s)
     mem_free(w);
 }
 
-/* Under the lock: takes the right to emit the first one. */
-static bool make_busy(struct subscription *s)
+/* ------------------------------------------------------------------------------------- its turn */
+#define NOTHING 0u
+#define EMIT 1u
+#define END 2u
+
+/* Under the lock, where its state changed: what has to be done now, by nobody else. */
+static uint32_t turn(struct subscription *s)
 {
-    if (s->is_busy || s->is_ending || !s->first)
-        return false;
-    return s->is_busy = true;
+    if (s->is_emitting || s->is_unsettled)
+        return NOTHING;
+    if (s->is_ending) {
+        while (s->first)
+            remove_first(s->call->host, s);
+        list_remove(&s->link);
+        return END;
+    }
+    if (!s->has_credit || !s->first)
+        return NOTHING;
+    s->is_emitting = s->is_unsettled = true;
+    return EMIT;
 }
 
-/* Without the lock: nobody else touches the first one of a busy subscription. It may be settled, and
- * the subscription gone, before emit returns. */
-static void emit_first(struct subscription *s)
+/* Its settlement and new credit may come before emit returns. */
+static uint32_t emit(struct broker *b, struct subscription *s)
 {
     const struct trb_host *host = s->call->host;
     const struct trb_pubsub_event *event = &s->first->message->event;
     host->buf_ref(event->data.owner);
-    host->emit(s->call, event, sizeof *event, s);
+    uint32_t left = host->emit(s->call, event, sizeof *event, s);
+    pthread_mutex_lock(&b->lock);
+    s->is_emitting = false;
+    s->has_credit = left || s->is_resumed;
+    s->is_resumed = false;
+    uint32_t next = turn(s);
+    pthread_mutex_unlock(&b->lock);
+    return next;
+}
+
+/* Without the lock. */
+static void act(struct broker *b, struct subscription *s, uint32_t what)
+{
+    while (what == EMIT)
+        what = emit(b, s);
+    if (what != END)
+        return;
+    struct trb_call *call = s->call;
+    mem_free(s);
+    trb_done(call);
 }
 
 /* ------------------------------------------------------------------------------------ publish */
@@ -110,15 +144,15 @@ static bool has_room(struct broker *b, struct trb_name topic, size_t cost)
     return true;
 }
 
-static void spread(struct broker *b, struct message *m, struct list *ready)
+static void spread(struct broker *b, struct message *m, struct list *claimed)
 {
     list_each(node, &b->subscriptions) {
         struct subscription *s = item(node);
         if (s->is_ending || !hears(s, m->event.topic))
             continue;
         append(s, m);
-        if (make_busy(s))
-            list_append(ready, &s->ready);
+        if (turn(s) == EMIT)
+            list_append(claimed, &s->claimed);
     }
 }
 
@@ -126,16 +160,16 @@ static void publish(void *self, struct trb_call *call, const void *question)
 {
     struct broker *b = self;
     struct message *m = message_create(call, question);
-    struct list ready, *node;
-    list_init(&ready);
+    struct list claimed, *node;
+    list_init(&claimed);
     pthread_mutex_lock(&b->lock);
     bool fits = has_room(b, m->event.topic, m->cost);
     if (fits)
-        spread(b, m, &ready);
+        spread(b, m, &claimed);
     message_unref(call->host, m);
     pthread_mutex_unlock(&b->lock);
-    while ((node = list_take(&ready)))
-        emit_first(list_item(node, struct subscription, ready));
+    while ((node = list_take(&claimed)))
+        act(b, list_item(node, struct subscription, claimed), EMIT);
     if (fits)
         trb_done(call);
     else
@@ -152,44 +186,50 @@ static void subscribe(void *self, struct trb_call *call, const void *question)
     s->call = call;
     s->topic = ((const struct trb_pubsub_subscribe *)question)->topic;
     s->last = &s->first;
-    list_init(&s->ready);
+    s->has_credit = true;
+    list_init(&s->claimed);
     pthread_mutex_lock(&b->lock);
     list_append(&b->subscriptions, &s->link);
     pthread_mutex_unlock(&b->lock);
     call->host->opened(call);
 }
 
-/* Under the lock: out of the broker's sight, its queue dropped. */
-static void forget(struct subscription *s)
+static struct subscription *find(struct broker *b, const struct trb_call *call)
 {
-    while (s->first)
-        remove_first(s->call->host, s);
-    list_remove(&s->link);
-}
-
-static void end(struct subscription *s)
-{
-    struct trb_call *call = s->call;
-    mem_free(s);
-    trb_done(call);
+    list_each(node, &b->subscriptions)
+        if (item(node)->call == call)
+            return item(node);
+    return NULL;
 }
 
 /* The message on its way is waited for. */
 static void cancel(void *self, struct trb_call *call, uint32_t why)
 {
     struct broker *b = self;
-    struct subscription *over = NULL;
+    uint32_t what = NOTHING;
     pthread_mutex_lock(&b->lock);
-    list_each(node, &b->subscriptions)
-        if (item(node)->call == call) {
-            item(node)->is_ending = true;
-            over = item(node)->is_busy ? NULL : item(node);
-        }
-    if (over)
-        forget(over);
+    struct subscription *s = find(b, call);
+    if (s && !s->is_ending) {
+        s->is_ending = true;
+        what = turn(s);
+    }
     pthread_mutex_unlock(&b->lock);
-    if (over)
-        end(over);
+    act(b, s, what);
+}
+
+static void resume(void *self, struct trb_call *call)
+{
+    struct broker *b = self;
+    uint32_t what = NOTHING;
+    pthread_mutex_lock(&b->lock);
+    struct subscription *s = find(b, call);
+    if (s) {
+        s->is_resumed = s->is_emitting;
+        s->has_credit = true;
+        what = turn(s);
+    }
+    pthread_mutex_unlock(&b->lock);
+    act(b, s, what);
 }
 
 /* Whatever the verdict: there is no redelivery here. */
@@ -199,15 +239,10 @@ static void settle(void *self, void *cookie, const struct trb_settlement *how)
     struct subscription *s = cookie;
     pthread_mutex_lock(&b->lock);
     remove_first(s->call->host, s);
-    s->is_busy = false;
-    bool is_over = s->is_ending, goes_on = make_busy(s);
-    if (is_over)
-        forget(s);
+    s->is_unsettled = false;
+    uint32_t what = turn(s);
     pthread_mutex_unlock(&b->lock);
-    if (goes_on)
-        emit_first(s);
-    if (is_over)
-        end(s);
+    act(b, s, what);
 }
 
 static const struct trb_pubsub_ops ops = {.size = sizeof ops, .publish = publish, .subscribe = subscribe};
@@ -215,6 +250,6 @@ static const struct trb_component in_memory = {
     .size = sizeof in_memory, .block = "pubsub", .type = "pubsub.in-memory", .version = "v1",
     .summary = "Topics inside the sidecar, for one process.", .caps = TRB_PUBSUB_WILDCARDS,
     .run = TRB_ANYWHERE, TRB_SELF(struct broker, options), .ops = &ops, .start = start, .stop = stop,
-    .cancel = cancel, .settle = settle,
+    .cancel = cancel, .resume = resume, .settle = settle,
 };
 TRB_PLUGIN("in-memory", "0.1.0", "Apache-2.0", &in_memory);
