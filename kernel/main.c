@@ -6,11 +6,14 @@
 #include <config/environment.h>
 #include <config/flags.h>
 #include <fcntl.h>
+#include <request/grpc_reflection.h>
 #include <runtime/process.h>
 #include <runtime/runtime.h>
 #include <runtime/wait.h>
 #include <stdio.h>
 #include <unistd.h>
+
+extern const char proto_descriptors[], proto_descriptors_end[];    /* of proto/, for reflection */
 
 static int print_usage(const char *program, const char *why)
 {
@@ -70,6 +73,7 @@ static int run(struct flags *f)
     }
     log_info("dapr.runtime", "Starting Dapr Runtime -- version %s -- commit %s", RUNTIME_VERSION, TRILBY_COMMIT);
     log_info("dapr.runtime", "Log level set to: %s", f->log_level.at);
+    reflection_set_descriptors(slice_from(proto_descriptors, (size_t)(proto_descriptors_end - proto_descriptors)));
     return process_run(f, NULL);
 }
 

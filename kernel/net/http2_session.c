@@ -66,6 +66,7 @@ static bool is_affordable(struct http2 *h, const nghttp2_frame_hd *hd)
 static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *arg)
 {
     struct http2 *h = checked(arg, struct http2, HTTP2_MAGIC);
+    h->ignored = 0;
     if (!is_affordable(h, hd))
         http2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, "too many control frames");
     return 0;
@@ -102,6 +103,9 @@ void http2_close(struct http2 *h)
         ;
 }
 
+/* What was under way when we reset a stream may fill the connection's window, not more. */
+#define MAX_IGNORED (HTTP2_CONNECTION_WINDOW + (1u << 20))
+
 /* --- in ------------------------------------------------------------------------------------- */
 static uint32_t code_of(ssize_t fault)
 {
@@ -118,8 +122,11 @@ static uint32_t code_of(ssize_t fault)
 static void feed(struct http2 *h, struct trb_slice bytes)
 {
     ssize_t n = nghttp2_session_mem_recv(h->ng, (const uint8_t *)bytes.at, bytes.len);
+    h->ignored += bytes.len;
     if (n < 0)
         http2_end(h, code_of(n), nghttp2_strerror((int)n));
+    else if (h->ignored > MAX_IGNORED)
+        http2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, "nothing but frames of closed streams");
     else if (nghttp2_session_get_outbound_queue_size(h->ng) > HTTP2_MAX_FRAMES)
         http2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, "too many frames to answer");
 }

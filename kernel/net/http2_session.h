@@ -42,6 +42,7 @@ struct http2 {
     struct http2_guard guard;
     uint64_t read_ns;                   /* when bytes came last */
     size_t window;                      /* of a stream whose reader reads */
+    uint64_t ignored;                   /* bytes that nghttp2 took without a word */
 };
 #define HTTP2_MAGIC 0x48545032u
 

@@ -5,6 +5,7 @@
 #include <base/slice.h>
 #include <channel/peer_door.h>
 #include <request/door_grpc.h>
+#include <request/grpc_reflection.h>
 #include <request/door_http.h>
 #include <runtime/inside.h>
 #include <runtime/sets.h>
@@ -113,10 +114,11 @@ static struct router *make_router(struct runtime *rt, bool is_public, bool is_pe
 static struct grpc_table *make_table(struct runtime *rt)
 {
     struct grpc_source sources[MOST_BLOCKS];
-    uint32_t count = 0;
+    uint32_t count = 0, handler_count;
+    const struct grpc_service_handler *handlers = reflection_handlers(&handler_count);
     list_each(node, &rt->blocks.services)
         sources[count++] = (struct grpc_source){service_at(node)->block, &service_at(node)->owner};
-    return grpc_table_create(sources, count, NULL, 0);
+    return grpc_table_create(sources, count, handlers, handler_count);
 }
 
 void blocks_publish(struct runtime *rt)

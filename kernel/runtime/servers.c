@@ -168,6 +168,19 @@ static void http_doors(struct runtime *rt)
         rt->servers.public_door = door_http_create(&setup);
 }
 
+/* What other sidecars may call, and reflection. */
+static const struct grpc_service_handler *peer_handlers(uint32_t *ret_count)
+{
+    static struct grpc_service_handler both[8];
+    uint32_t peers, reflections;
+    const struct grpc_service_handler *peer = peer_door_handlers(&peers), *reflection = reflection_handlers(&reflections);
+    check(peers + reflections <= countof(both));
+    memcpy(both, peer, peers * sizeof *peer);
+    memcpy(both + peers, reflection, reflections * sizeof *reflection);
+    *ret_count = peers + reflections;
+    return both;
+}
+
 static void grpc_doors(struct runtime *rt)
 {
     struct api_rules *r = &rt->servers.rules;
@@ -182,7 +195,7 @@ static void grpc_doors(struct runtime *rt)
     setup.api_token = (struct trb_slice){NULL, 0};
     setup.log_calls = false;
     rt->servers.peer_door = door_grpc_create(&setup);
-    const struct grpc_service_handler *handlers = peer_door_handlers(&count);
+    const struct grpc_service_handler *handlers = peer_handlers(&count);
     door_grpc_set_table(rt->servers.peer_door, grpc_table_create(NULL, 0, handlers, count));
 }
 

@@ -1,0 +1,113 @@
+/* admin_guest: joins admin/admin.h and runtime/replace.h, which do not know each other. */
+#include "admin_guest.h"
+
+#include <admin/admin.h>
+#include <base/error.h>
+#include <base/log.h>
+#include <base/slice.h>
+#include <runtime/replace.h>
+
+#define SCOPE "dapr.runtime.admin"
+
+static struct {
+    struct admin *admin;
+    struct runtime *runtime;               /* NULL: there is none just now */
+} guest;
+
+static bool is_between(struct admin_task *task)
+{
+    struct trb_error err = ERROR_INIT;
+    if (guest.runtime)
+        return false;
+    error_set(&err, TRB_UNAVAILABLE, "ADMIN_NO_RUNTIME", "the runtime is being built again: try again in a moment");
+    admin_answer(task, &err, SLICE(""));
+    return true;
+}
+
+static void on_done(void *task, const struct trb_error *err)
+{
+    if (err)
+        log_warn(SCOPE, "an admin request failed: %.*s", SLICE_ARG(error_text(err)));
+    admin_answer(task, err, SLICE("{\"status\":\"done\"}"));
+}
+
+static void list_plugins(void *unused, struct text *json)
+{
+    if (guest.runtime)
+        replace_write_plugins(guest.runtime, json);
+    else
+        text_adds(json, "{\"plugins\":[]}");
+}
+
+static void list_components(void *unused, struct text *json)
+{
+    if (guest.runtime)
+        replace_write_components(guest.runtime, json);
+    else
+        text_adds(json, "{\"components\":[]}");
+}
+
+static void add_component(void *unused, struct trb_slice yaml, struct admin_task *task)
+{
+    if (is_between(task))
+        return;
+    log_info(SCOPE, "admin: a component is given");
+    replace_component(guest.runtime, "(admin)", yaml, on_done, task);
+}
+
+static void remove_component(void *unused, struct trb_slice name, struct admin_task *task)
+{
+    if (is_between(task))
+        return;
+    log_info(SCOPE, "admin: component %.*s is to go", SLICE_ARG(name));
+    replace_remove(guest.runtime, name, on_done, task);
+}
+
+static void reload_component(void *unused, struct trb_slice name, struct admin_task *task)
+{
+    if (is_between(task))
+        return;
+    log_info(SCOPE, "admin: component %.*s is to be reloaded", SLICE_ARG(name));
+    replace_reload(guest.runtime, name, on_done, task);
+}
+
+static void reload_plugin(void *unused, struct trb_slice name, struct admin_task *task)
+{
+    if (is_between(task))
+        return;
+    log_info(SCOPE, "admin: plugin %.*s is to be replaced", SLICE_ARG(name));
+    replace_plugin(guest.runtime, name, on_done, task);
+}
+
+static const struct admin_verbs verbs = {
+    .list_plugins = list_plugins, .list_components = list_components, .add_component = add_component,
+    .remove_component = remove_component, .reload_component = reload_component, .reload_plugin = reload_plugin};
+
+static trb_code open_guest(const struct flags *f, struct trb_error *err)
+{
+    struct admin_setup setup = {.listen = slice_name(f->admin_listen), .verbs = &verbs, .token_file = f->admin_token_file.at};
+    if (!f->admin_listen.len)
+        return TRB_OK;
+    trb_code code = admin_start(&setup, &guest.admin, err);
+    if (code)
+        error_prefix(err, "admin listener: ");
+    else
+        log_info(SCOPE, "admin server is listening on %s", f->admin_listen.at);
+    return code;
+}
+
+static void see_runtime(struct runtime *rt)
+{
+    guest.runtime = rt;
+}
+
+static void close_guest(void (*done)(void *arg), void *arg)
+{
+    if (guest.admin)
+        admin_stop(guest.admin, done, arg);
+    else
+        done(arg);
+    guest.admin = NULL;
+}
+
+const struct process_guest admin_guest = {.open = open_guest, .runtime = see_runtime, .close = close_guest};
