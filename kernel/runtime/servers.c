@@ -6,6 +6,7 @@
 #include <base/slice.h>
 #include <channel/peer_door.h>
 #include <identity/access.h>
+#include <request/grpc_reflection.h>
 #include <runtime/inside.h>
 
 #define OPEN_TRIES 50u
