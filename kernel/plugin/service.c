@@ -46,20 +46,41 @@ trb_code service_create(struct plugin *plugin, const struct trb_block *block, co
     return TRB_OK;
 }
 
-struct retiring {
+struct waiting {
     struct service *service;
-    void (*gone)(void *);
+    int64_t but;
+    void (*quiet)(void *);
     void *arg;
     struct timer timer;
 };
 
 static void look(void *arg)
 {
-    struct retiring *r = arg;
-    if (atomic_load_explicit(&r->service->pins, memory_order_acquire) > 0) {
-        timer_after(loop_at(0), &r->timer, 2 * CLOCK_MS, look, r);
+    struct waiting *w = arg;
+    if (atomic_load_explicit(&w->service->pins, memory_order_acquire) > w->but) {
+        timer_after(loop_at(0), &w->timer, 2 * CLOCK_MS, look, w);
         return;
     }
+    w->quiet(w->arg);
+    mem_free(w);
+}
+
+void service_when_quiet(struct service *s, int64_t but, void (*quiet)(void *), void *arg)
+{
+    struct waiting *w = mem_zero(sizeof *w);
+    *w = (struct waiting){.service = s, .but = but, .quiet = quiet, .arg = arg};
+    timer_after(loop_at(0), &w->timer, 0, look, w);
+}
+
+struct retiring {
+    struct service *service;
+    void (*gone)(void *);
+    void *arg;
+};
+
+static void on_quiet(void *arg)
+{
+    struct retiring *r = arg;
     service_destroy(r->service);
     if (r->gone)
         r->gone(r->arg);
@@ -70,7 +91,7 @@ void service_retire(struct service *s, void (*gone)(void *), void *arg)
 {
     struct retiring *r = mem_zero(sizeof *r);
     *r = (struct retiring){.service = s, .gone = gone, .arg = arg};
-    timer_after(loop_at(0), &r->timer, 0, look, r);
+    service_when_quiet(s, 0, on_quiet, r);
 }
 
 /* --------------------------------------------------------------------------------------- views */

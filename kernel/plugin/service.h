@@ -35,6 +35,10 @@ trb_code service_create(struct plugin *, const struct trb_block *, const struct 
 /* Waits until nothing pins it, stops the block, frees it. gone on the main loop; may be NULL. */
 void service_retire(struct service *, void (*gone)(void *arg), void *arg);
 
+/* quiet(arg) on the main loop once no more than `but` pins are left: those of the caller's views. It must
+ * be in no router that is handed out any more. */
+void service_when_quiet(struct service *, int64_t but, void (*quiet)(void *arg), void *arg);
+
 /* Asks the block what it makes of a component. The view is in no catalog yet. */
 trb_code view_create(struct service *, struct instance *, struct trb_instance **ret_view, struct trb_error *err);
 struct trb_instance *view_destroy(struct trb_instance *);  /* tells component_down; NULL is welcome */

@@ -296,11 +296,14 @@ struct plain {
     struct call *call;
     struct timer timer;
     struct loop *loop;
+    struct request_owner *owner;           /* of the view: its plugin knows the verb */
 };
 
 static void plain_free(void *arg)
 {
-    mem_free(arg);
+    struct plain *p = arg;
+    p->owner->unpin(p->owner);
+    mem_free(p);
 }
 
 static void on_plain(struct call *c, void *arg)
@@ -309,7 +312,7 @@ static void on_plain(struct call *c, void *arg)
     timer_end(&p->timer);
     p->then(p->arg, call_answer(c), call_failure(c));
     call_release(c);
-    mem_free(p);
+    plain_free(p);
 }
 
 static void on_plain_late(void *arg)
@@ -328,6 +331,8 @@ void ask_plain(struct trb_instance *i, uint32_t verb, const void *question, uint
     p->then = then;
     p->arg = arg;
     p->loop = loop_self();
+    p->owner = &i->service->owner;
+    p->owner->pin(p->owner);
     struct call_question q = {.verb = ask_verb(i, verb), .question = question};
     p->call = call_ask(instance_of(i), &q, on_plain, p);
     if (timeout_ns)

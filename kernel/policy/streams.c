@@ -69,6 +69,7 @@ static void forget(void *arg)
     copy_release(h->verb->question, h->question, false);
     mem_free(h->question);
     instance_unpin(h->instance);
+    h->owner->unpin(h->owner);
     h->magic = 0;
     mem_free(h);
 }
@@ -138,6 +139,7 @@ static struct trb_stream_handle *stream_open(const struct trb_kernel *k, void *s
     size_t size = *(const uint32_t *)question;
     h->question = copy_into(h->verb->question, question, size, mem_alloc(copy_measure(h->verb->question, question, size)));
     instance_pin(i);
+    h->owner->pin(h->owner);               /* the verb's texts are its plugin's */
     loop_call(h->loop, open_here, h);
     return h;
 }

@@ -37,7 +37,8 @@ static struct entry *store_of(struct runtime *rt, struct trb_slice name)
 {
     list_each(node, &rt->components.entries) {
         struct component *c = entry_at(node)->component;
-        if (slice_is(slice_name(c->block), SLICE("secretstores")) && slice_is(slice_name(c->head.name), name))
+        if (entry_at(node)->state != ENTRY_LEAVING && slice_is(slice_name(c->block), SLICE("secretstores")) &&
+            slice_is(slice_name(c->head.name), name))
             return entry_at(node);
     }
     return NULL;

@@ -21,7 +21,6 @@ struct entry *entry_create(struct runtime *rt, struct component *given)
     return e;
 }
 
-/* A pause before all_gone: whoever called may still hold the list. */
 static void entry_destroy(struct entry *e)
 {
     struct components *all = &e->rt->components;
@@ -298,20 +297,30 @@ static void on_quiet(void *arg)
     instance_retire(e->instance, on_gone, e);
 }
 
+static void tell_maker(struct entry *e)
+{
+    void (*then)(void *, struct entry *, const struct trb_error *) = e->then;
+    struct trb_error err = ERROR_INIT;
+    e->then = NULL;
+    error_set(&err, TRB_CANCELLED, "LEAVING", "component %s was taken away before it was up", log_name(e));
+    if (then)
+        then(e->arg, e, &err);
+}
+
 void entry_retire(struct entry *e, void (*gone)(void *), void *arg)
 {
-    uint32_t was = e->state;
     e->state = ENTRY_LEAVING;
     e->gone = gone;
     e->gone_arg = arg;
     timer_end(&e->again);
+    tell_maker(e);
     if (e->resolution)
         resolution_cancel(e->resolution);
     e->resolution = NULL;
     if (!e->instance)
         return on_gone(e);
     log_info("dapr.runtime.processor", "Shutting down component %s", log_name(e));
-    if (was == ENTRY_LIVE && TRB_HAS(e->view->service->block, component_leaving))
+    if (e->view && TRB_HAS(e->view->service->block, component_leaving))
         e->view->service->block->component_leaving(e->view->service->self, e->view, e->view->data);
     instance_drain(e->instance, on_quiet, e);
 }

@@ -1,0 +1,181 @@
+/* replace: one component for another of its name. Plugins are swap.c. */
+#include <base/error.h>
+#include <base/mem.h>
+#include <base/slice.h>
+#include <runtime/inside.h>
+#include <runtime/replace.h>
+
+struct replacement {
+    struct runtime *rt;
+    struct component *component;           /* a reference, until its entry has it */
+    struct entry *old;                     /* NULL: there was none */
+    struct trb_error err;
+    replace_done *done;
+    void *arg;
+    struct job job;
+};
+
+static struct replacement *begin(struct runtime *rt, replace_done *done, void *arg)
+{
+    struct replacement *r = mem_zero(sizeof *r);
+    *r = (struct replacement){.rt = rt, .done = done, .arg = arg, .err = ERROR_INIT};
+    return r;
+}
+
+static void finish(struct replacement *r)
+{
+    r->done(r->arg, r->err.code ? &r->err : NULL);
+    if (r->component)
+        resource_unref(&r->component->head);
+    mem_free(r);
+}
+
+static void finish_later(void *arg)
+{
+    finish(arg);
+}
+
+/* err is filled in: told from the run queue. */
+static void refuse(struct replacement *r)
+{
+    job_defer(loop_at(0), &r->job, finish_later, r);
+}
+
+/* ---------------------------------------------------------------------------------- taking over */
+static void on_published(void *arg)
+{
+    struct replacement *r = arg;
+    if (r->old)
+        entry_retire(r->old, NULL, NULL);
+    finish(r);
+}
+
+static void publish(struct replacement *r)
+{
+    if (r->old)
+        r->old->state = ENTRY_LEAVING;     /* it is in the next catalog no more */
+    components_publish(r->rt, on_published, r);
+}
+
+static void on_up(void *arg, struct entry *e, const struct trb_error *err)
+{
+    struct replacement *r = arg;
+    if (!err)
+        return publish(r);
+    r->err = *err;
+    if (e->state != ENTRY_LEAVING)
+        entry_retire(e, NULL, NULL);
+    finish(r);
+}
+
+static bool is_busy(struct runtime *rt, struct trb_slice name)
+{
+    list_each(node, &rt->components.entries) {
+        struct entry *e = list_item(node, struct entry, link);
+        if (e->then && slice_is(slice_name(e->component->head.name), name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_possible(struct replacement *r)
+{
+    struct component *c = r->component;
+    struct trb_slice store = resource_needs_store(&c->head, &r->rt->resources.context);
+    struct entry *e = store.at ? components_find(r->rt, store) : NULL;
+    if (runtime_is_stopping(r->rt) || !r->rt->components.is_loaded)
+        error_set(&r->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is starting or stopping");
+    else if (is_busy(r->rt, slice_name(c->head.name)))
+        error_set(&r->err, TRB_ABORTED, "BUSY", "component %s is being replaced already", c->head.name.at);
+    else if (store.at && (!e || e->state != ENTRY_LIVE))
+        error_set(&r->err, TRB_PRECONDITION, "NO_STORE", "component %s references a secret store that isn't loaded: %.*s",
+                  c->head.name.at, SLICE_ARG(store));
+    return !r->err.code;
+}
+
+static void start(void *arg)
+{
+    struct replacement *r = arg;
+    if (!is_possible(r))
+        return finish(r);
+    r->old = components_find(r->rt, slice_name(r->component->head.name));
+    struct entry *e = entry_create(r->rt, r->component);
+    r->component = NULL;
+    if (r->old) {
+        list_remove(&e->link);
+        list_insert(&r->old->link, &e->link);
+    }
+    e->then = on_up;
+    e->arg = r;
+    entry_start(e);
+}
+
+/* -------------------------------------------------------------------------------------- asking */
+static void keep_warning(void *arg, const char *sentence)
+{
+    struct replacement *r = arg;
+    if (!r->err.code)
+        error_set(&r->err, TRB_INVALID, "BAD_DOCUMENT", "%s", sentence);
+}
+
+static void read_document(struct replacement *r, const char *file, struct trb_slice yaml)
+{
+    struct runtime *rt = r->rt;
+    struct resource_query query = {.app_id = slice_name(rt->info.app_id), .warn = keep_warning, .arg = r,
+                                   .namespace_ = slice_name(rt->environment.namespace_)};
+    struct resource_set *set = NULL;
+    if (resource_set_parse(file, yaml, &query, &set, &r->err))
+        return;
+    struct resource_list *list = &set->of[RESOURCE_COMPONENT];
+    if (!r->err.code && list->count != 1)
+        error_set(&r->err, TRB_INVALID, "BAD_DOCUMENT", "%s: there are %u documents of kind Component for this app, "
+                  "and there has to be one", file, list->count);
+    else if (!r->err.code)
+        r->component = component_of(resource_ref(list->at[0]));
+    resource_set_destroy(set);
+}
+
+void replace_component(struct runtime *rt, const char *file, struct trb_slice yaml, replace_done *done, void *arg)
+{
+    struct replacement *r = begin(rt, done, arg);
+    read_document(r, file, yaml);
+    if (r->err.code)
+        refuse(r);
+    else
+        job_defer(loop_at(0), &r->job, start, r);
+}
+
+static struct entry *find(struct replacement *r, struct trb_slice name)
+{
+    struct entry *e = components_find(r->rt, name);
+    if (!e)
+        error_set(&r->err, TRB_NOT_FOUND, "NO_SUCH_COMPONENT", "there is no component %.*s", SLICE_ARG(name));
+    return e;
+}
+
+void replace_reload(struct runtime *rt, struct trb_slice name, replace_done *done, void *arg)
+{
+    struct replacement *r = begin(rt, done, arg);
+    struct entry *e = find(r, name);
+    if (!e)
+        return refuse(r);
+    r->component = component_of(resource_ref(&e->component->head));
+    job_defer(loop_at(0), &r->job, start, r);
+}
+
+static void remove_now(void *arg)
+{
+    publish(arg);
+}
+
+void replace_remove(struct runtime *rt, struct trb_slice name, replace_done *done, void *arg)
+{
+    struct replacement *r = begin(rt, done, arg);
+    r->old = find(r, name);
+    if (r->old && is_busy(rt, name))
+        error_set(&r->err, TRB_ABORTED, "BUSY", "component %.*s is being replaced", SLICE_ARG(name));
+    if (r->err.code)
+        return refuse(r);
+    r->old->state = ENTRY_LEAVING;
+    job_defer(loop_at(0), &r->job, remove_now, r);
+}

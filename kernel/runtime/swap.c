@@ -1,0 +1,288 @@
+/* swap: a plugin's file is read again, and everything that runs from the old copy moves to the new one.
+ *
+ *     copy ──► components start beside the old ones ──► all up? ──► blocks: new services, their views
+ *          ──► old blocks drain ──► catalog and routes ──► old ones retire
+ *
+ * Up to "all up" a failure takes the new ones away and leaves everything as it was. */
+#include <base/error.h>
+#include <base/log.h>
+#include <base/mem.h>
+#include <base/slice.h>
+#include <runtime/inside.h>
+#include <runtime/replace.h>
+
+struct moved_view {                        /* of a component that stays, from the old block to the new one */
+    struct entry *entry;
+    struct trb_instance *view;
+};
+
+struct moved_block {
+    struct list link;
+    struct service *old, *new_;
+    struct moved_view *views;              /* first the new ones, after the exchange the old ones */
+    uint32_t view_count;
+};
+
+struct moved_entry {
+    struct list link;
+    struct entry *old, *new_;
+};
+
+struct swap {
+    struct runtime *rt;
+    struct plugin *plugin;
+    struct list entries, blocks;
+    uint32_t owed;
+    struct trb_error err;
+    replace_done *done;
+    void *arg;
+    struct job job;
+};
+
+/* ---------------------------------------------------------------------------------- the end of it */
+static void finish(struct swap *s)
+{
+    struct list *node;
+    if (s->err.code)
+        log_warn(SCOPE, "plugin %s stays as it is: %s", s->plugin ? s->plugin->file : "?", s->err.message);
+    else
+        log_info(SCOPE, "plugin %s is served by copy %llu", s->plugin->file, (unsigned long long)s->plugin->serial);
+    s->done(s->arg, s->err.code ? &s->err : NULL);
+    while ((node = list_take(&s->entries)))
+        mem_free(list_item(node, struct moved_entry, link));
+    plugin_unref(s->plugin);
+    mem_free(s);
+}
+
+/* ------------------------------------------------------------------------------- old blocks leave */
+static void on_block_quiet(void *arg)
+{
+    struct moved_block *m = arg;
+    for (uint32_t i = 0; i < m->view_count; i++)
+        view_destroy(m->views[i].view);
+    service_retire(m->old, NULL, NULL);
+    mem_free(m->views);
+    mem_free(m);
+}
+
+static void retire_block(struct moved_block *m)
+{
+    const struct trb_block *b = m->old->block;
+    for (uint32_t i = 0; i < m->view_count; i++)
+        if (TRB_HAS(b, component_leaving))
+            b->component_leaving(m->old->self, m->views[i].view, m->views[i].view->data);
+    service_when_quiet(m->old, m->view_count, on_block_quiet, m);
+}
+
+static void on_published(void *arg)
+{
+    struct swap *s = arg;
+    struct list *node;
+    list_each(at, &s->entries)
+        entry_retire(list_item(at, struct moved_entry, link)->old, NULL, NULL);
+    while ((node = list_take(&s->blocks)))
+        retire_block(list_item(node, struct moved_block, link));
+    finish(s);
+}
+
+/* --------------------------------------------------------------------------------- the exchange */
+static void exchange_block(struct swap *s, struct moved_block *m)
+{
+    const struct trb_block *b = m->new_->block;
+    blocks_replace(s->rt, m->new_);
+    for (uint32_t i = 0; i < m->view_count; i++) {
+        struct trb_instance *old = m->views[i].entry->view;
+        m->views[i].entry->view = m->views[i].view;
+        m->views[i].view = old;
+    }
+    if (s->rt->blocks.has_app && TRB_HAS(b, app_up))
+        b->app_up(m->new_->self);
+}
+
+static void exchange(struct swap *s)
+{
+    list_each(node, &s->entries)
+        list_item(node, struct moved_entry, link)->old->state = ENTRY_LEAVING;
+    list_each(node, &s->blocks)
+        exchange_block(s, list_item(node, struct moved_block, link));
+    if (!list_is_empty(&s->blocks))
+        blocks_publish(s->rt);
+    components_publish(s->rt, on_published, s);
+}
+
+static void on_drained(void *arg)
+{
+    struct swap *s = arg;
+    if (--s->owed == 0)
+        exchange(s);
+}
+
+static void drain_blocks(struct swap *s)
+{
+    s->owed = 1;
+    list_each(node, &s->blocks) {
+        s->owed++;
+        service_drain(list_item(node, struct moved_block, link)->old, on_drained, s);
+    }
+    on_drained(s);
+}
+
+/* ---------------------------------------------------------------------------------- new blocks */
+static void take_back(struct moved_block *m)
+{
+    for (uint32_t i = 0; i < m->view_count; i++)
+        view_destroy(m->views[i].view);
+    if (m->new_)
+        service_retire(m->new_, NULL, NULL);
+    mem_free(m->views);
+    mem_free(m);
+}
+
+static trb_code make_views(struct swap *s, struct moved_block *m)
+{
+    uint32_t room = 0;
+    list_each(node, &s->rt->components.entries)
+        room++;
+    m->views = mem_zero((room + 1) * sizeof *m->views);
+    list_each(node, &s->rt->components.entries) {
+        struct entry *e = list_item(node, struct entry, link);
+        struct moved_view *v = &m->views[m->view_count];
+        if (e->state != ENTRY_LIVE || e->view->service != m->old)
+            continue;
+        trb_code code = view_create(m->new_, e->instance, &v->view, &s->err);
+        if (code)
+            return code;
+        v->entry = e;
+        m->view_count++;
+    }
+    return TRB_OK;
+}
+
+static trb_code make_block(struct swap *s, const struct trb_block *block)
+{
+    struct service *old = blocks_find(s->rt, slice_of(block->name));
+    if (!old)
+        return TRB_OK;
+    struct moved_block *m = mem_zero(sizeof *m);
+    m->old = old;
+    list_append(&s->blocks, &m->link);
+    trb_code code = service_create(s->plugin, block, &s->rt->kernel, &m->new_, &s->err);
+    return code ? code : make_views(s, m);
+}
+
+static trb_code make_blocks(struct swap *s)
+{
+    const struct trb_plugin *m = s->plugin->manifest;
+    trb_code code = TRB_OK;
+    for (uint32_t i = 0; !code && TRB_HAS(m, blocks) && m->blocks[i]; i++)
+        code = make_block(s, m->blocks[i]);
+    return code;
+}
+
+/* ------------------------------------------------------------------------------ new components */
+static void give_up(struct swap *s)
+{
+    struct list *node;
+    list_each(at, &s->entries) {
+        struct moved_entry *m = list_item(at, struct moved_entry, link);
+        if (m->new_ && m->new_->state != ENTRY_LEAVING)
+            entry_retire(m->new_, NULL, NULL);
+    }
+    while ((node = list_take(&s->blocks)))
+        take_back(list_item(node, struct moved_block, link));
+    finish(s);
+}
+
+static void all_up(struct swap *s)
+{
+    if (s->err.code || make_blocks(s))
+        give_up(s);
+    else
+        drain_blocks(s);
+}
+
+static void on_up(void *arg, struct entry *e, const struct trb_error *err)
+{
+    struct swap *s = arg;
+    if (err && !s->err.code)
+        s->err = *err;
+    list_each(node, &s->entries) {
+        struct moved_entry *m = list_item(node, struct moved_entry, link);
+        if (err && m->new_ == e) {
+            m->new_ = NULL;
+            if (e->state != ENTRY_LEAVING)
+                entry_retire(e, NULL, NULL);
+        }
+    }
+    if (--s->owed == 0)
+        all_up(s);
+}
+
+static bool runs_from(const struct entry *e, const struct plugin *p)
+{
+    return e->state == ENTRY_LIVE && !strcmp(e->instance->plugin->file, p->file);
+}
+
+static void collect(struct swap *s)
+{
+    list_each(node, &s->rt->components.entries) {
+        struct entry *e = list_item(node, struct entry, link);
+        if (!runs_from(e, s->plugin))
+            continue;
+        struct moved_entry *m = mem_zero(sizeof *m);
+        m->old = e;
+        list_append(&s->entries, &m->link);
+    }
+}
+
+static void start_one(struct swap *s, struct moved_entry *m)
+{
+    struct entry *e = entry_create(s->rt, component_of(resource_ref(&m->old->component->head)));
+    list_remove(&e->link);
+    list_insert(&m->old->link, &e->link);
+    m->new_ = e;
+    e->plugin = plugin_ref(s->plugin);
+    e->then = on_up;
+    e->arg = s;
+    entry_start(e);
+}
+
+static void start(void *arg)
+{
+    struct swap *s = arg;
+    if (s->err.code)
+        return finish(s);
+    collect(s);
+    s->owed = 1;
+    list_each(node, &s->entries) {
+        s->owed++;
+        start_one(s, list_item(node, struct moved_entry, link));
+    }
+    if (--s->owed == 0)
+        all_up(s);
+}
+
+static bool is_loaded(struct trb_slice name)
+{
+    list_each(node, loader_plugins()) {
+        struct plugin *p = list_item(node, struct plugin, link);
+        if (slice_is(slice_from(p->file, strlen(p->file) - 3), name))
+            return true;
+    }
+    return false;
+}
+
+void replace_plugin(struct runtime *rt, struct trb_slice plugin, replace_done *done, void *arg)
+{
+    struct swap *s = mem_zero(sizeof *s);
+    *s = (struct swap){.rt = rt, .done = done, .arg = arg, .err = ERROR_INIT};
+    list_init(&s->entries);
+    list_init(&s->blocks);
+    if (runtime_is_stopping(rt) || !rt->components.is_loaded)
+        error_set(&s->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is starting or stopping");
+    else if (!is_loaded(plugin))
+        error_set(&s->err, TRB_NOT_FOUND, "NOT_LOADED", "plugin %.*s is not loaded", SLICE_ARG(plugin));
+    else
+        loader_copy(plugin, &s->plugin, &s->err);
+    job_defer(loop_at(0), &s->job, start, s);
+}
