@@ -9,14 +9,20 @@
 #include <plugin/call_private.h>
 #include <plugin/copy.h>
 
-#define QUARANTINE_NS CLOCK_S
+/* A spent token is left alone for long, so that a second answer meets it; a busy component, whose spent
+ * tokens would fill memory, gets back the oldest sooner, but never within a second. */
+#define QUARANTINE_NS (60 * CLOCK_S)
+#define QUARANTINE_BUSY_NS CLOCK_S
+#define SPENT_ENOUGH 4096u
 #define MAX_OWED 65536
+#define MAX_ITEMS (1u << 24)
 
 /* ------------------------------------------------------------------------------------- tokens */
 struct slot_home {
     struct instance *instance;
     pthread_mutex_t lock;
     struct slot *spent_first, *spent_last;   /* oldest first: used again after the quarantine */
+    uint32_t spent_count;
     struct list owed;                        /* calls not yet answered, oldest first */
     struct slot_block *blocks;
 };
@@ -61,11 +67,19 @@ static struct slot *fresh_slot(struct slot_home *h)
     return &h->blocks->slots[h->blocks->used++];
 }
 
+static bool may_be_used_again(const struct slot_home *h, const struct slot *s, uint64_t now_ns)
+{
+    uint64_t quarantine = h->spent_count < SPENT_ENOUGH ? QUARANTINE_NS : QUARANTINE_BUSY_NS;
+    return now_ns > s->spent_ns + quarantine &&
+           !atomic_load_explicit(&h->instance->misbehaved, memory_order_relaxed);
+}
+
 static struct slot *take_slot(struct slot_home *h, uint64_t now_ns)
 {
     struct slot *s = h->spent_first;
-    if (!s || now_ns - s->spent_ns < QUARANTINE_NS || atomic_load_explicit(&h->instance->misbehaved, memory_order_relaxed))
+    if (!s || !may_be_used_again(h, s, now_ns))
         return fresh_slot(h);
+    h->spent_count--;
     h->spent_first = s->next;
     if (!h->spent_first)
         h->spent_last = NULL;
@@ -82,6 +96,7 @@ static void spend_slot(struct slot_home *h, struct slot *s, uint64_t now_ns)
     else
         h->spent_first = s;
     h->spent_last = s;
+    h->spent_count++;
 }
 
 uint64_t slot_home_oldest_ns(struct slot_home *h)
@@ -94,14 +109,31 @@ uint64_t slot_home_oldest_ns(struct slot_home *h)
     return age;
 }
 
-struct call *call_of(const struct trb_call *token, const char *verb)
+bool slot_is_asked(struct slot *s, const struct call *c)
+{
+    struct slot_home *h = s->public_.origin->instance->slots;
+    pthread_mutex_lock(&h->lock);
+    bool is_asked = atomic_load(&s->state) == SLOT_ASKED && s->call == c;
+    pthread_mutex_unlock(&h->lock);
+    return is_asked;
+}
+
+struct call *slot_enter(const struct trb_call *token, const char *verb)
 {
     struct slot *s = (struct slot *)(void *)(uintptr_t)token;
     check(s && s->magic == SLOT_MAGIC);
-    if (atomic_load_explicit(&s->state, memory_order_acquire) == SLOT_ASKED)
+    struct instance *i = s->public_.origin->instance;
+    pthread_mutex_lock(&i->slots->lock);
+    if (atomic_load(&s->state) == SLOT_ASKED)
         return s->call;
-    instance_misbehaved(s->public_.origin->instance, verb);
+    pthread_mutex_unlock(&i->slots->lock);
+    instance_misbehaved(i, verb);
     return NULL;
+}
+
+void slot_leave(struct call *c)
+{
+    pthread_mutex_unlock(&c->instance->slots->lock);
 }
 
 /* True for the one answer that counts. */
@@ -149,6 +181,8 @@ static void call_arm(struct call *c, struct trb_origin *origin)
     c->slot->public_ = (struct trb_call){.size = sizeof(struct trb_call), .host = &host_table, .origin = origin};
     c->slot->magic = SLOT_MAGIC;
     c->slot->call = c;
+    c->slot->deadline_ns = c->deadline_ns;
+    atomic_store_explicit(&c->slot->cancelled, 0, memory_order_relaxed);
     c->origin = origin;
     atomic_fetch_add_explicit(&c->instance->calls, 1, memory_order_relaxed);
     atomic_store_explicit(&c->slot->state, SLOT_ASKED, memory_order_release);
@@ -265,7 +299,9 @@ static void host_done(struct trb_call *token, const void *answer, size_t size)
 static struct trb_error *copy_error(const struct trb_error *from)
 {
     struct trb_error *err = mem_zero(sizeof *err);
-    memcpy(err, from, from->size < sizeof *err ? from->size : sizeof *err);
+    err->item = -1;
+    if (from)
+        memcpy(err, from, from->size < sizeof *err ? from->size : sizeof *err);
     err->size = sizeof *err;
     err->reason[sizeof err->reason - 1] = err->message[sizeof err->message - 1] = 0;
     if (!err->code)
@@ -283,20 +319,24 @@ static void host_fail(struct trb_call *token, const struct trb_error *err)
     send_home(c);
 }
 
-static void host_item(struct trb_call *token, uint32_t index, const void *answer, size_t size,
-                      const struct trb_error *err)
+static struct call_item *item_at(struct call *c, uint32_t index)
 {
-    struct call *c = call_of(token, "item");
-    if (!c || index > 1u << 24)
-        return;
-    pthread_mutex_lock(&c->instance->slots->lock);
     if (index >= c->item_room) {
         uint32_t room = index + 1 > c->item_room * 2 ? index + 8 : c->item_room * 2;
         c->items = mem_grow(c->items, room * sizeof *c->items);
         memset(c->items + c->item_room, 0, (room - c->item_room) * sizeof *c->items);
         c->item_room = room;
     }
-    struct call_item *item = &c->items[index];
+    return &c->items[index];
+}
+
+static void host_item(struct trb_call *token, uint32_t index, const void *answer, size_t size,
+                      const struct trb_error *err)
+{
+    struct call *c = index > MAX_ITEMS ? NULL : slot_enter(token, "item");
+    if (!c)
+        return;
+    struct call_item *item = item_at(c, index);
     if (!item->is_set) {
         item->is_set = true;
         item->answer = answer && c->layout ? keep_copy(c, answer, size, false) : NULL;
@@ -304,19 +344,20 @@ static void host_item(struct trb_call *token, uint32_t index, const void *answer
         if (index >= c->item_count)
             c->item_count = index + 1;
     }
-    pthread_mutex_unlock(&c->instance->slots->lock);
+    slot_leave(c);
 }
 
+/* Both are asked at any time and on any thread: they look at nothing but the token. */
 static uint64_t host_deadline(const struct trb_call *token)
 {
-    struct call *c = call_of(token, "deadline_ns");
-    return c ? c->deadline_ns : 1;
+    struct slot *s = (struct slot *)(void *)(uintptr_t)token;
+    return s->magic == SLOT_MAGIC && atomic_load(&s->state) == SLOT_ASKED ? s->deadline_ns : 1;
 }
 
 static uint32_t host_is_cancelled(const struct trb_call *token)
 {
     struct slot *s = (struct slot *)(void *)(uintptr_t)token;
-    return s->magic != SLOT_MAGIC || atomic_load(&s->state) != SLOT_ASKED || atomic_load(&s->call->cancelled);
+    return s->magic != SLOT_MAGIC || atomic_load(&s->state) != SLOT_ASKED || atomic_load(&s->cancelled);
 }
 
 /* ---------------------------------------------------------------------------------- the asker */
@@ -389,18 +430,18 @@ static void on_settled(struct call *c)
 
 struct cancel_message {
     struct letter letter;
-    struct work work;
-    struct call *call;
+    struct call *call;                         /* to be compared only: it may be gone */
     struct slot *slot;
     struct instance *instance;
+    void *self;
     uint32_t why;
 };
 
 /* The token may have been redeemed meanwhile; then there is nothing left to cancel. */
 static void cancel_run(struct cancel_message *m)
 {
-    if (atomic_load(&m->slot->state) == SLOT_ASKED && m->slot->call == m->call)
-        m->instance->component->cancel(m->call->origin->self, &m->slot->public_, m->why);
+    if (slot_is_asked(m->slot, m->call))
+        m->instance->component->cancel(m->self, &m->slot->public_, m->why);
     instance_unpin(m->instance);
     mem_free(m);
 }
@@ -410,15 +451,19 @@ static void cancel_on_loop(struct letter *l)
     cancel_run(container_of(l, struct cancel_message, letter));
 }
 
+/* What has been answered already, and only waits to be delivered, is left alone: its token may be
+ * another call's by then. */
 void call_tell_cancel(struct call *c, uint32_t why)
 {
     struct instance *i = c->instance;
-    atomic_store(&c->cancelled, 1);
-    if (!i->component->cancel || c->told)
+    if (c->told || !slot_is_asked(c->slot, c))
         return;
     c->told = true;
+    atomic_store(&c->slot->cancelled, 1);
+    if (!i->component->cancel)
+        return;
     struct cancel_message *m = mem_zero(sizeof *m);
-    *m = (struct cancel_message){.call = c, .slot = c->slot, .instance = i, .why = why};
+    *m = (struct cancel_message){.call = c, .slot = c->slot, .instance = i, .self = c->origin->self, .why = why};
     instance_pin(i);
     m->letter.deliver = cancel_on_loop;
     if (i->component->run != TRB_ON_WORKERS && c->origin->loop && c->origin->loop != c->loop)

@@ -1,9 +1,9 @@
 /* call: one question to one component, and the law of answers.
  *
  * The plugin holds a token (struct slot) that it redeems once, from any thread. The asking side holds
- * the call. A token's memory is not used again for a second after its answer, and never again once
- * its instance has misbehaved, so that a second answer meets its own spent token and is counted
- * instead of reaching another client. */
+ * the call. A token's memory is not used again for a minute after its answer (a second, for a component
+ * with thousands of calls a minute), and never again once its instance has misbehaved, so that a second
+ * answer meets its own spent token and is counted instead of reaching another client. */
 #ifndef PLUGIN_CALL_H
 #define PLUGIN_CALL_H
 
@@ -49,7 +49,6 @@ struct call *call_release(struct call *);                  /* by the asker, afte
 uint64_t call_age_ns(const struct call *);
 
 /* Inside the host table. */
-struct call *call_of(const struct trb_call *, const char *verb);  /* NULL: spent, and counted as misbehaviour */
 struct slot_home *slot_home_create(struct instance *);
 struct slot_home *slot_home_destroy(struct slot_home *);
 uint64_t slot_home_oldest_ns(struct slot_home *);          /* age of the oldest unanswered; 0: none */

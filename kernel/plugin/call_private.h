@@ -15,9 +15,13 @@ struct slot {                              /* 64 bytes: what a plugin holds */
     struct trb_call public_;
     uint32_t magic;
     _Atomic uint32_t state;
-    struct call *call;
+    struct call *call;                     /* read under its home's lock, or by who redeemed it */
     struct slot *next;
-    uint64_t spent_ns;
+    union {
+        uint64_t deadline_ns;              /* while asked: read by the plugin at any time */
+        uint64_t spent_ns;
+    };
+    _Atomic uint32_t cancelled;
 };
 
 #define CALL_MAGIC 0x43414c4cu
@@ -38,7 +42,6 @@ struct call {
     void *settled_arg;
     struct stream_call *stream;
     bool abandoned, told, wipe;
-    _Atomic uint32_t cancelled;
     void *answer;
     struct trb_error *failure;
     struct call_item *items;
@@ -51,6 +54,11 @@ struct call {
 };
 
 void call_tell_cancel(struct call *, uint32_t why);
+/* The call behind a token, while it is unanswered: then its answer waits for slot_leave, so that not
+ * even a plugin that speaks on two threads at once can pull the call away. NULL: spent, and counted. */
+struct call *slot_enter(const struct trb_call *, const char *verb);
+void slot_leave(struct call *);
+bool slot_is_asked(struct slot *, const struct call *);    /* still this call's? [any] */
 
 void host_opened(struct trb_call *);
 uint32_t host_emit(struct trb_call *, const void *event, size_t size, void *cookie);

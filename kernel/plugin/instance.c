@@ -27,6 +27,17 @@ static bool is_mandatory(const struct trb_block *b, const char *verb)
     return false;
 }
 
+/* A bit is a promise, an optional verb its proof. */
+static trb_code check_proofs(const struct trb_component *c, const struct trb_block *b, struct trb_error *err)
+{
+    for (uint32_t bit = 0; TRB_HAS(b, cap_verbs) && b->cap_verbs[bit] && bit < 64; bit++)
+        for (uint32_t i = 0; c->caps & (1ull << bit) && i < b->verb_count; i++)
+            if (!strcmp(b->verbs[i].name, b->cap_verbs[bit]) && !has_function(c->ops, b->verbs[i].offset))
+                return error_set(err, TRB_PRECONDITION, "BAD_MANIFEST", "%s promises %s and has no verb %s to keep it",
+                                 c->type, b->cap_names[bit], b->cap_verbs[bit]);
+    return TRB_OK;
+}
+
 static trb_code check_promises(const struct trb_component *c, const struct trb_block *b, struct trb_error *err)
 {
     if (c->size < offsetof(struct trb_component, hand_over) || !c->start || !c->stop || !c->ops)
@@ -39,7 +50,7 @@ static trb_code check_promises(const struct trb_component *c, const struct trb_b
         if (is_mandatory(b, b->verbs[i].name) && !has_function(c->ops, b->verbs[i].offset))
             return error_set(err, TRB_PRECONDITION, "BAD_MANIFEST", "%s lacks the mandatory verb %s", c->type,
                              b->verbs[i].name);
-    return TRB_OK;
+    return check_proofs(c, b, err);
 }
 
 static struct trb_pairs keep_pairs(struct arena *keep, const struct trb_pairs *from)

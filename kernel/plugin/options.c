@@ -78,7 +78,7 @@ static bool parse_duration(const struct trb_option *o, struct trb_slice v, int64
 {
     int64_t n;
     if (slice_to_i64(v, &n))
-        return *ret = n * (o->bare_unit_ns ? o->bare_unit_ns : (int64_t)CLOCK_S), true;
+        return !__builtin_mul_overflow(n, o->bare_unit_ns ? o->bare_unit_ns : (int64_t)CLOCK_S, ret);
     return clock_parse_duration(v, ret);
 }
 
@@ -180,8 +180,20 @@ static void fill_rest(struct filling *f)
         if (o->required)
             problem(f, NULL, "%s is required%s%s", o->name, o->doc ? ": " : "", o->doc ? o->doc : "");
         else if (o->fallback)
-            check(put(f, o, slice_of(o->fallback)));
+            put(f, o, slice_of(o->fallback));          /* known to be good */
     }
+}
+
+/* A table with a wrong default is the plugin author's mistake, and no reason to end the process. */
+static trb_code fill_defaults(struct filling *f, struct trb_error *err)
+{
+    for (size_t i = 0; i < f->component->option_count; i++) {
+        const struct trb_option *o = option_at(f->component, i);
+        if (o->fallback && o->type != TRB_OPTION_OPEN && !put(f, o, slice_of(o->fallback)))
+            return error_set(err, TRB_PRECONDITION, "BAD_MANIFEST", "%s: the default '%s' of its option %s is not accepted",
+                             f->component->type, o->fallback, o->name);
+    }
+    return TRB_OK;
 }
 
 trb_code options_fill(const struct trb_component *c, const struct options_input *input, void *self,
@@ -189,9 +201,9 @@ trb_code options_fill(const struct trb_component *c, const struct options_input 
                       struct trb_error *err)
 {
     struct filling f = {.component = c, .input = input, .self = self, .keep = keep};
-    for (size_t i = 0; i < c->option_count; i++)
-        if (option_at(c, i)->fallback && option_at(c, i)->type != TRB_OPTION_OPEN)
-            check(put(&f, option_at(c, i), slice_of(option_at(c, i)->fallback)));
+    trb_code code = fill_defaults(&f, err);
+    if (code)
+        return code;
     for (uint32_t i = 0; i < input->properties.count; i++) {
         const struct trb_pair *p = trb_pair_at(&input->properties, i);
         const struct trb_option *o = find(c, slice_name(p->key));
@@ -204,7 +216,6 @@ trb_code options_fill(const struct trb_component *c, const struct options_input 
                                    SLICE_ARG(p->key)).at);
     }
     fill_rest(&f);
-    trb_code code = TRB_OK;
     if (f.problems.len)
         code = error_set(err, TRB_INVALID, "BAD_OPTION", "%s", f.problems.at);
     text_fini(&f.problems);

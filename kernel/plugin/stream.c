@@ -20,6 +20,7 @@ struct stream_call {
     void *question;
     uint32_t credit;
     _Atomic uint32_t outstanding;          /* emitted, not yet settled */
+    _Atomic uint32_t errands;              /* letters under way that name the stream: opened, resume */
     _Atomic uint32_t is_waiting;           /* emit said 0: resume is owed */
     bool closed, ended;
     struct trb_error *failure;
@@ -35,7 +36,7 @@ static void copy_question(struct stream_call *s, const void *question)
 
 static void finish(struct stream_call *s)
 {
-    if (!s->ended || atomic_load(&s->outstanding))
+    if (!s->ended || atomic_load(&s->outstanding) || atomic_load(&s->errands))
         return;
     s->owner.ended(s->arg, s->failure);
     copy_release(s->verb->question, s->question, false);
@@ -97,23 +98,31 @@ static void on_event(struct letter *l)
         s->owner.event(s->arg, e);
 }
 
-uint32_t host_emit(struct trb_call *token, const void *event, size_t size, void *cookie)
+static struct stream_call_event *event_create(struct stream_call *s, const void *event, size_t size, void *cookie)
 {
-    struct call *c = call_of(token, "emit");
-    if (!c || !c->stream)
-        return 0;
-    struct stream_call *s = c->stream;
     const struct trb_layout *layout = s->verb->answer;
     struct stream_call_event *e = mem_zero(sizeof *e);
     e->event = copy_into(layout, event, size, mem_alloc(copy_measure(layout, event, size)));
     e->cookie = cookie;
     e->stream = s;
     e->letter.deliver = on_event;
-    uint32_t out = atomic_fetch_add(&s->outstanding, 1) + 1;
+    return e;
+}
+
+/* An event that is under way keeps its stream, even when another thread answers the call meanwhile. */
+uint32_t host_emit(struct trb_call *token, const void *event, size_t size, void *cookie)
+{
+    struct call *c = slot_enter(token, "emit");
+    struct stream_call *s = c ? c->stream : NULL;
+    uint32_t out = s ? atomic_fetch_add(&s->outstanding, 1) + 1 : 0;
+    if (c)
+        slot_leave(c);
+    if (!s)
+        return 0;
     uint32_t left = out < s->credit ? s->credit - out : 0;
     if (!left)
         atomic_store(&s->is_waiting, 1);
-    loop_post(s->loop, &e->letter);
+    loop_post(s->loop, &event_create(s, event, size, cookie)->letter);
     return left;
 }
 
@@ -122,18 +131,26 @@ static void on_opened(struct letter *l)
     struct stream_call *s = container_of(l, struct stream_call, opened_letter);
     if (s->owner.opened && !s->ended)
         s->owner.opened(s->arg);
+    atomic_fetch_sub(&s->errands, 1);
+    finish(s);
 }
 
 void host_opened(struct trb_call *token)
 {
-    struct call *c = call_of(token, "opened");
-    if (!c || !c->stream)
+    struct call *c = slot_enter(token, "opened");
+    if (!c)
         return;
     struct stream_call *s = c->stream;
-    if (s->opened_letter.deliver)
-        return instance_misbehaved(s->instance, "opened twice");
-    s->opened_letter.deliver = on_opened;
-    loop_post(s->loop, &s->opened_letter);
+    bool again = s && s->opened_letter.deliver;
+    if (s && !again) {
+        s->opened_letter.deliver = on_opened;
+        atomic_fetch_add(&s->errands, 1);
+    }
+    slot_leave(c);
+    if (again)
+        instance_misbehaved(((struct slot *)(void *)token)->public_.origin->instance, "opened twice");
+    else if (s)
+        loop_post(s->loop, &s->opened_letter);
 }
 
 /* --------------------------------------------------------------------------------- settlements */
@@ -142,7 +159,10 @@ struct settle_message {
     struct work work;
     struct timer again;
     struct stream_call *stream;
-    void *cookie, *self;
+    struct call *call;                         /* of a resume: to be compared only */
+    struct slot *slot;
+    void *cookie;
+    struct trb_origin *origin;
     struct trb_settlement settlement;
     struct trb_error error;
     uint32_t *items;
@@ -152,20 +172,20 @@ struct settle_message {
 static void message_run(struct settle_message *m)
 {
     const struct trb_component *c = m->stream->instance->component;
-    if (m->resume && c->resume)
-        c->resume(m->self, &m->stream->call->slot->public_);
+    if (m->resume && c->resume && slot_is_asked(m->slot, m->call))
+        c->resume(m->origin->self, &m->slot->public_);
     else if (!m->resume && c->settle)
-        c->settle(m->self, m->cookie, &m->settlement);
+        c->settle(m->origin->self, m->cookie, &m->settlement);
 }
 
 static void message_send(struct settle_message *m);
 
-/* A message counts as outstanding until it is over, so that the stream outlives it. */
 static void resume(struct stream_call *s)
 {
     struct settle_message *m = mem_zero(sizeof *m);
-    *m = (struct settle_message){.stream = s, .self = s->call->origin->self, .resume = true};
-    atomic_fetch_add(&s->outstanding, 1);
+    *m = (struct settle_message){.stream = s, .call = s->call, .slot = s->call->slot, .resume = true,
+                                 .origin = s->call->origin};
+    atomic_fetch_add(&s->errands, 1);
     message_send(m);
 }
 
@@ -176,7 +196,7 @@ static void message_end(struct settle_message *m)
     buf_unref(m->settlement.data.owner);
     mem_free(m->items);
     mem_free(m);
-    uint32_t left = atomic_fetch_sub(&s->outstanding, 1) - 1;
+    uint32_t left = atomic_fetch_sub(was_resume ? &s->errands : &s->outstanding, 1) - 1;
     if (!was_resume && !s->ended && left < s->credit && atomic_exchange(&s->is_waiting, 0))
         resume(s);
     finish(s);
@@ -211,7 +231,7 @@ static void to_worker(void *arg)
 static void message_send(struct settle_message *m)
 {
     struct instance *i = m->stream->instance;
-    struct loop *home = m->stream->call ? m->stream->call->origin->loop : NULL;
+    struct loop *home = m->origin->loop;
     if (i->component->run == TRB_ON_WORKERS) {
         to_worker(m);
     } else if (home && home != m->stream->loop) {
@@ -229,7 +249,7 @@ void stream_call_settle(struct stream_call_event *e, const struct trb_settlement
     struct stream_call *s = e->stream;
     m->stream = s;
     m->cookie = e->cookie;
-    m->self = instance_origin(s->instance, s->loop)->self;
+    m->origin = instance_origin(s->instance, s->loop);
     m->settlement = *how;
     buf_ref(m->settlement.data.owner);
     if (how->error) {

@@ -6,8 +6,7 @@
 #include <trilby/block.h>
 
 struct block_facts {
-    struct trb_block block;                    /* name, verbs, mandatory, cap_names */
-    const char *const *cap_verbs;              /* the verb that proves each promise, or NULL */
+    struct trb_block block;                    /* name, verbs, mandatory, cap_names, cap_verbs */
     const char *probe;                         /* a verb that may be asked at any time … */
     const void *(*probe_question)(void);       /* … with this question */
 };

@@ -9,7 +9,7 @@
 #include <trilby/verbs_layout.h>
 
 static const char *const names[] = {"MESSAGE_TTL", "SUBSCRIBE_WILDCARDS", "BULK_PUBSUB", NULL};
-static const char *const proofs[] = {NULL, NULL, "bulk_publish"};
+static const char *const proofs[] = {"", "", "bulk_publish", NULL};
 
 static const void *probe(void)
 {
@@ -19,6 +19,6 @@ static const void *probe(void)
 
 const struct block_facts facts_pubsub = {
     .block = {.size = sizeof(struct trb_block), .abi = TRB_BLOCK_ABI, .name = "pubsub", .verbs = trb_verbs_,
-              .verb_count = countof(trb_verbs_), .verb_size = sizeof trb_verbs_[0], .cap_names = names,
+              .verb_count = countof(trb_verbs_), .verb_size = sizeof trb_verbs_[0], .cap_names = names, .cap_verbs = proofs,
               .mandatory = "publish subscribe"},
-    .cap_verbs = proofs, .probe = "publish", .probe_question = probe};
+    .probe = "publish", .probe_question = probe};

@@ -9,7 +9,7 @@
 #include <trilby/verbs_layout.h>
 
 static const char *const names[] = {"MULTIPLE_KEY_VALUES_PER_SECRET", NULL};
-static const char *const proofs[] = {NULL};
+static const char *const proofs[] = {"", NULL};
 
 static const void *probe(void)
 {
@@ -19,6 +19,6 @@ static const void *probe(void)
 
 const struct block_facts facts_secretstores = {
     .block = {.size = sizeof(struct trb_block), .abi = TRB_BLOCK_ABI, .name = "secretstores", .verbs = trb_verbs_,
-              .verb_count = countof(trb_verbs_), .verb_size = sizeof trb_verbs_[0], .cap_names = names,
+              .verb_count = countof(trb_verbs_), .verb_size = sizeof trb_verbs_[0], .cap_names = names, .cap_verbs = proofs,
               .mandatory = "get"},
-    .cap_verbs = proofs, .probe = "get", .probe_question = probe};
+    .probe = "get", .probe_question = probe};

@@ -9,7 +9,7 @@
 #include <trilby/verbs_layout.h>
 
 static const char *const names[] = {"ETAG", "TRANSACTIONAL", "QUERY_API", "TTL", "DELETE_WITH_PREFIX", "KEYS_LIKE", NULL};
-static const char *const proofs[] = {NULL, "transact", "query", NULL, "remove_prefix", NULL};
+static const char *const proofs[] = {"", "transact", "query", "", "remove_prefix", "", NULL};
 
 static const void *probe(void)
 {
@@ -19,6 +19,6 @@ static const void *probe(void)
 
 const struct block_facts facts_state = {
     .block = {.size = sizeof(struct trb_block), .abi = TRB_BLOCK_ABI, .name = "state", .verbs = trb_verbs_,
-              .verb_count = countof(trb_verbs_), .verb_size = sizeof trb_verbs_[0], .cap_names = names,
+              .verb_count = countof(trb_verbs_), .verb_size = sizeof trb_verbs_[0], .cap_names = names, .cap_verbs = proofs,
               .mandatory = "get set remove"},
-    .cap_verbs = proofs, .probe = "get", .probe_question = probe};
+    .probe = "get", .probe_question = probe};

@@ -21,6 +21,8 @@ static const struct trb_route routes[] = {
 static const char *const cap_names[] = {"ETAG", "TRANSACTIONAL", "QUERY_API", "TTL", "DELETE_WITH_PREFIX",
                                         "KEYS_LIKE", NULL};
 
+static const char *const cap_verbs[] = {"", "transact", "query", "", "remove_prefix", "", NULL};
+
 struct block {
     const struct trb_kernel *kernel;
 };
@@ -82,7 +84,7 @@ static const struct trb_block state = {
     .size = sizeof state, .abi = TRB_BLOCK_ABI, .name = "state", .self_size = sizeof(struct block),
     .routes = routes, .route_count = sizeof routes / sizeof routes[0], .route_size = sizeof routes[0],
     .verbs = trb_verbs_, .verb_count = sizeof trb_verbs_ / sizeof trb_verbs_[0], .verb_size = sizeof trb_verbs_[0],
-    .cap_names = cap_names, .mandatory = "get set remove",
+    .cap_names = cap_names, .cap_verbs = cap_verbs, .mandatory = "get set remove",
     .start = start, .stop = stop, .component_up = component_up, .component_down = component_down,
     .properties = "keyPrefix|actorStateStore|outboxPublishPubsub|outboxPublishTopic|outboxPubsub|"
                   "outboxDiscardWhenMissingState|primaryEncryptionKey|secondaryEncryptionKey",

@@ -53,8 +53,8 @@ static void promises_have_their_verb(struct test *t)
     const struct subject *s = t->subject;
     uint32_t known = 0;
     for (; s->facts->block.cap_names[known]; known++) {
-        const char *verb = s->facts->cap_verbs ? s->facts->cap_verbs[known] : NULL;
-        if (s->component->caps & (1ull << known) && verb)
+        const char *verb = s->facts->block.cap_verbs[known];
+        if (s->component->caps & (1ull << known) && *verb)
             EXPECT(t, shim_has(verb), "it promises %s and has no verb %s", s->facts->block.cap_names[known], verb);
     }
     EXPECT(t, known >= 64 || !(s->component->caps >> known), "it promises bits that block %s does not know",

@@ -314,6 +314,7 @@ struct trb_block {
     uint32_t (*is_busy)(void *self);
     /* Names in its components' metadata that the block reads itself, separated by '|'; or NULL. */
     const char *properties;
+    const char *const *cap_verbs; /* as cap_names: the verb without which the promise is refused, or ""; or NULL */
 };
 
 /* What a block tells another through extension(): a piece of JSON, e.g. for the metadata. */
