@@ -46,7 +46,8 @@ static trb_code refuse(struct trb_error *err, const char *folder)
                      "failed to create watcher: failed to add target %s: %s", folder, why.at);
 }
 
-static trb_code open_all(struct changes *c, const struct trb_name *folders, uint32_t count, struct trb_error *err)
+static trb_code open_all(struct changes *c, const struct trb_name *folders, uint32_t count,
+                         struct trb_error *err)
 {
     c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     c->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

@@ -41,7 +41,8 @@ static void compare(const struct map *old, const struct map *new_, struct change
             add(list, CHANGE_ADDED, NULL, e->value);
 }
 
-struct change_list changes_between(const struct resource_set *old, const struct resource_set *new_, uint32_t kind)
+struct change_list changes_between(const struct resource_set *old, const struct resource_set *new_,
+                                   uint32_t kind)
 {
     struct map before = {0}, after = {0};
     if (old)

@@ -41,8 +41,8 @@ static void name_plugin(struct component *c, struct arena *arena)
     c->plugin = lower(arena, c->type);
     struct trb_slice rest = slice_name(c->plugin);
     c->block = arena_name(arena, slice_split(&rest, '.'));
-    c->head.log_name = c->version.len ? arena_printf(arena, "%s (%s/%s)", c->head.name.at, c->type.at, c->version.at)
-                                      : arena_printf(arena, "%s (%s)", c->head.name.at, c->type.at);
+    c->head.log_name = arena_printf(arena, "%s (%s%s%s)", c->head.name.at, c->type.at,
+                                    c->version.len ? "/" : "", c->version.at);
 }
 
 void component_read(struct fields *f, struct resource *r, const struct resource_query *q)

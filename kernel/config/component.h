@@ -14,7 +14,7 @@ struct component {
     bool is_namespaced;                                /* a value contains {namespace}: topics get a prefix */
     uint64_t init_timeout_ns;                          /* 5 s unless said */
 
-    /* After component_resolve: names once (the last one wins), keys as written. */
+    /* After resource_resolve: names once (the last one wins), keys as written. */
     struct trb_pairs resolved;
     const char *const *places;                         /* "file:line" per pair of resolved */
 };
@@ -26,7 +26,7 @@ static inline struct component *component_of(struct resource *r)
 
 /* A raw property by its name without regard to letter case; NULL: none. */
 const struct property *component_property(const struct component *, struct trb_slice name);
-/* The same after component_resolve; absent: none. */
+/* The same after resource_resolve; absent: none. */
 struct trb_name component_value(const struct component *, struct trb_slice name);
 bool component_is_actor_store(const struct component *);   /* actorStateStore is truthy */
 /* bindings: is this half wanted by "direction"? Without one both are. */

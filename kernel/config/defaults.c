@@ -53,7 +53,8 @@ void defaults_text(struct text *t)
     text_adds(t, access(SECRETS_FILE, R_OK) == 0 ? file_store : env_store);
 }
 
-trb_code defaults_load(const struct resource_query *query, struct resource_set **ret_set, struct trb_error *err)
+trb_code defaults_load(const struct resource_query *query, struct resource_set **ret_set,
+                       struct trb_error *err)
 {
     struct text t = {0};
     defaults_text(&t);

@@ -7,7 +7,7 @@
 
 #define DEFAULTS_FILE "(embedded defaults)"
 
-/* The text; ./secrets.json (when it can be read) decides which kind of secret store it names. */
+/* The text. The secret store is ./secrets.json when that can be read, else the environment. */
 void defaults_text(struct text *);
 trb_code defaults_load(const struct resource_query *, struct resource_set **ret_set, struct trb_error *err);
 

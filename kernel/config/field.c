@@ -149,13 +149,17 @@ struct trb_name field_key(struct arena *arena, const struct yaml_node *mapping, 
 struct yaml_node *field_item(struct fields *f, const struct yaml_node *list, uint32_t i, const char *path)
 {
     struct yaml_node *node = list->items[i];
-    return f->fault.at || yaml_is_null(node) ? NULL : want(f, node, YAML_MAPPING, path, "a list of mappings");
+    if (f->fault.at || yaml_is_null(node))
+        return NULL;
+    return want(f, node, YAML_MAPPING, path, "a list of mappings");
 }
 
 struct yaml_node *field_entry(struct fields *f, const struct yaml_node *mapping, uint32_t i, const char *path)
 {
     struct yaml_node *node = mapping->pairs[i].value;
-    return f->fault.at || yaml_is_null(node) ? NULL : want(f, node, YAML_MAPPING, path, "a mapping of mappings");
+    if (f->fault.at || yaml_is_null(node))
+        return NULL;
+    return want(f, node, YAML_MAPPING, path, "a mapping of mappings");
 }
 
 struct trb_name field_entry_text(struct fields *f, const struct yaml_node *mapping, uint32_t i,

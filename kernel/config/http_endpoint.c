@@ -15,7 +15,8 @@ static uint32_t read_renegotiation(struct fields *f, struct yaml_node *tls)
         if (slice_is(slice_name(word), slice_of(words[i])))
             return i;
     field_refuse(f, yaml_get_nocase(tls, "renegotiation"),
-                 "spec.clientTLS.renegotiation must be Never, OnceAsClient or FreelyAsClient, not %s", word.at);
+                 "spec.clientTLS.renegotiation must be Never, OnceAsClient or FreelyAsClient, not %s",
+                 word.at);
     return ENDPOINT_RENEGOTIATE_NEVER;
 }
 

@@ -1,5 +1,6 @@
 /* mcp_server: an MCPServer, validated as far as its document goes. Headers, environment and the
- * OAuth secret are properties of the head. The document itself is read by the workflow block. */
+ * OAuth secret (clientSecret; in JSON the value of auth.oauth2) are properties of the head. The
+ * document itself is read by the workflow block. */
 #ifndef CONFIG_MCP_SERVER_H
 #define CONFIG_MCP_SERVER_H
 

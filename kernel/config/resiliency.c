@@ -57,8 +57,8 @@ static int64_t read_duration(struct fields *f, const struct policy *p, const cha
     struct trb_name text = field_text(f, p->node, key);
     int64_t ns = fallback;
     if (text.len && !parse_duration(text, &ns))
-        refuse(f, yaml_get_nocase(p->node, key), "invalid %s configuration \"%s\": %s: %s", p->what, p->name.at,
-               key, duration_fault(f->arena, slice_name(text)).at);
+        refuse(f, yaml_get_nocase(p->node, key), "invalid %s configuration \"%s\": %s: %s", p->what,
+               p->name.at, key, duration_fault(f->arena, slice_name(text)).at);
     return ns;
 }
 
@@ -152,7 +152,8 @@ static struct resiliency_target *add_target(struct fields *f, struct resiliency 
     return t;
 }
 
-static void read_cache(struct fields *f, struct resiliency_target *t, const struct yaml_node *node, uint32_t usual)
+static void read_cache(struct fields *f, struct resiliency_target *t, const struct yaml_node *node,
+                       uint32_t usual)
 {
     uint32_t size = field_uint(f, node, "circuitBreakerCacheSize", usual);
     t->breaker_cache = size ? size : usual;
@@ -169,24 +170,28 @@ static void read_scope(struct fields *f, struct resiliency_target *t, const stru
     if (!t->breaker.at || t->breaker_scope)
         return;
     if (word.len)
-        refuse(f, yaml_get_nocase(node, "circuitBreakerScope"), "unknown circuit breaker scope \"%s\"", word.at);
+        refuse(f, yaml_get_nocase(node, "circuitBreakerScope"), "unknown circuit breaker scope \"%s\"",
+               word.at);
     else
         refuse(f, node, "actor circuit breakers must include scope");
 }
 
-static void read_app(struct fields *f, struct resiliency *r, struct trb_name name, const struct yaml_node *node)
+static void read_app(struct fields *f, struct resiliency *r, struct trb_name name,
+                     const struct yaml_node *node)
 {
     read_cache(f, add_target(f, r, TARGET_APP, name, node), node, 100);
 }
 
-static void read_actor(struct fields *f, struct resiliency *r, struct trb_name name, const struct yaml_node *node)
+static void read_actor(struct fields *f, struct resiliency *r, struct trb_name name,
+                       const struct yaml_node *node)
 {
     struct resiliency_target *t = add_target(f, r, TARGET_ACTOR, name, node);
     read_cache(f, t, node, 5000);
     read_scope(f, t, node);
 }
 
-static void read_component(struct fields *f, struct resiliency *r, struct trb_name name, const struct yaml_node *node)
+static void read_component(struct fields *f, struct resiliency *r, struct trb_name name,
+                           const struct yaml_node *node)
 {
     add_target(f, r, TARGET_COMPONENT_INBOUND, name, field_mapping(f, node, "inbound"));
     add_target(f, r, TARGET_COMPONENT_OUTBOUND, name, field_mapping(f, node, "outbound"));

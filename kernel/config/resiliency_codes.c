@@ -31,10 +31,10 @@ static bool refuse_number(struct reading *r, const char *which, struct trb_slice
 {
     struct text quoted = {0};
     text_add_quoted(&quoted, text);
-    r->fault = arena_printf(r->arena,
-                            "failed to parse %s code %.*s from pattern %.*s to int, strconv.Atoi: parsing %s: %s", which,
-                            SLICE_ARG(text), SLICE_ARG(r->pattern), quoted.at,
-                            is_number(text) ? "value out of range" : "invalid syntax");
+    r->fault = arena_printf(
+        r->arena, "failed to parse %s code %.*s from pattern %.*s to int, strconv.Atoi: parsing %s: %s", which,
+        SLICE_ARG(text), SLICE_ARG(r->pattern), quoted.at,
+        is_number(text) ? "value out of range" : "invalid syntax");
     text_fini(&quoted);
     return false;
 }

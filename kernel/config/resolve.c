@@ -125,8 +125,8 @@ static void ask(struct resolution *res, struct property *p)
     struct secret_ticket *ticket = mem_zero(sizeof *ticket);
     *ticket = (struct secret_ticket){res, p->secret_name};
     res->owed++;
-    c->get(c->arg, store_of(res->resource, c), slice_name(p->secret_name), slice_name(res->resource->namespace_),
-           ticket);
+    c->get(c->arg, store_of(res->resource, c), slice_name(p->secret_name),
+           slice_name(res->resource->namespace_), ticket);
 }
 
 static void find_value(struct resolution *res, struct property *p)

@@ -56,7 +56,8 @@ static void replace(struct text *from, struct trb_slice tag, struct trb_slice wi
     *from = to;
 }
 
-static trb_code fill_tags(struct filling *f, const struct property *p, struct text *value, struct trb_error *err)
+static trb_code fill_tags(struct filling *f, const struct property *p, struct text *value,
+                          struct trb_error *err)
 {
     struct trb_name pod = f->context->environment->pod_name;
     replace(value, SLICE("{uuid}"), (struct trb_slice){0});
@@ -87,7 +88,8 @@ static trb_code put_property(struct filling *f, const struct property *p, struct
     text_add(&text, slice_name(p->value));
     trb_code code = fill_tags(f, p, &text, err);
     if (code == TRB_OK)
-        put(f, p->name, value_keep(values, text_slice(&text), p->is_secret), yaml_place_text(values, p->place));
+        put(f, p->name, value_keep(values, text_slice(&text), p->is_secret),
+            yaml_place_text(values, p->place));
     mem_wipe(text.at, text.len);
     text_fini(&text);
     return code;

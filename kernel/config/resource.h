@@ -61,8 +61,9 @@ const char *resource_kind_name(uint32_t kind);         /* "Component" */
 const char *resource_kind_plural(uint32_t kind);
 bool resource_is_in_scope(const struct resource *, struct trb_slice app_id);
 
-/* The document as JSON, in the newest form of its kind, values of properties filled in: what blocks
- * read. redact: values from secret stores become "***". */
+/* The document as JSON, in the newest form of its kind: what blocks read. A property carries "value" as
+ * far as it is known, always a text, beside what the document says of it; templates are not filled in.
+ * redact: values from secret stores become "***". */
 void resource_to_json(const struct resource *, bool redact, struct text *);
 /* As print, with the values of secrets and variables as they are now: equal after resolving an old and a
  * new copy means that nothing needs to be reloaded, not even for a rotated secret. */

@@ -52,7 +52,8 @@ static bool check_name(const struct resource *r, struct text *fault)
         return true;
     text_adds(fault, "invalid name ");
     text_add_quoted(fault, slice_name(r->name));
-    text_addf(fault, " for \"%s\": %s (%s:%u)", resource_kind_name(r->kind), why, r->place.file, r->place.line);
+    text_addf(fault, " for \"%s\": %s (%s:%u)", resource_kind_name(r->kind), why, r->place.file,
+              r->place.line);
     return false;
 }
 
@@ -70,7 +71,8 @@ static void read_head(struct fields *f, struct resource *r, struct yaml_node *ro
     r->scopes = field_texts(f, root, "scopes", &r->scope_count);
 }
 
-static bool read_kind(struct fields *f, struct resource *r, const struct resource_query *q, struct text *fault)
+static bool read_kind(struct fields *f, struct resource *r, const struct resource_query *q,
+                      struct text *fault)
 {
     const struct resource_kind *kind = &resource_kinds[r->kind];
     if (!f->fault.at && !check_name(r, fault))

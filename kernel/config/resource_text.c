@@ -4,10 +4,9 @@
 #include <base/slice.h>
 #include <config/resource_set.h>
 
-static const uint32_t told_order[] = {RESOURCE_RESILIENCY, RESOURCE_COMPONENT, RESOURCE_HTTP_ENDPOINT,
-                                      RESOURCE_SUBSCRIPTION, RESOURCE_WORKFLOW_POLICY, RESOURCE_MCP_SERVER,
-                                      RESOURCE_CONFIGURATION};
-#define LOADERS (countof(told_order) - 1)      /* Configurations are only looked at when they change */
+/* The reader of Resiliencies has words of its own; Configurations are not read from folders at start. */
+static const uint32_t readers[] = {RESOURCE_COMPONENT, RESOURCE_HTTP_ENDPOINT, RESOURCE_SUBSCRIPTION,
+                                   RESOURCE_WORKFLOW_POLICY, RESOURCE_MCP_SERVER};
 
 struct cutter {
     struct trb_slice rest;
@@ -49,29 +48,36 @@ static void join(struct text *all, struct trb_slice one)
     text_add(all, one);
 }
 
-/* kind: whose fault it is; RESOURCE_KINDS: every reader meets it. */
-static void blame(struct text faults[RESOURCE_KINDS], uint32_t kind, struct trb_slice fault)
+/* What is wrong with one file, by kind; the last is what no kind is known of. */
+struct faults {
+    struct text of[RESOURCE_KINDS + 1];
+};
+#define UNKNOWN RESOURCE_KINDS
+
+/* A document of no known kind is a fault that every reader meets. */
+static void blame(struct faults *f, uint32_t kind, struct trb_slice fault)
 {
-    for (uint32_t i = 0; i < LOADERS; i++)
-        if (kind == RESOURCE_KINDS || kind == told_order[i])
-            join(&faults[told_order[i]], fault);
-    if (kind == RESOURCE_CONFIGURATION)
-        join(&faults[kind], fault);
+    join(&f->of[kind], fault);
+    for (uint32_t i = 0; kind == UNKNOWN && i < countof(readers); i++)
+        join(&f->of[readers[i]], fault);
 }
 
-static void tell(const struct resource_query *q, const char *file, uint32_t kind, struct text *fault)
+static void tell(const struct resource_query *q, const char *file, struct faults *f)
 {
-    if (fault->len && kind == RESOURCE_RESILIENCY)
-        resource_warn(q, "Could not determine resource type: %s", fault->at);
-    else if (fault->len)
-        resource_warn(q, "daprd load %s error when parsing manifests yaml resource in %s: %s",
-                      resource_kind_name(kind), file, fault->at);
-    text_fini(fault);
+    if (f->of[UNKNOWN].len)
+        resource_warn(q, "Could not determine resource type: %s", f->of[UNKNOWN].at);
+    for (uint32_t kind = 0; kind < RESOURCE_KINDS; kind++)
+        if (f->of[kind].len)
+            resource_warn(q, "daprd load %s error when parsing manifests yaml resource in %s: %s",
+                          resource_kind_name(kind), file, f->of[kind].at);
+    for (uint32_t kind = 0; kind <= UNKNOWN; kind++)
+        text_fini(&f->of[kind]);
 }
 
 void set_read(struct set_builder *b, const char *file, struct trb_slice text)
 {
-    struct text faults[RESOURCE_KINDS] = {0}, fault = {0};
+    struct faults faults = {0};
+    struct text fault = {0};
     struct cutter c = {.rest = text.at ? text : slice_of(""), .line = 1};
     struct document d = {.file = file};
     uint32_t kind;
@@ -80,11 +86,10 @@ void set_read(struct set_builder *b, const char *file, struct trb_slice text)
         if (r)
             set_offer(b, r);
         else if (fault.len)
-            blame(faults, kind, text_slice(&fault));
+            blame(&faults, kind, text_slice(&fault));
         text_clear(&fault);
     }
-    for (uint32_t i = 0; i < countof(told_order); i++)
-        tell(b->query, file, told_order[i], &faults[told_order[i]]);
+    tell(b->query, file, &faults);
     text_fini(&fault);
 }
 

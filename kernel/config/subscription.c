@@ -13,12 +13,14 @@ static void read_rules(struct fields *f, struct subscription *s, struct yaml_nod
     bool is_old = slice_is(slice_name(s->head.api_version), SLICE("dapr.io/v1alpha1"));
     struct yaml_node *routes = is_old ? NULL : field_mapping(f, spec, "spec.routes");
     struct yaml_node *rules = field_list(f, routes, "spec.routes.rules");
-    struct trb_name rest = is_old ? field_text(f, spec, "spec.route") : field_text(f, routes, "spec.routes.default");
+    struct trb_name rest = is_old ? field_text(f, spec, "spec.route")
+                                  : field_text(f, routes, "spec.routes.default");
     s->rules = arena_zero(f->arena, (field_count(rules) + 1) * sizeof s->rules[0]);
     for (uint32_t i = 0; i < field_count(rules); i++) {
         struct yaml_node *rule = field_item(f, rules, i, "spec.routes.rules");
         if (rule)
-            add_rule(s, field_text(f, rule, "spec.routes.rules.match"), field_text(f, rule, "spec.routes.rules.path"));
+            add_rule(s, field_text(f, rule, "spec.routes.rules.match"),
+                     field_text(f, rule, "spec.routes.rules.path"));
     }
     if (rest.len)
         add_rule(s, (struct trb_name){0}, rest);
@@ -102,8 +104,11 @@ void subscription_write(const struct resource *r, struct trb_slice metadata, str
     if (s->dead_letter_topic.at)
         write_text(t, ",\"deadLetterTopic\":", s->dead_letter_topic);
     if (s->bulk || s->bulk_max_messages || s->bulk_max_await_ms)
-        text_addf(t, ",\"bulkSubscribe\":{\"enabled\":%s,\"maxMessagesCount\":%lld,\"maxAwaitDurationMs\":%lld}",
-                  s->bulk ? "true" : "false", (long long)s->bulk_max_messages, (long long)s->bulk_max_await_ms);
+        text_addf(t,
+                  ",\"bulkSubscribe\":{\"enabled\":%s,\"maxMessagesCount\":%lld,"
+                  "\"maxAwaitDurationMs\":%lld}",
+                  s->bulk ? "true" : "false", (long long)s->bulk_max_messages,
+                  (long long)s->bulk_max_await_ms);
     text_addc(t, '}');
     if (r->scope_count)
         write_scopes(r, t);

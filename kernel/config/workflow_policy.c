@@ -44,7 +44,8 @@ static void check_operations(struct fields *f, const struct yaml_node *workflow)
     for (uint32_t i = 0; i < count && !f->fault.at; i++)
         if (!is_operation(operations[i]))
             field_refuse(f, workflow,
-                         "%s must be schedule, terminate, raise, pause, resume, purge, get or rerun, not \"%s\"",
+                         "%s must be schedule, terminate, raise, pause, resume, purge, get or rerun, "
+                         "not \"%s\"",
                          path, operations[i].at);
         else if (is_among(operations[i], operations, i))
             field_refuse(f, workflow, "%s names \"%s\" twice", path, operations[i].at);

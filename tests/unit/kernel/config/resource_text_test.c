@@ -149,6 +149,16 @@ static void names_that_are_no_path_segments_are_refused(void **state)
     }
 }
 
+static void a_resiliency_of_a_bad_name_is_told_in_the_words_for_its_kind(void **state)
+{
+    struct fixture f;
+    fixture_begin(&f);
+    fixture_parse(&f, "kind: Resiliency\nmetadata: {name: a/b}\n");
+    assert_string_equal(f.warnings.at, "daprd load Resiliency error when parsing manifests yaml resource in f.yaml: "
+                        "invalid name \"a/b\" for \"Resiliency\": may not contain '/' (f.yaml:1)\n");
+    fixture_end(&f);
+}
+
 static void a_component_without_a_name_is_ignored_with_a_word(void **state)
 {
     struct fixture f;
@@ -359,6 +369,7 @@ int main(void)
         cmocka_unit_test(every_kind_s_reader_speaks_once_per_file),
         cmocka_unit_test(a_document_that_is_no_mapping_is_told),
         cmocka_unit_test(names_that_are_no_path_segments_are_refused),
+        cmocka_unit_test(a_resiliency_of_a_bad_name_is_told_in_the_words_for_its_kind),
         cmocka_unit_test(a_component_without_a_name_is_ignored_with_a_word),
         cmocka_unit_test(wrong_heads_name_their_line),
         cmocka_unit_test(a_second_of_the_same_name_is_an_error_whatever_its_type),
