@@ -162,7 +162,7 @@ static uint32_t wanted(const struct stream *s)
 
 void stream_watch(struct stream *s)
 {
-    if (s->state == STREAM_CLOSED)
+    if (s->state == STREAM_CLOSED || s->fd < 0)        /* its name is still being resolved */
         return;
     uint32_t want = wanted(s);
     if (s->watch.event) {
