@@ -12,6 +12,26 @@ struct loading {
 
 /* --- one tree --------------------------------------------------------------------------------- */
 
+static trb_code check_document(struct loading *l, const struct yaml_node *root)
+{
+    const struct yaml_node *first = NULL, *again = yaml_repeated(root, &first);
+    if (again)
+        return error_set(l->err, TRB_INVALID, "CONFIGURATION",
+                         CONFIGURATION_PREFIX "%s: %s is there already, on line %u",
+                         yaml_place_text(l->c->arena, again->place), again->text.at, first->place.line);
+    if (yaml_is_null(root) || root->kind == YAML_MAPPING)
+        return TRB_OK;
+    return error_set(l->err, TRB_INVALID, "CONFIGURATION", CONFIGURATION_PREFIX "%s: the document must be a mapping",
+                     yaml_place_text(l->c->arena, root->place));
+}
+
+static trb_code refuse_yaml(struct loading *l, const struct yaml_fault *fault)
+{
+    return error_set(l->err, TRB_INVALID, "CONFIGURATION", CONFIGURATION_PREFIX "%s (%s:%u:%u)",
+                     yaml_fault_text(l->c->arena, fault).at, fault->place.file, fault->place.line,
+                     fault->place.column);
+}
+
 static trb_code add_text(struct loading *l, const char *file, struct trb_slice text)
 {
     struct yaml_fault fault;
@@ -20,16 +40,10 @@ static trb_code add_text(struct loading *l, const char *file, struct trb_slice t
     configuration_expand(text, &expanded);
     trb_code code = yaml_parse(l->c->arena, file, 1, text_slice(&expanded), &root, &fault);
     text_fini(&expanded);
-    if (code)
-        return error_set(l->err, TRB_INVALID, "CONFIGURATION", CONFIGURATION_PREFIX "%s (%s:%u:%u)",
-                         yaml_fault_text(l->c->arena, &fault).at, fault.place.file, fault.place.line,
-                         fault.place.column);
-    if (!yaml_is_null(root) && root->kind != YAML_MAPPING)
-        return error_set(l->err, TRB_INVALID, "CONFIGURATION",
-                         CONFIGURATION_PREFIX "%s: the document must be a mapping",
-                         yaml_place_text(l->c->arena, root->place));
-    l->tree = yaml_merge(l->c->arena, l->tree, root);
-    return TRB_OK;
+    code = code ? refuse_yaml(l, &fault) : check_document(l, root);
+    if (!code)
+        l->tree = yaml_merge(l->c->arena, l->tree, root);
+    return code;
 }
 
 static trb_code add_file(struct loading *l, const char *file)

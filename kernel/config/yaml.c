@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define MAX_DIRECTIVES 100u
+
 static struct yaml_place place_of(const struct yaml_composer *c, yaml_mark_t mark)
 {
     return (struct yaml_place){c->file, c->first_line + (uint32_t)mark.line, (uint32_t)mark.column + 1};
@@ -84,8 +86,21 @@ static bool read_document(struct yaml_composer *c, struct yaml_node **ret_root)
     return true;
 }
 
+/* libyaml compares each directive with all before it. */
+static bool has_many_directives(struct trb_slice text)
+{
+    uint32_t count = 0;
+    while (text.at && count <= MAX_DIRECTIVES) {
+        struct trb_slice line = slice_split(&text, '\n');
+        count += slice_starts(line, SLICE("%TAG"));
+    }
+    return count > MAX_DIRECTIVES;
+}
+
 static bool begin(struct yaml_composer *c)
 {
+    if (has_many_directives(c->text))
+        return yaml_refuse(c, (yaml_mark_t){0}, "there are more than %u %%TAG directives", MAX_DIRECTIVES);
     if (c->text.len > YAML_MAX_BYTES)
         return yaml_refuse(c, (yaml_mark_t){0}, "the text is larger than %u MiB", YAML_MAX_BYTES >> 20);
     if (!yaml_parser_initialize(&c->parser))

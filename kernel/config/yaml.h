@@ -77,6 +77,10 @@ void yaml_to_json(const struct yaml_node *, struct text *);
 /* Both into one new tree: mappings field by field, all else replaced by over (unless null). */
 struct yaml_node *yaml_merge(struct arena *, struct yaml_node *under, struct yaml_node *over);
 
+/* A key that its mapping has already, anywhere in the tree: the second of the two, and the first.
+ * NULL: none. */
+const struct yaml_node *yaml_repeated(const struct yaml_node *, const struct yaml_node **ret_first);
+
 #define YAML_PLACE_TEXT 512
 const char *yaml_place_text(struct arena *, struct yaml_place);  /* "file:line" */
 

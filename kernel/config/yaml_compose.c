@@ -92,7 +92,7 @@ static bool adopt(struct yaml_composer *c, struct yaml_node *parent, struct yaml
     if (child->height + 1 > parent->height)
         parent->height = child->height + 1;
     if (parent->weight > YAML_MAX_WEIGHT)
-        return yaml_refuse(c, mark, "the document expands to more than %u MiB", YAML_MAX_WEIGHT >> 20);
+        return yaml_refuse(c, mark, "the document comes to more than %u MiB in memory", YAML_MAX_WEIGHT >> 20);
     if (depth + parent->height > YAML_MAX_DEPTH)
         return yaml_refuse(c, mark, "the document is nested deeper than %u levels", YAML_MAX_DEPTH);
     push(c, child);

@@ -1,4 +1,5 @@
 /* yaml_find: members of mappings by name and by path. */
+#include <base/map.h>
 #include <base/slice.h>
 #include <config/yaml.h>
 
@@ -35,4 +36,30 @@ struct yaml_node *yaml_path(const struct yaml_node *node, const char *dotted)
     while (node && rest.at)
         node = find(node, slice_split(&rest, '.'), is_exact);
     return (struct yaml_node *)node;
+}
+
+static const struct yaml_node *repeated_here(const struct yaml_node *mapping, const struct yaml_node **ret_first)
+{
+    struct map seen = {0};
+    const struct yaml_node *repeated = NULL;
+    for (uint32_t i = 0; i < mapping->count && !repeated; i++) {
+        struct yaml_node *key = mapping->pairs[i].key;
+        *ret_first = map_get(&seen, slice_name(key->text));
+        repeated = *ret_first ? key : NULL;
+        map_set(&seen, slice_name(key->text), key);
+    }
+    map_fini(&seen);
+    return repeated;
+}
+
+const struct yaml_node *yaml_repeated(const struct yaml_node *node, const struct yaml_node **ret_first)
+{
+    const struct yaml_node *found = NULL;
+    if (!node || node->kind == YAML_SCALAR)
+        return NULL;
+    if (node->kind == YAML_MAPPING)
+        found = repeated_here(node, ret_first);
+    for (uint32_t i = 0; i < node->count && !found; i++)
+        found = yaml_repeated(node->kind == YAML_MAPPING ? node->pairs[i].value : node->items[i], ret_first);
+    return found;
 }

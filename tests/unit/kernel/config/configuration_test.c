@@ -462,6 +462,7 @@ static void a_wrong_type_is_told_with_its_line(void **state)
         const char *text, *sentence;
     } cases[] = {
         {"- a\n", "c.yaml:1: the document must be a mapping"},
+        {"spec:\n  wasm: {}\n  tracing: {}\n  wasm: {strictSandbox: true}\n", "c.yaml:4: wasm is there already, on line 2"},
         {"spec: 5\n", "c.yaml:1: spec must be a mapping, not \"5\""},
         {"spec:\n  metric:\n    enabled: maybe\n", "c.yaml:3: spec.metric.enabled must be true or false, not \"maybe\""},
         {"spec:\n  metric:\n    enabled: \"true\"\n", "c.yaml:3: spec.metric.enabled must be true or false, not \"true\""},

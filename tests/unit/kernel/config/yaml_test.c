@@ -149,6 +149,17 @@ static void the_last_of_a_name_counts(void **state)
     finish(&r);
 }
 
+static void a_repeated_name_can_be_found(void **state)
+{
+    struct reading r = read_good("a: &x {b: 1}\nc: [1, {d: 2,\n  e: 3, d: 4}]\nf: {<<: *x, b: 5}\n");
+    const struct yaml_node *first = NULL, *again = yaml_repeated(r.root, &first);
+    expect_place(first, 2, 9);
+    expect_place(again, 3, 9);
+    assert_null(yaml_repeated(yaml_get(r.root, "f"), &first));
+    assert_null(yaml_repeated(NULL, &first));
+    finish(&r);
+}
+
 static void names_match_exactly_or_without_case(void **state)
 {
     struct reading r = read_good("Kind: x\nspec: {Name: y, name: z}\n");
@@ -248,7 +259,7 @@ static void a_bomb_of_aliases_is_refused_before_it_expands(void **state)
                   i - 1, i - 1, i - 1, i - 1);
     struct reading r = read_text(text.at);
     assert_int_equal(r.code, TRB_INVALID);
-    assert_string_equal(r.fault.what, "the document expands to more than 32 MiB");
+    assert_string_equal(r.fault.what, "the document comes to more than 32 MiB in memory");
     finish(&r);
     text_fini(&text);
 }
@@ -264,6 +275,21 @@ static void a_bomb_of_merge_keys_is_refused(void **state)
         text_adds(&text, "- {<<: *a}\n");
     struct reading r = read_text(text.at);
     assert_int_equal(r.code, TRB_INVALID);
+    finish(&r);
+    text_fini(&text);
+}
+
+static void directives_without_end_are_refused(void **state)
+{
+    struct text text = {0};
+    for (int i = 0; i < 101; i++)
+        text_addf(&text, "%%TAG !a%d! tag:x\n", i);
+    text_adds(&text, "--- a\n");
+    struct reading r = read_text(text.at);
+    assert_int_equal(r.code, TRB_INVALID);
+    assert_string_equal(r.fault.what, "there are more than 100 %TAG directives");
+    finish(&r);
+    r = read_good(strchr(text.at, '\n') + 1);
     finish(&r);
     text_fini(&text);
 }
@@ -306,6 +332,7 @@ int main(void)
         cmocka_unit_test(merge_keys_bring_what_is_not_written),
         cmocka_unit_test(merged_members_keep_their_order),
         cmocka_unit_test(the_last_of_a_name_counts),
+        cmocka_unit_test(a_repeated_name_can_be_found),
         cmocka_unit_test(names_match_exactly_or_without_case),
         cmocka_unit_test(a_null_byte_in_a_name_does_not_end_it),
         cmocka_unit_test(faults_say_where_and_why),
@@ -314,6 +341,7 @@ int main(void)
         cmocka_unit_test(aliases_do_not_get_around_the_depth),
         cmocka_unit_test(a_bomb_of_aliases_is_refused_before_it_expands),
         cmocka_unit_test(a_bomb_of_merge_keys_is_refused),
+        cmocka_unit_test(directives_without_end_are_refused),
         cmocka_unit_test(a_text_beyond_the_limit_is_refused),
         cmocka_unit_test(a_later_tree_lies_over_an_earlier_one_field_by_field),
     };
