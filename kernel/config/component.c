@@ -36,6 +36,14 @@ static bool names_namespace(const struct component *c)
     return false;
 }
 
+static void warn_of_unnamed(const struct resource *r, const struct resource_query *q)
+{
+    for (uint32_t i = 0; i < r->property_count; i++)
+        if (!r->properties[i].name.len)
+            resource_warn(q, "%s:%u: an item of spec.metadata of %s has no name, it is ignored",
+                          r->properties[i].place.file, r->properties[i].place.line, r->log_name.at);
+}
+
 static void name_plugin(struct component *c, struct arena *arena)
 {
     c->plugin = lower(arena, c->type);
@@ -54,11 +62,15 @@ void component_read(struct fields *f, struct resource *r, const struct resource_
     c->version = field_or_empty(field_text(f, spec, "spec.version"));
     c->ignore_errors = field_bool(f, spec, "spec.ignoreErrors", false);
     name_plugin(c, f->arena);
-    c->init_timeout_ns = read_timeout(c, field_text(f, spec, "spec.initTimeout"), q);
+    struct trb_name timeout = field_text(f, spec, "spec.initTimeout");
     r->secret_store = field_text(f, field_mapping(f, r->root, "auth"), "auth.secretStore");
     properties_reserve(f, r, field_count(items));
     properties_add(f, r, items, "spec.metadata");
     c->is_namespaced = names_namespace(c);
+    if (f->fault.at)
+        return;
+    c->init_timeout_ns = read_timeout(c, timeout, q);
+    warn_of_unnamed(r, q);
 }
 
 const struct property *component_property(const struct component *c, struct trb_slice name)

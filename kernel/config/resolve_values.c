@@ -135,7 +135,8 @@ static trb_code fill(struct filling *f, struct trb_error *err)
     struct component *c = f->component;
     trb_code code = TRB_OK;
     for (uint32_t i = 0; i < c->head.property_count && code == TRB_OK; i++)
-        code = put_property(f, &c->head.properties[i], err);
+        if (c->head.properties[i].name.len)
+            code = put_property(f, &c->head.properties[i], err);
     if (code != TRB_OK)
         return code;
     if (slice_is(slice_name(c->block), SLICE("pubsub")))

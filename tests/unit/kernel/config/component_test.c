@@ -111,6 +111,14 @@ static void names_of_properties_have_no_case_and_the_last_one_counts(void **stat
     fixture_end(&f);
 }
 
+static void an_item_without_a_name_is_told_of(void **state)
+{
+    struct fixture f;
+    assert_non_null(parse(&f, "spec:\n  type: state.x\n  metadata:\n  - value: v\n"));
+    assert_string_equal(f.warnings.at, "f.yaml:8: an item of spec.metadata of orders (state.x) has no name, it is ignored\n");
+    fixture_end(&f);
+}
+
 static void an_actor_store_says_so_truly(void **state)
 {
     static const struct { const char *text; bool is; } cases[] = {
@@ -182,6 +190,7 @@ int main(void)
         cmocka_unit_test(values_keep_the_type_they_have),
         cmocka_unit_test(references_are_kept_until_they_are_resolved),
         cmocka_unit_test(names_of_properties_have_no_case_and_the_last_one_counts),
+        cmocka_unit_test(an_item_without_a_name_is_told_of),
         cmocka_unit_test(an_actor_store_says_so_truly),
         cmocka_unit_test(a_direction_names_the_wanted_half),
         cmocka_unit_test(a_namespace_tag_is_noticed),

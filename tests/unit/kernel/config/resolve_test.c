@@ -89,7 +89,7 @@ static const char *value(struct world *w, const char *name)
 static void a_property_without_a_reference_is_as_written(void **state)
 {
     struct world w;
-    world_begin(&w, RESOURCE_COMPONENT, STORE("  - {name: Key, value: one}\n  - {name: other, value: 5}\n  - {name: Key, value: two}\n  - {name: none}\n"));
+    world_begin(&w, RESOURCE_COMPONENT, STORE("  - {name: Key, value: one}\n  - {name: other, value: 5}\n  - {name: Key, value: two}\n  - {name: none}\n  - {value: x}\n"));
     resolve(&w);
     struct component *c = component_of(w.resource);
     assert_int_equal(w.finished, 1);

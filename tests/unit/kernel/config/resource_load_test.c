@@ -203,6 +203,19 @@ static void our_samples_load_without_a_word(void **state)
     fixture_end(&f);
 }
 
+static void the_resources_of_the_quickstart_load_without_a_word(void **state)
+{
+    static const struct trb_name folder = NAME("config/quickstart/redis");
+    struct fixture f;
+    fixture_begin(&f);
+    f.query.app_id = SLICE("orders");
+    assert_int_equal(resource_set_load(&folder, 1, &f.query, &f.set, NULL), TRB_OK);
+    assert_string_equal(f.warnings.at, "");
+    names_are(f.set, "secretstore pubsub statestore ");
+    assert_int_equal(f.set->of[RESOURCE_SUBSCRIPTION].count, 1);
+    fixture_end(&f);
+}
+
 static void our_sample_configurations_are_configurations(void **state)
 {
     struct dirent **entries;
@@ -235,6 +248,7 @@ int main(void)
         cmocka_unit_test(a_slash_at_the_end_is_not_doubled),
         cmocka_unit_test(no_folder_is_an_empty_set),
         cmocka_unit_test(our_samples_load_without_a_word),
+        cmocka_unit_test(the_resources_of_the_quickstart_load_without_a_word),
         cmocka_unit_test(our_sample_configurations_are_configurations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
