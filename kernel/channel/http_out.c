@@ -27,7 +27,7 @@ static void add_token(struct outgoing *o)
     bool wanted = o->question.to == TRB_TO_APP ? !(o->question.flags & TRB_OUT_NO_TOKEN)
                                                : (o->question.flags & TRB_OUT_APP_TOKEN) != 0;
     if (wanted && s->app_token.len)
-        add(o, SLICE("dapr-api-token"), s->app_token);
+        add(o, SLICE("Dapr-Api-Token"), s->app_token);
 }
 
 static void add_trace(struct outgoing *o)
@@ -36,9 +36,9 @@ static void add_trace(struct outgoing *o)
     if (o->question.flags & TRB_OUT_NO_TRACE || has_header(&o->question.headers, "traceparent"))
         return;
     if (rq->traceparent.len)
-        add(o, SLICE("traceparent"), rq->traceparent);
+        add(o, SLICE("Traceparent"), rq->traceparent);
     if (rq->tracestate.len && !has_header(&o->question.headers, "tracestate"))
-        add(o, SLICE("tracestate"), rq->tracestate);
+        add(o, SLICE("Tracestate"), rq->tracestate);
 }
 
 static void add_given(struct outgoing *o)

@@ -82,6 +82,10 @@ static char *put_status(char *to, const struct http_head *head, uint8_t minor)
     to = put(to, minor ? SLICE("HTTP/1.1 ") : SLICE("HTTP/1.0 "));
     to = put_number(to, (uint64_t)head->status);
     *to++ = ' ';
+    if (!reason.len) {
+        to = put(to, SLICE("status code "));
+        to = put_number(to, (uint64_t)head->status);
+    }
     to = put_value(to, reason);
     return put(to, SLICE("\r\n"));
 }
