@@ -253,10 +253,16 @@ static void read_on(struct trb_stream *s, uint32_t on)
     stream_read_on(s->stream, on);
 }
 
+static void read_limit(struct trb_stream *s, size_t n)
+{
+    stream_read_limit(s->stream, n);
+}
+
 static const struct trb_stream_service streams = {
     .size = sizeof streams, .connect = stream_open, .destroy = stream_end, .bytes = bytes,
     .consume = consume, .take = take, .write = put, .write_data = put_data, .room = room,
-    .wrote = wrote, .unsent = unsent, .read_on = read_on};
+    .wrote = wrote, .unsent = unsent, .read_on = read_on,
+    .read_limit = read_limit};
 
 /* -------------------------------------------------------------------------------- once and post */
 static void once_run(const char *key, void (*init)(void))

@@ -50,6 +50,7 @@ struct trb_stream_service {
     void (*wrote)(struct trb_stream *, size_t);           /* … so many bytes */
     size_t (*unsent)(const struct trb_stream *);
     void (*read_on)(struct trb_stream *, uint32_t on);
+    void (*read_limit)(struct trb_stream *, size_t);      /* the most that may wait unread; 64 KiB unless said */
 };
 
 #define TRB_WATCH "trilby.watch/1"

@@ -1,0 +1,47 @@
+/* command: arrays of bulk strings. */
+#include <redis/command.h>
+#include <stdio.h>
+
+#define HEAD 24u                    /* kind, twenty digits, CRLF */
+
+struct trb_data redis_number(char room[REDIS_NUMBER], int64_t n)
+{
+    return (struct trb_data){room, (size_t)snprintf(room, REDIS_NUMBER, "%lld", (long long)n), NULL};
+}
+
+char *redis_command_head(char *to, char kind, size_t n)
+{
+    char digits[20];
+    size_t len = 0;
+    do
+        digits[len++] = (char)('0' + n % 10);
+    while (n /= 10);
+    *to++ = kind;
+    while (len)
+        *to++ = digits[--len];
+    *to++ = '\r';
+    *to++ = '\n';
+    return to;
+}
+
+size_t redis_command_room(const struct trb_data *words, uint32_t count)
+{
+    size_t room = HEAD;
+    for (uint32_t i = 0; i < count; i++)
+        room += HEAD + words[i].len + 2;
+    return room;
+}
+
+size_t redis_command_write(char *to, const struct trb_data *words, uint32_t count)
+{
+    char *at = redis_command_head(to, '*', count);
+    for (uint32_t i = 0; i < count; i++) {
+        at = redis_command_head(at, '$', words[i].len);
+        if (words[i].len)
+            memcpy(at, words[i].at, words[i].len);
+        at += words[i].len;
+        *at++ = '\r';
+        *at++ = '\n';
+    }
+    return (size_t)(at - to);
+}

@@ -1,0 +1,114 @@
+/* transact: MULTI, one command per operation, EXEC, in one piece. Nobody comes between; but Redis rolls
+ * nothing back: what stood before a refused operation stays done. */
+#include "store.h"
+#include <base/mem.h>
+#include <base/slice.h>
+
+struct transaction {
+    struct store *store;
+    struct trb_call *call;
+    struct trb_error fault;             /* the first that was told before EXEC */
+    bool knows_set, knows_remove;       /* the whole script has been sent inside */
+};
+
+static void on_queued(struct redis_wish *w, const struct resp *reply, const struct trb_error *err)
+{
+    struct transaction *t = w->call;
+    if (!t->fault.code && err)
+        t->fault = *err;
+    else if (!t->fault.code && resp_is(reply, RESP_ERROR))
+        redis_reply_error(reply, &t->fault);
+}
+
+static const struct resp *first_error(const struct resp *results)
+{
+    const struct resp *one = resp_first(results);
+    for (uint32_t i = 0; i < results->count; i++, one = resp_next(one))
+        if (resp_is(one, RESP_ERROR))
+            return one;
+    return NULL;
+}
+
+static void on_executed(struct redis_wish *w, const struct resp *reply, const struct trb_error *err)
+{
+    struct transaction *t = w->call;
+    const struct resp *error = resp_is(reply, RESP_ARRAY) ? first_error(reply) : NULL;
+    if (resp_is(reply, RESP_ARRAY) && !error)
+        trb_done(t->call);
+    else if (error || !t->fault.code)
+        redis_fail(t->call, error ? error : reply, err);
+    else
+        t->store->host->fail(t->call, &t->fault);
+    mem_free(t);
+}
+
+static void send(struct transaction *t, struct trb_slice key, const struct trb_data *words, uint32_t count)
+{
+    struct redis_wish w = {.answered = on_queued, .self = t->store, .call = t};
+    redis_ask(t->store->redis, key, &w, words, count);
+}
+
+static struct trb_state_set as_set(const struct trb_state_operation *o)
+{
+    return (struct trb_state_set){.size = sizeof(struct trb_state_set), .key = o->key, .value = o->value, .etag = o->etag,
+                                  .concurrency = o->concurrency == TRB_STATE_LAST_WRITE ? o->concurrency : 0,
+                                  .has_ttl = o->has_ttl, .ttl_s = o->ttl_s};
+}
+
+static void send_operation(struct transaction *t, struct trb_slice key, const struct trb_state_operation *o)
+{
+    if (o->kind == TRB_STATE_REMOVE) {
+        struct trb_state_delete q = {.size = sizeof q, .key = o->key, .etag = o->etag};
+        struct trb_data words[REMOVE_WORDS] = {redis_text("DEL"), redis_name(o->key)};
+        bool is_plain = remove_is_plain(&q);
+        if (!is_plain)
+            remove_words_fill(t->store, &q, !t->knows_remove, words);
+        t->knows_remove = t->knows_remove || !is_plain;
+        send(t, key, words, is_plain ? 2 : REMOVE_WORDS);
+        return;
+    }
+    struct trb_state_set q = as_set(o);
+    struct set_words words;
+    struct trb_error unused;            /* checked before MULTI */
+    if (set_words_fill(t->store, &q, !t->knows_set, &words, &unused))
+        return;
+    t->knows_set = true;
+    send(t, key, words.words, SCRIPT_WORDS);
+}
+
+static trb_code check_all(const struct store *s, const struct trb_state_transact *q, struct trb_error *err)
+{
+    struct set_words unused;
+    for (uint32_t i = 0; i < q->operations.count; i++) {
+        const struct trb_state_operation *o = trb_list_at(&q->operations, i);
+        struct trb_state_set set = as_set(o);
+        trb_code code = o->kind == TRB_STATE_REMOVE ? TRB_OK : set_words_fill(s, &set, false, &unused, err);
+        if (code)
+            return code;
+    }
+    return TRB_OK;
+}
+
+void store_transact(void *self, struct trb_call *call, const void *question)
+{
+    struct store *s = self;
+    const struct trb_state_transact *q = question;
+    struct trb_error err = {0};
+    if (check_all(s, q, &err)) {
+        s->host->fail(call, &err);
+        return;
+    }
+    if (!q->operations.count) {
+        trb_done(call);
+        return;
+    }
+    struct transaction *t = mem_zero(sizeof *t);
+    t->store = s;
+    t->call = call;
+    struct trb_slice key = slice_name(((const struct trb_state_operation *)trb_list_at(&q->operations, 0))->key);
+    send(t, key, (struct trb_data[]){redis_text("MULTI")}, 1);
+    for (uint32_t i = 0; i < q->operations.count; i++)
+        send_operation(t, key, trb_list_at(&q->operations, i));
+    struct redis_wish w = {.answered = on_executed, .self = s, .call = t};
+    redis_ask(s->redis, key, &w, (struct trb_data[]){redis_text("EXEC")}, 1);
+}
