@@ -58,9 +58,11 @@ static void on_announced(void *arg, const void *answer, const struct trb_error *
     if (err)
         log_warn(SCOPE, "Failed to announce app id %s for name resolution: %s", a->rt->info.app_id.at,
                  error_text(err).at);
+    begun(a->rt);
     mem_free(a);
 }
 
+/* Whoever sees us ready finds us: starting goes on when we are known. */
 static void announce(struct runtime *rt)
 {
     struct announcing *a = mem_zero(sizeof *a);
@@ -69,7 +71,7 @@ static void announce(struct runtime *rt)
         .size = sizeof a->question, .app_id = rt->info.app_id, .namespace_ = rt->info.namespace_,
         .address = rt->info.host_address, .port = rt->info.peer_port, .http_port = rt->info.http_port,
         .app_port = rt->info.app_port};
-    ask_plain(rt->names.view, TRB_AT(nameresolution, announce), &a->question, 0, on_announced, a);
+    ask_plain(rt->names.view, TRB_AT(nameresolution, announce), &a->question, ANNOUNCE_NS, on_announced, a);
 }
 
 static bool can_announce(const struct runtime *rt)
@@ -91,7 +93,8 @@ static void on_started(void *arg, struct instance *i, const struct trb_error *wh
     log_info(SCOPE, "Initialized name resolution to %s", n->type);
     if (can_announce(rt))
         announce(rt);
-    begun(rt);
+    else
+        begun(rt);
 }
 
 /* Names as the configuration writes them: "mdns", or the whole type. */
