@@ -52,11 +52,12 @@ static void check_guard(const struct block *b)
     check(guard == GUARD);                 /* a piece of this block was overrun */
 }
 
-/* A few arenas with their first block wait in each thread for their next request. */
+/* A few arenas with their first block wait in each thread for their next request, where that is
+ * wanted: what a copy of us in a plugin left behind in a thread would outlive the plugin. */
 static _Thread_local struct {
     struct arena *at[KEPT];
     uint32_t count;
-    bool is_told;
+    bool is_wanted;
 } kept;
 
 static pthread_key_t thread_end;
@@ -73,20 +74,28 @@ static void make_key(void)
     check(pthread_key_create(&thread_end, free_kept) == 0);
 }
 
+void arena_keep_spares(void)
+{
+    if (kept.is_wanted)
+        return;
+    pthread_once(&once, make_key);
+    pthread_setspecific(thread_end, &kept);
+    kept.is_wanted = true;
+}
+
 static bool keep(struct arena *a)
 {
-    if (kept.count == KEPT)
+    if (!kept.is_wanted || kept.count == KEPT)
         return false;
-    if (!kept.is_told) {
-        pthread_once(&once, make_key);
-        pthread_setspecific(thread_end, &kept);
-        kept.is_told = true;
-    }
     kept.at[kept.count++] = a;
     return true;
 }
 #else
 static void check_guard(const struct block *b)
+{
+}
+
+void arena_keep_spares(void)
 {
 }
 #endif

@@ -25,6 +25,10 @@ struct trb_name arena_name(struct arena *, struct trb_slice);         /* a copy 
 struct trb_name arena_printf(struct arena *, const char *format, ...) TRB_PRINTF(2, 3);
 struct trb_name arena_vprintf(struct arena *, const char *format, va_list);
 
+/* From now on this thread keeps a few destroyed arenas for the next ones. For the process's own
+ * threads, never for a copy of this code in a plugin, which may be unmapped while they live. */
+void arena_keep_spares(void);
+
 /* Runs release(arg) when the arena is cleared or destroyed, last linked first. */
 void arena_link(struct arena *, void (*release)(void *), void *arg);
 void arena_link_buf(struct arena *, struct trb_buf *);                /* takes the reference */

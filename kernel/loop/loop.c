@@ -1,5 +1,6 @@
 /* loop: the turn. Events, due timers and letters, then the run queue, then the turn-end jobs, then
  * sleep. Descriptors and signals are in watch.c; nothing else in the kernel knows libevent. */
+#include <base/arena.h>
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/mem.h>
@@ -192,6 +193,7 @@ void loop_run(struct loop *l)
 {
     check(!self);
     self = l;
+    arena_keep_spares();
     atomic_store(&l->running, true);
     while (!atomic_load(&l->stopping))
         run_turn(l);
