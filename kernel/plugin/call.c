@@ -25,6 +25,7 @@ struct slot_home {
     uint32_t spent_count;
     struct list owed;                        /* calls not yet answered, oldest first */
     struct slot_block *blocks;
+    struct slot_home *left;                  /* of other instances: left behind for good */
 };
 
 #define SLOTS_PER_BLOCK 63
@@ -44,15 +45,24 @@ struct slot_home *slot_home_create(struct instance *i)
 }
 
 /* A plugin that broke the law once may still hold a token: its memory is then left where it is. */
+static struct slot_home *leave(struct slot_home *h)
+{
+    static struct slot_home *last;
+    h->left = last;
+    last = h;
+    return NULL;
+}
+
 struct slot_home *slot_home_destroy(struct slot_home *h)
 {
     if (!h)
         return NULL;
-    if (!atomic_load(&h->instance->misbehaved))
-        for (struct slot_block *b = h->blocks, *next; b; b = next) {
-            next = b->next;
-            mem_free(b);
-        }
+    if (atomic_load(&h->instance->misbehaved))
+        return leave(h);
+    for (struct slot_block *b = h->blocks, *next; b; b = next) {
+        next = b->next;
+        mem_free(b);
+    }
     pthread_mutex_destroy(&h->lock);
     return mem_free(h);
 }

@@ -218,7 +218,7 @@ trb_code loader_copy(struct trb_slice name, struct plugin **ret_plugin, struct t
     p->file = mem_text(p->path, strlen(p->path));
     free(p->path);
     p->path = NULL;
-    int fd;
+    int fd = -1;
     trb_code code = open_plugin(p->file, &fd, &p->path, err);
     if (!code && (p->fd = private_copy(fd, p->file)) < 0)
         code = error_errno(err, errno, p->path);

@@ -129,7 +129,7 @@ uint32_t host_emit(struct trb_call *token, const void *event, size_t size, void 
 static void on_opened(struct letter *l)
 {
     struct stream_call *s = container_of(l, struct stream_call, opened_letter);
-    if (s->owner.opened && !s->ended)
+    if (s->owner.opened)
         s->owner.opened(s->arg);
     atomic_fetch_sub(&s->errands, 1);
     finish(s);

@@ -89,12 +89,16 @@ static void keep(struct hostile *h, struct trb_call *call)
 
 static void answer_kept(struct hostile *h)
 {
+    static const size_t whole = sizeof h->kept;
+    struct trb_call **all = malloc(whole);
     pthread_mutex_lock(&h->lock);
     uint32_t count = h->kept_count;
+    memcpy(all, h->kept, whole);
     h->kept_count = 0;
     pthread_mutex_unlock(&h->lock);
     for (uint32_t i = 0; i < count; i++)
-        answer(h->kept[i], "late");
+        answer(all[i], "late");
+    free(all);
 }
 
 /* --------------------------------------------------------------------------------- misbehaving */
@@ -124,7 +128,7 @@ static void misbehave(struct hostile *h, uint32_t how, struct trb_call *call, co
     switch (how) {
     case TWICE: answer(call, text); answer(call, "second"); break;
     case NEVER: case AFTER_CANCEL: keep(h, call); break;
-    case LATE_AGAIN: keep(h, call); answer(call, text); break;
+    case LATE_AGAIN: answer(call, text); keep(h, call); break;
     case THREAD: answer_elsewhere(h, call, text, 1); break;
     case THREAD_TWICE: answer_elsewhere(h, call, text, 2); break;
     case TWO_THREADS: answer_elsewhere(h, call, text, 1); answer_elsewhere(h, call, text, 1); break;

@@ -8,9 +8,7 @@
 #include <cmocka.h>
 #undef fail
 
-#define on_settled call_on_settled
 #include "kernel/plugin/call.c"
-#undef on_settled
 #include "house.h"
 
 static const char *const ways[] = {"state.hostile", "state.hostile-on-loop", "state.hostile-on-one-loop",

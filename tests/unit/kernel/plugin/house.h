@@ -124,7 +124,7 @@ struct coming {
     sem_t over;
 };
 
-static void on_started(void *arg, struct instance *i, const struct trb_error *err)
+static void on_coming_up(void *arg, struct instance *i, const struct trb_error *err)
 {
     struct coming *c = arg;
     c->code = err ? err->code : TRB_OK;
@@ -149,7 +149,7 @@ static void bring_up(void *arg)
     if (c->code)
         sem_post(&c->over);
     else
-        instance_start(c->instance, on_started, c);
+        instance_start(c->instance, on_coming_up, c);
 }
 
 static inline trb_code try_up(const char *type, const struct trb_block *block, const char *option, const char *value,
@@ -183,7 +183,7 @@ struct going {
     sem_t over;
 };
 
-static void on_gone(void *arg)
+static void on_going_down(void *arg)
 {
     sem_post(&((struct going *)arg)->over);
 }
@@ -191,7 +191,7 @@ static void on_gone(void *arg)
 static void bring_down(void *arg)
 {
     struct going *g = arg;
-    instance_retire(g->instance, on_gone, g);
+    instance_retire(g->instance, on_going_down, g);
 }
 
 static inline void down(struct instance *i)
@@ -218,7 +218,7 @@ struct client {                                /* one question, and what became 
     sem_t over;
 };
 
-static void on_answer(struct call *call, void *arg)
+static void on_client_answer(struct call *call, void *arg)
 {
     struct client *c = arg;
     const struct trb_state_item *item = call_answer(call);
@@ -236,7 +236,7 @@ static void on_answer(struct call *call, void *arg)
 static void ask_there(void *arg)
 {
     struct client *c = arg;
-    c->call = call_ask(c->instance, &c->question, on_answer, c);
+    c->call = call_ask(c->instance, &c->question, on_client_answer, c);
 }
 
 static inline void client_prepare(struct client *c, struct instance *i, const char *key, const char *how, uint32_t loop)
@@ -276,7 +276,7 @@ static inline void release_all(struct instance *i)
     await(&c.over);
 }
 
-static void on_settled(void *arg)
+static void on_client_settled(void *arg)
 {
     struct client *c = arg;
     c->call = NULL;
@@ -287,7 +287,7 @@ static void on_settled(void *arg)
 static void abandon_there(void *arg)
 {
     struct client *c = arg;
-    call_abandon(c->call, TRB_WHY_CLIENT, on_settled, c);
+    call_abandon(c->call, TRB_WHY_CLIENT, on_client_settled, c);
 }
 
 static inline void client_abandon(struct client *c)
