@@ -74,10 +74,18 @@ static void fail(struct pool_call *pc, const struct trb_error *err)
     call->events->failed(call, err);
 }
 
+/* Nobody can tell a stale connection from a server that broke down over the request: what has effects
+ * is not sent twice. */
+static bool is_safe(struct trb_slice method)
+{
+    return slice_is(method, SLICE("GET")) || slice_is(method, SLICE("HEAD")) ||
+           slice_is(method, SLICE("OPTIONS")) || slice_is(method, SLICE("TRACE"));
+}
+
 void pool_call_lost(struct pool_call *pc, const struct trb_error *err, bool answered, bool unprocessed)
 {
     struct http_pool *p = pc->pool;
-    bool was_stale = pc->on && pc->on->served > 1;
+    bool was_stale = pc->on && pc->on->served > 1 && is_safe(pc->head.method);
     bool may_repeat = pc->is_whole && !answered && (unprocessed || was_stale) && !p->is_ending &&
                       ++pc->attempts < MAX_ATTEMPTS;
     if (!may_repeat) {

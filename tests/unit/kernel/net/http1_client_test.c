@@ -57,6 +57,7 @@ struct call {
     bool ended, failed, has_trailers, holds;
     size_t held;
     struct call *then;              /* started when this one has ended */
+    const char *method, *given;     /* of then; NULL: GET, without a body */
 };
 
 static void hang_up(struct guest *g)
@@ -174,7 +175,8 @@ static void call_destroy(struct call *c)
 
 static void on_then(void *arg)
 {
-    start_call(arg, "GET", NULL);
+    struct call *c = arg;
+    start_call(c, c->method ? c->method : "GET", c->given);
 }
 
 static void go_on(struct call *c)
@@ -365,6 +367,24 @@ static void asks_again_when_a_kept_connection_was_stale(void **state)
     expects(second, 200, "3");
 }
 
+static void what_has_effects_is_not_sent_twice(void **state)
+{
+    const struct line script[] = {{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1", false, NULL},
+                                  {NULL, true, NULL},
+                                  {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3", false, NULL}};
+    struct call *second = call_create(), *first = call_create();
+    first->then = second;
+    second->method = "POST";
+    second->given = "body";
+    scene->script = script;
+    scene->lines = 3;
+    start_call(first, "GET", NULL);
+    loop_run(scene->loop);
+    assert_int_equal(scene->guest_count, 1);
+    expects(first, 200, "1");
+    expects_failure(second, "EOF");
+}
+
 static void a_stray_byte_ends_the_connection(void **state)
 {
     const struct line script[] = {{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1stray", false, NULL},
@@ -463,6 +483,7 @@ int main(void)
         TEST(names_the_refused_address),
         TEST(keeps_the_connection),
         TEST(asks_again_when_a_kept_connection_was_stale),
+        TEST(what_has_effects_is_not_sent_twice),
         TEST(a_stray_byte_ends_the_connection),
         TEST(a_streamed_body_goes_out_in_chunks),
         TEST(calls_wait_for_a_free_connection),
