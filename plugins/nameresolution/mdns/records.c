@@ -10,6 +10,20 @@
 
 static const char services_text[] = "_services._dns-sd._udp.local";
 
+/* As a listen address may spell it: localhost, [::1]. */
+static bool read_address(struct trb_slice text, struct identity *ret)
+{
+    char bare[64];
+    if (text.len > 1 && text.at[0] == '[' && text.at[text.len - 1] == ']')
+        text = (struct trb_slice){text.at + 1, text.len - 2};
+    snprintf(bare, sizeof bare, "%.*s", (int)text.len, text.at);
+    if (inet_pton(AF_INET, strcmp(bare, "localhost") ? bare : "127.0.0.1", ret->address) == 1)
+        ret->address_len = 4;
+    else if (inet_pton(AF_INET6, bare, ret->address) == 1)
+        ret->address_len = 16;
+    return ret->address_len > 0;
+}
+
 const char *identity_make(struct trb_slice app_id, const char *host, uint32_t pid, const char *address, uint16_t port,
                           struct identity *ret)
 {
@@ -21,11 +35,7 @@ const char *identity_make(struct trb_slice app_id, const char *host, uint32_t pi
     if (!app_id.len || app_id.len >= sizeof ret->app_id)
         return "an app id that is announced has 1 to 63 bytes";
     memcpy(ret->app_id, app_id.at, app_id.len);
-    if (inet_pton(AF_INET, address, ret->address) == 1)
-        ret->address_len = 4;
-    else if (inet_pton(AF_INET6, address, ret->address) == 1)
-        ret->address_len = 16;
-    else
+    if (!read_address((struct trb_slice){address, strlen(address)}, ret))
         return "the host address is no IP address";
     snprintf(text, sizeof text, "%s.local", ret->app_id);
     if (!dns_name_from((struct trb_slice){text, strlen(text)}, &ret->service))

@@ -108,7 +108,7 @@ static void announce(void *self, struct trb_call *call, const void *question)
     const struct trb_name_announce *q = question;
     struct trb_error err = {.size = sizeof err};
     struct names *n = self;
-    bool v6 = memchr(q->address.at, ':', q->address.len) != NULL;
+    bool v6 = memchr(q->address.at, ':', q->address.len) && q->address.at[0] != '[';
     pthread_mutex_lock(&n->lock);
     snprintf(n->address, sizeof n->address, v6 ? "[%s]:%u" : "%s:%u", q->address.at, q->port);
     snprintf(n->app_id, sizeof n->app_id, "%s", q->app_id.at);

@@ -6,7 +6,8 @@
 static struct trb_name forwarded(struct trb_request *rq, const struct trb_runtime_info *info)
 {
     bool v6 = memchr(info->host_address.at, ':', info->host_address.len) != NULL;
-    const char *open = v6 ? "\"[" : "", *close = v6 ? "]\"" : "";
+    bool bracketed = info->host_address.at[0] == '[';
+    const char *open = bracketed ? "\"" : v6 ? "\"[" : "", *close = bracketed ? "\"" : v6 ? "]\"" : "";
     return trb_printf(rq, "for=%s%s%s;by=%s%s%s;host=%s", open, info->host_address.at, close, open,
                       info->host_address.at, close, info->host_name.at);
 }

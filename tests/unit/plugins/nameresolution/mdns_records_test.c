@@ -215,6 +215,10 @@ static void version_six_is_an_address_too(void **state)
     assert_true(dns_name_is(&six.host, &me.host));
     assert_int_equal(sightings(record_announcement(&six, &w), "mdapp1", seen), 1);
     assert_true(seen[0].has_v6 && !seen[0].has_v4 && seen[0].v6[15] == 1);
+    assert_null(identity_make((struct trb_slice){"mdapp1", 6}, "vm", 1, "[::1]", 5, &six));
+    assert_int_equal(six.address_len, 16);
+    assert_null(identity_make((struct trb_slice){"mdapp1", 6}, "vm", 1, "localhost", 5, &six));
+    assert_int_equal(six.address_len, 4);
     assert_non_null(identity_make((struct trb_slice){"mdapp1", 6}, "vm", 1, "not-an-address", 5, &six));
     assert_non_null(identity_make((struct trb_slice){"a..b", 4}, "vm", 1, "::1", 5, &six));
 }
