@@ -1,5 +1,7 @@
 /* trilbyd: the sidecar. Reads the command line, then runs one runtime after the other until it is
  * told to end. Everything with meaning is in plugins; the story of a start is runtime/runtime.c. */
+#include "admin_guest.h"
+
 #include <base/error.h>
 #include <base/log.h>
 #include <base/slice.h>
@@ -74,7 +76,7 @@ static int run(struct flags *f)
     log_info("dapr.runtime", "Starting Dapr Runtime -- version %s -- commit %s", RUNTIME_VERSION, TRILBY_COMMIT);
     log_info("dapr.runtime", "Log level set to: %s", f->log_level.at);
     reflection_set_descriptors(slice_from(proto_descriptors, (size_t)(proto_descriptors_end - proto_descriptors)));
-    return process_run(f, NULL);
+    return process_run(f, &admin_guest);
 }
 
 static int act(struct flags *f)
