@@ -86,9 +86,12 @@ const char *ttl_parse(struct trb_request *rq, struct trb_pairs metadata, uint32_
         if (!slice_is(slice_name(p->key), SLICE("ttlInSeconds")) || !p->value.len)
             continue;
         int64_t ttl;
-        if (!slice_to_i64(slice_name(p->value), &ttl) || ttl > INT32_MAX || ttl < -1)
-            return trb_printf(rq, "incorrect value for metadata 'ttlInSeconds': '%s' is not a whole number "
-                              "between -1 and 2147483647", p->value.at).at;
+        if (!slice_to_i64(slice_name(p->value), &ttl))
+            return trb_printf(rq, "error parsing TTL: incorrect value for metadata 'ttlInSeconds': strconv.ParseInt: "
+                              "parsing \"%s\": invalid syntax", p->value.at).at;
+        if (ttl > INT32_MAX || ttl < -1)
+            return trb_printf(rq, "error parsing TTL: incorrect value for metadata 'ttlInSeconds': %s is not between "
+                              "-1 and %d", p->value.at, INT32_MAX).at;
         *ret_has = 1;
         *ret_ttl_s = ttl;
     }

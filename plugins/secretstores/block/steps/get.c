@@ -46,7 +46,7 @@ static struct trb_next reply(struct trb_request *rq)
         return trb_refuse(rq, &GET_FAILED, "failed getting secret with key %s from secret store %s: %.*s",
                           rq->kernel->path(rq, "key").at, rq->kernel->path(rq, "store").at,
                           SLICE_ARG(secret_failure_text(rq, rq->kernel->failure(rq))));
-    if (!secret->values.count)
+    if (!secret->values.at)
         return trb_reply_empty(rq, 204);
     struct text t = {0};
     add_values(&t, &secret->values);
