@@ -9,7 +9,7 @@
 
 #define PORT_PAUSE_NS (100 * CLOCK_MS)
 #define PORT_WORDS 100u
-#define CONFIG_MOST (4u << 20)
+#define ANSWER_MOST (4u << 20)
 
 static bool speaks_http(const struct runtime *rt)
 {
@@ -51,16 +51,22 @@ static struct trb_next take_config(struct trb_request *rq)
     return rq->kernel->task_end(rq);
 }
 
+/* An answer that is not wanted is read all the same: cutting it short would reset the app's connection. */
+static struct trb_next leave(struct trb_request *rq)
+{
+    return rq->kernel->task_end(rq);
+}
+
 static struct trb_next config_answered(struct trb_request *rq)
 {
     struct runtime *rt = rq->kernel->task_arg(rq);
     const struct trb_outcome *o = rq->kernel->outcome(rq);
     if (o && o->status == 200)
-        return rq->kernel->outcome_gather(rq, CONFIG_MOST, TRB_GO(take_config));
+        return rq->kernel->outcome_gather(rq, ANSWER_MOST, TRB_GO(take_config));
     if (!o)
         log_warn(SCOPE, "error getting app configuration: %s", rq->kernel->failure(rq)->message);
     loop_call(loop_at(0), config_over, rt);
-    return rq->kernel->task_end(rq);
+    return rq->kernel->outcome_gather(rq, ANSWER_MOST, TRB_GO(leave));
 }
 
 static struct trb_next ask_config(struct trb_request *rq)
@@ -144,7 +150,7 @@ static struct trb_next probe_answered(struct trb_request *rq)
         snprintf(why, sizeof why, "%s", rq->kernel->failure(rq)->message);
     count_probe(rt, o ? o->status : 500);
     probe_over(rt, o && o->status / 100 == 2, why);
-    return rq->kernel->task_end(rq);
+    return rq->kernel->outcome_gather(rq, ANSWER_MOST, TRB_GO(leave));
 }
 
 static struct trb_next ask_health(struct trb_request *rq)

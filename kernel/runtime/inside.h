@@ -55,7 +55,7 @@ static inline struct runtime *runtime_of(const struct trb_kernel *k)
 
 void kernel_table_fill(struct runtime *);
 void kernel_table_release(struct runtime *);
-trb_code host_address_find(struct runtime *, struct trb_error *err);
+void host_address_find(struct runtime *);
 uint16_t stable_port(const struct flags *);
 /* It cannot go on: everything is drained, then the process ends with that sentence. */
 void runtime_fail(struct runtime *, const char *format, ...) TRB_PRINTF(2, 3);

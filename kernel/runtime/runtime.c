@@ -131,13 +131,13 @@ trb_code runtime_create(const struct runtime_setup *setup, struct runtime **ret_
         start_metrics(rt);
         code = servers_reserve(rt, err);
     }
-    if (!code)
-        code = host_address_find(rt, err);
-    if (code)
+    if (code) {
         runtime_destroy(rt);
-    else
-        *ret_runtime = rt;
-    return code;
+        return code;
+    }
+    host_address_find(rt);
+    *ret_runtime = rt;
+    return TRB_OK;
 }
 
 void runtime_export(const struct runtime *rt)
