@@ -12,9 +12,11 @@ class Orders(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        event = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null")
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path == "/orders":
-            print(f"order received: {event['data']} (event {event['type']} from {event['source']})", flush=True)
+            event = json.loads(body)
+            print(f"order received: {event['data']} ({self.headers['Content-Type']}: {event['type']} {event['id']} "
+                  f"from {event['source']})", flush=True)
             self.answer(200, {"status": "SUCCESS"})
         else:
             self.answer(404, {"error": f"there is no {self.path} here"})
