@@ -42,6 +42,7 @@ struct outgoing {
     struct grpc_reader reader;
     uint64_t seq_out, seq_in;
     bool has_sent_head, has_response;
+    bool has_status;                       /* OK stood in the head: there will be no trailers */
     uint32_t tries;
     struct timer again;
     struct trb_name address;

@@ -232,9 +232,9 @@ static void take_head(struct outgoing *o, const struct http_head *head)
 {
     struct trb_error err = ERROR_INIT;
     if (head->status != 200)
-        break_off(o, TRB_UNAVAILABLE, "unexpected HTTP status code received from server: %d", head->status);
-    else if (http_header_get(&head->headers, SLICE("grpc-status")).at &&
-             grpc_status_read(o->rq->arena, head->status, &head->headers, &err)) {
+        return break_off(o, TRB_UNAVAILABLE, "unexpected HTTP status code received from server: %d", head->status);
+    o->has_status = http_header_get(&head->headers, SLICE("grpc-status")).at != NULL;
+    if (o->has_status && grpc_status_read(o->rq->arena, head->status, &head->headers, &err)) {
         http_call_cancel(&o->call);
         fail(o, &err);
     } else {
@@ -268,7 +268,7 @@ static void take_end(struct outgoing *o, const struct http_headers *trailers)
     struct trb_error err = ERROR_INIT;
     if (o->failed)
         return;
-    if (grpc_status_read(o->rq->arena, 200, trailers ? trailers : &none, &err))
+    if (!o->has_status && grpc_status_read(o->rq->arena, 200, trailers ? trailers : &none, &err))
         return fail(o, &err);
     if (!o->has_response) {
         error_set(&err, TRB_INTERNAL, "PEER", "error invoking app channel: no response received from stream");

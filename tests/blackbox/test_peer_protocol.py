@@ -1,0 +1,463 @@
+"""The protocol between sidecars, spoken by the official gRPC library: as a caller towards our sidecar, and
+as a callee that ours calls (grpc-api.md 4.2 to 4.4)."""
+
+import os
+import sqlite3
+import threading
+import time
+from concurrent import futures
+
+import grpc
+import pytest
+
+from harness.app import raw_reply, reply
+from harness.messages import RequestChunk, Request, Response, ResponseChunk, SERVICE, chunks, request, response
+from harness.raw import Connection
+from harness.streams import LAST_CHUNK, StreamApp, body_pieces, chunk
+
+
+@pytest.fixture(scope="module")
+def app(shared):
+    made = shared.app()
+    made.otherwise = reply(200, b"ok", [("Content-Type", "text/plain"), ("X-App", "1")])
+    made.route("/echo", lambda request, sock: reply(200, request.body, [("Content-Type", "a/b")]))
+    return made
+
+
+@pytest.fixture(scope="module")
+def callee(shared, app):
+    return shared.sidecar(app=app)
+
+
+@pytest.fixture(autouse=True)
+def fresh(app):
+    app.forget()
+
+
+class Caller:
+    """Another sidecar that calls ours."""
+
+    def __init__(self, port):
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        self.unary = self.channel.unary_unary(f"/{SERVICE}/CallLocal", Request.SerializeToString, Response.FromString)
+        self.stream = self.channel.stream_stream(f"/{SERVICE}/CallLocalStream", RequestChunk.SerializeToString,
+                                                 ResponseChunk.FromString)
+
+    def call(self, sent, **more):
+        return list(self.stream(iter(sent), timeout=20, **more))
+
+
+@pytest.fixture
+def caller(callee):
+    made = Caller(callee.peer)
+    yield made
+    made.channel.close()
+
+
+def assert_status(raised, code, text):
+    assert raised.value.code() == code
+    assert raised.value.details() == text
+
+
+def body_of(answers):
+    assert [one.payload.seq for one in answers if one.HasField("payload")] == \
+        list(range(sum(one.HasField("payload") for one in answers)))
+    return b"".join(one.payload.data for one in answers)
+
+
+# --------------------------------------------------------------------------- we are called: unary
+def test_unary(caller, app):
+    answer = caller.unary(request("hello", "PUT", [("X-Custom", "v"), ("X-Two", "a"), ("X-Two", "b")], "q=1", "a/b",
+                                  b"body"), timeout=10)
+    assert answer.status.code == 200 and answer.message.data.value == b"ok"
+    assert answer.message.content_type == "text/plain"
+    headers = {key.lower(): list(one.values) for key, one in answer.headers.items()}
+    assert headers["x-app"] == ["1"] and headers["content-type"] == ["text/plain"]
+    seen = app.wait_one("/hello")
+    assert (seen.method, seen.target, seen.body) == ("PUT", "/hello?q=1", b"body")
+    assert seen.header("X-Custom") == "v" and seen.values("X-Two") == ["a", "b"]
+    assert seen.header("Content-Type") == "a/b" and seen.header("Content-Length") == "4"
+
+
+def test_unary_with_an_error_of_the_app(caller, app):
+    app.route("/bad", reply(418, b"why", [("Content-Type", "a/b")]))
+    answer = caller.unary(request("bad", "GET"), timeout=10)
+    assert answer.status.code == 418 and answer.message.data.value == b"why"
+    seen = app.wait_one("/bad")
+    assert not seen.values("Content-Length") and not seen.values("Transfer-Encoding")
+
+
+def test_unary_without_a_message(caller):
+    with pytest.raises(grpc.RpcError) as raised:
+        caller.unary(Request(ver=1), timeout=10)
+    assert_status(raised, grpc.StatusCode.INVALID_ARGUMENT, "parsing InternalInvokeRequest error: field Message is nil")
+
+
+# ------------------------------------------------------------------------- we are called: streams
+@pytest.mark.parametrize("size", [0, 1, 2047, 2048, 2049, 1 << 20])
+def test_streamed(caller, app, size):
+    data = os.urandom(size)
+    answers = caller.call(chunks(RequestChunk, request("echo", content_type="a/b"), data))
+    assert answers[0].response.status.code == 200
+    assert answers[0].response.message.content_type == "a/b"
+    assert not any(one.HasField("response") for one in answers[1:])
+    assert body_of(answers) == data
+    assert app.wait_one("/echo").body == data
+
+
+def test_larger_chunks_are_taken(caller):
+    data = os.urandom(1 << 20)
+    assert body_of(caller.call(chunks(RequestChunk, request("echo"), data, 100000))) == data
+
+
+def test_the_first_chunk_may_come_without_a_payload(caller):
+    sent = [RequestChunk(request=request("echo"))]
+    for number, piece in enumerate([b"one", b"", b"two"]):
+        sent.append(RequestChunk())
+        sent[-1].payload.data = piece
+        sent[-1].payload.seq = number
+    assert body_of(caller.call(sent)) == b"onetwo"
+
+
+def test_a_length_that_was_said_is_passed_on(caller, app):
+    caller.call(chunks(RequestChunk, request("echo", metadata=[("Content-Length", "5")]), b"12345"))
+    assert app.wait_one("/echo").header("Content-Length") == "5"
+
+
+@pytest.mark.parametrize("said,text", [("3", "the body is longer than its content-length"),
+                                       ("9", "unexpected EOF: the body is shorter than its content-length")])
+def test_a_length_that_was_wrong_is_not_passed_on(caller, app, said, text):
+    with pytest.raises(grpc.RpcError) as raised:
+        caller.call(chunks(RequestChunk, request("echo", metadata=[("Content-Length", said)]), b"12345"))
+    assert_status(raised, grpc.StatusCode.INVALID_ARGUMENT, text)
+    assert not [one for one in app.requests("/echo") if one.body]
+
+
+def test_gaps_are_noticed(caller, app):
+    sent = chunks(RequestChunk, request("echo"), b"x" * 6000)
+    del sent[1]
+    with pytest.raises(grpc.RpcError) as raised:
+        caller.call(sent)
+    assert_status(raised, grpc.StatusCode.INTERNAL, "invalid sequence number received: 2 (expected: 1)")
+
+
+def test_metadata_comes_first_and_once(caller):
+    lacking = "parsing InternalInvokeRequest error: request does not contain the required fields in the leading chunk"
+    no_message = Request(ver=1)
+    no_message.metadata["a"].values.append("b")
+    for first in (RequestChunk(), RequestChunk(request=Request(ver=1)), RequestChunk(request=no_message)):
+        with pytest.raises(grpc.RpcError) as raised:
+            caller.call([first])
+        assert_status(raised, grpc.StatusCode.INVALID_ARGUMENT, lacking)
+    sent = chunks(RequestChunk, request("echo"), b"x" * 3000)
+    sent[1].request.CopyFrom(request("echo"))
+    with pytest.raises(grpc.RpcError) as raised:
+        caller.call(sent)
+    assert_status(raised, grpc.StatusCode.INVALID_ARGUMENT, "request metadata found in non-leading chunk")
+
+
+def test_a_bad_method(caller, app):
+    for call in (lambda: caller.call([RequestChunk(request=request("a?b"))]),
+                 lambda: caller.unary(request("a?b"), timeout=10)):
+        with pytest.raises(grpc.RpcError) as raised:
+            call()
+        assert_status(raised, grpc.StatusCode.INVALID_ARGUMENT,
+                      'invalid method: method contains forbidden character: "a?b"')
+    assert not app.requests()
+
+
+def test_the_method_is_cleaned_here_too(caller, app):
+    caller.call([RequestChunk(request=request("/admin/../public//x/", "GET"))])
+    assert app.requests()[0].target == "/public/x"
+
+
+def test_no_verb(caller):
+    nothing = request("x")
+    nothing.message.ClearField("http_extension")
+    with pytest.raises(grpc.RpcError) as raised:
+        caller.call([RequestChunk(request=nothing)])
+    assert raised.value.code() == grpc.StatusCode.INTERNAL
+    assert raised.value.details().startswith("error invoking app channel: rpc error: code = InvalidArgument desc = ")
+
+
+def test_the_app_fails(caller, app):
+    app.route("/p", raw_reply(b""))
+    with pytest.raises(grpc.RpcError) as raised:
+        caller.call([RequestChunk(request=request("p", "GET"))])
+    assert_status(raised, grpc.StatusCode.INTERNAL,
+                  f'error invoking app channel: Get "http://127.0.0.1:{app.port}/p": EOF')
+
+
+def test_the_app_dies_inside_its_answer(caller, app):
+    app.route("/p", raw_reply(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome"))
+    stream = caller.stream(iter([RequestChunk(request=request("p", "GET"))]), timeout=10)
+    with pytest.raises(grpc.RpcError) as raised:
+        assert next(stream).response.status.code == 200
+        list(stream)
+    assert raised.value.code() == grpc.StatusCode.INTERNAL
+
+
+def test_a_deadline_of_the_caller(bench):
+    ended = threading.Event()
+
+    def handle(request, sock, reader):
+        while reader.fill():
+            pass
+        ended.set()
+
+    app = StreamApp(handle).start()
+    caller = Caller(bench.sidecar(app=app).peer)
+    with pytest.raises(grpc.RpcError) as raised:
+        list(caller.stream(iter([RequestChunk(request=request("p", "GET"))]), timeout=0.5))
+    assert raised.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    assert ended.wait(10)
+    app.stop()
+
+
+def test_many_small_chunks_never_stall(caller, app):
+    """4 MB in 2 KiB messages: the window must open by what the messages measure, not their payloads."""
+    data = os.urandom(4 << 20)
+    assert body_of(caller.call(chunks(RequestChunk, request("echo"), data))) == data
+
+
+def test_both_directions_at_once(bench):
+    def handle(request, sock, reader):
+        sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for piece in body_pieces(request, reader):
+            sock.sendall(chunk(piece.upper()))
+        sock.sendall(LAST_CHUNK)
+
+    app = StreamApp(handle).start()
+    caller = Caller(bench.sidecar(app=app).peer)
+    go_on = threading.Event()
+
+    def sending():
+        first, second = chunks(RequestChunk, request("x"), b"onetwo", 3)
+        yield first
+        assert go_on.wait(10)
+        yield second
+
+    stream = caller.stream(sending(), timeout=10)
+    got = b""
+    while got != b"ONE":
+        got += next(stream).payload.data
+    go_on.set()
+    assert b"".join(one.payload.data for one in stream) == b"TWO"
+    app.stop()
+
+
+# ----------------------------------------------------------------------------------- we call others
+class Callee:
+    """Another sidecar that ours calls. stream and unary are functions of (requests, context); None: it does
+    not know that method."""
+
+    def __init__(self, stream=None, unary=None):
+        self.calls = []
+        handlers = {}
+
+        def streamed(requests, context):
+            got = list(requests)
+            self.calls.append((got, context))
+            yield from stream(got, context)
+
+        def whole(got, context):
+            self.calls.append((got, context))
+            return unary(got, context)
+
+        if stream:
+            handlers["CallLocalStream"] = grpc.stream_stream_rpc_method_handler(
+                streamed, RequestChunk.FromString, ResponseChunk.SerializeToString)
+        if unary:
+            handlers["CallLocal"] = grpc.unary_unary_rpc_method_handler(
+                whole, Request.FromString, Response.SerializeToString)
+        self.server = grpc.server(futures.ThreadPoolExecutor(8))
+        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        self.port = self.server.add_insecure_port("127.0.0.1:0")
+        self.server.start()
+
+
+@pytest.fixture
+def ours(shared, tmp_path):
+    """A sidecar of ours, and a way to make others known to it."""
+    path = tmp_path / "names.db"
+    sidecar = shared.sidecar(config={"nameResolution": {"component": "sqlite", "configuration": {
+        "connectionString": str(path)}}})
+    sidecar.names = path
+    yield sidecar
+    sidecar.end()
+
+
+@pytest.fixture
+def other(ours):
+    made = []
+
+    def make(**how):
+        callee = Callee(**how)
+        made.append(callee)
+        with sqlite3.connect(ours.names) as db:
+            db.execute("REPLACE INTO hosts VALUES (?, ?, 'other', '', ?)",
+                       (str(callee.port), f"127.0.0.1:{callee.port}", int(time.time()) + 1000))
+        return callee
+
+    yield make
+    for one in made:
+        one.server.stop(None)
+
+
+def call(ours, method="GET", path="/x", headers=(), body=None):
+    return ours.request(method, f"/v1.0/invoke/other/method{path}", headers, body)
+
+
+def failure(answer, status=500):
+    assert answer.status == status, answer.text
+    assert answer.json["errorCode"] == "ERR_DIRECT_INVOKE"
+    begin = "failed to invoke, id: other, err: "
+    assert answer.json["message"].startswith(begin)
+    return answer.json["message"][len(begin):]
+
+
+def test_what_we_send(ours, other):
+    callee = other(stream=lambda got, context: chunks(ResponseChunk, response(content_type="a/b"), b"hi"))
+    answer = call(ours, "PUT", "/a%20b//c?q=1", [("X-Custom", "v"), ("X-Two", "1"), ("X-Two", "2"), ("Content-Type", "c/d")],
+                  b"z" * 5000)
+    assert (answer.status, answer.body, answer.header("Content-Type")) == (200, b"hi", "a/b")
+    got, context = callee.calls[0]
+    first = got[0].request
+    assert first.ver == 1 and first.message.method == "a b/c" and first.message.http_extension.verb == 4
+    assert first.message.http_extension.querystring == "q=1" and first.message.content_type == "c/d"
+    metadata = {key: list(one.values) for key, one in first.metadata.items()}
+    assert metadata["X-Custom"] == ["v"] and metadata["X-Two"] == ["1", "2"]
+    assert metadata["Dapr-Caller-App-Id"] == [ours.app_id] and metadata["Dapr-Callee-App-Id"] == ["other"]
+    assert metadata["Dapr-Caller-Namespace"] == ["default"] and metadata["destination-app-id"] == ["other"]
+    assert metadata["Content-Length"] == ["5000"]
+    assert not any(one.HasField("request") for one in got[1:])
+    assert body_of(got) == b"z" * 5000
+    assert "traceparent" in dict(context.invocation_metadata())
+
+
+def test_no_body_no_payload(ours, other):
+    callee = other(stream=lambda got, context: chunks(ResponseChunk, response(204)))
+    answer = call(ours)
+    assert answer.status == 204
+    assert [one.HasField("payload") for one in callee.calls[0][0]] == [False]
+
+
+@pytest.mark.parametrize("size", [0, 1, 2048, 5000, 1 << 20])
+def test_answers_in_small_chunks(ours, other, size):
+    data = os.urandom(size)
+    other(stream=lambda got, context: chunks(ResponseChunk, response(content_type="a/b"), data))
+    assert call(ours).body == data
+
+
+def test_events_repeat_their_response(ours, other):
+    def stream(got, context):
+        for number in range(3):
+            made = ResponseChunk(response=response(0 if number == 0 else 200))
+            made.payload.data = b"data: %d\n\n" % number
+            made.payload.seq = number
+            yield made
+
+    other(stream=stream)
+    answer = call(ours, headers=[("Accept", "text/event-stream")])
+    assert answer.status == 200 and answer.body == b"data: 0\n\ndata: 1\n\ndata: 2\n\n"
+    assert answer.header("Content-Type") == "text/event-stream"
+
+
+def test_an_old_sidecar_is_called_the_old_way(ours, other):
+    callee = other(unary=lambda got, context: response(201, [("X-App", "1")], "a/b", b"old"))
+    answer = call(ours, "POST", "/x", (), b"kept")
+    assert (answer.status, answer.body, answer.header("X-App")) == (201, b"old", "1")
+    assert callee.calls[0][0].message.data.value == b"kept"
+
+
+def test_an_endless_body_cannot_go_the_old_way(ours, other):
+    other(unary=lambda got, context: response(200))
+    with Connection(ours.http) as c:
+        c.send(b"POST /v1.0/invoke/other/method/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+               chunk(b"abc") + LAST_CHUNK)
+        answer = c.answer_read()
+    assert failure(answer).startswith("target app 'other' is running a version of Dapr that does not support "
+                                      "streaming-based service invocation. Please upgrade")
+
+
+def test_a_denial_is_a_403(ours, other):
+    text = "access control policy has denied access to id: x operation: y verb: POST"
+    other(stream=lambda got, context: context.abort(grpc.StatusCode.PERMISSION_DENIED, text))
+    assert failure(call(ours), 403) == f"rpc error: code = PermissionDenied desc = {text}"
+
+
+def test_other_statuses_are_said_at_once(ours, other):
+    callee = other(stream=lambda got, context: context.abort(grpc.StatusCode.INTERNAL, "app channel is not initialized"))
+    assert failure(call(ours)) == "rpc error: code = Internal desc = app channel is not initialized"
+    assert len(callee.calls) == 1
+
+
+def test_unavailable_is_tried_again(ours, other):
+    callee = other(stream=lambda got, context: context.abort(grpc.StatusCode.UNAVAILABLE, "no"))
+    begin = time.monotonic()
+    assert failure(call(ours, "POST", "/x", (), b"kept")) == \
+        "failed to invoke target other after 3 retries. Error: rpc error: code = Unavailable desc = no"
+    assert 2.9 < time.monotonic() - begin < 8
+    assert [body_of(got) for got, _ in callee.calls] == [b"kept"] * 4
+
+
+def test_an_endless_body_is_never_tried_again(ours, other):
+    callee = other(stream=lambda got, context: context.abort(grpc.StatusCode.UNAVAILABLE, "no"))
+    with Connection(ours.http) as c:
+        c.send(b"POST /v1.0/invoke/other/method/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+               chunk(b"abc") + LAST_CHUNK)
+        assert failure(c.answer_read()) == "rpc error: code = Unavailable desc = no"
+    assert len(callee.calls) == 1
+
+
+def faulty(kind):
+    def stream(got, context):
+        made = chunks(ResponseChunk, response(), b"x" * 6000)
+        if kind == "gap":
+            del made[1]
+        elif kind == "no response":
+            made[0].ClearField("response")
+        elif kind == "no status":
+            made[0].response.ClearField("status")
+        elif kind == "response later":
+            made[1].response.CopyFrom(response())
+        elif kind == "nothing":
+            made = []
+        return made
+    return stream
+
+
+@pytest.mark.parametrize("kind,text", [
+    ("no response", "response does not contain the required fields in the leading chunk"),
+    ("no status", "response does not contain the required fields in the leading chunk"),
+    ("nothing", "error invoking app channel: no response received from stream")])
+def test_answers_that_are_none(ours, other, kind, text):
+    other(stream=faulty(kind))
+    assert failure(call(ours)) == f"rpc error: code = Internal desc = {text}"
+
+
+@pytest.mark.parametrize("kind", ["gap", "response later"])
+def test_answers_that_break(ours, other, kind):
+    other(stream=faulty(kind))
+    answer = call(ours)
+    assert answer.cut or answer.status == 500
+
+
+@pytest.mark.parametrize("code,status", [(5, 404), (3, 400), (7, 403), (16, 401), (14, 503), (13, 500), (99, 500)])
+def test_an_error_of_an_app_that_speaks_grpc(ours, other, code, status):
+    other(stream=lambda got, context: chunks(ResponseChunk, response(code, message='not "here"')))
+    answer = call(ours)
+    assert answer.status == status and answer.json == {"code": code, "message": 'not "here"'}
+    assert answer.header("Content-Type") == "application/json"
+
+
+def test_success_of_an_app_that_speaks_grpc(ours, other):
+    other(stream=lambda got, context: chunks(ResponseChunk, response(0, content_type="a/b"), b"data"))
+    answer = call(ours)
+    assert (answer.status, answer.body, answer.header("Content-Type")) == (200, b"data", "a/b")
+
+
+def test_a_name_that_resolves_to_nonsense(ours):
+    with sqlite3.connect(ours.names) as db:
+        db.execute("REPLACE INTO hosts VALUES ('n', 'no-port', 'other', '', ?)", (int(time.time()) + 1000,))
+    assert "no-port" in failure(call(ours))
