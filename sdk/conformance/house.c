@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <signal.h>
 
+#define WORKERS 8u
+
 static struct loop *loops[HOUSE_LOOPS];
 static pthread_t threads[HOUSE_LOOPS];
 static struct workers *workers;
@@ -30,7 +32,7 @@ void house_open(void)
     for (uint32_t i = 0; i < HOUSE_LOOPS; i++)
         check(loops[i] = loop_create(i, NULL));
     loop_set_all(loops, HOUSE_LOOPS);
-    workers = workers_create(8);
+    workers = workers_create(WORKERS);
     for (uint32_t i = 0; i < HOUSE_LOOPS; i++)
         check(pthread_create(&threads[i], NULL, live, loops[i]) == 0);
 }
@@ -50,6 +52,31 @@ void house_close(void)
 struct workers *house_workers(void)
 {
     return workers;
+}
+
+/* A queue gets half of the pool at most, so two of them fill it. They stay until the process ends. */
+static struct {
+    struct work work[WORKERS];
+    struct worker_queue *queues[2];
+    pthread_barrier_t all;
+} warming;
+
+static void on_warm(struct work *w)
+{
+    pthread_barrier_wait(&warming.all);
+}
+
+void house_warm(void)
+{
+    pthread_barrier_init(&warming.all, NULL, WORKERS + 1);
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        struct worker_queue **q = &warming.queues[i % 2];
+        if (!*q)
+            *q = worker_queue_create(workers, WORKERS / 2, 0);
+        warming.work[i].run = on_warm;
+        check(worker_queue_add(*q, &warming.work[i]));
+    }
+    pthread_barrier_wait(&warming.all);
 }
 
 /* ---------------------------------------------------------------------------------------- bells */

@@ -13,6 +13,7 @@
 void house_open(void);
 void house_close(void);                        /* joins every thread of the house */
 struct workers *house_workers(void);
+void house_warm(void);                         /* every worker exists from here on: threads can be counted */
 /* Runs it on a loop and waits for its end. [judge] */
 void house_run(uint32_t loop, void (*run)(void *), void *arg);
 
