@@ -197,7 +197,7 @@ static void many_writers_at_once_are_all_written(void **state)
 {
     static struct asked asked[WRITERS];
     static struct trb_state_set q[WRITERS];
-    static char key[WRITERS][16];
+    static char key[WRITERS][32];
     for (int round = 0; round < 5; round++) {
         for (int n = 0; n < WRITERS; n++) {
             snprintf(key[n], sizeof key[n], "k%d.%d", round, n);
