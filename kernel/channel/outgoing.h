@@ -41,7 +41,7 @@ struct outgoing {
     /* Towards a peer. */
     struct grpc_reader reader;
     uint64_t seq_out, seq_in;
-    bool has_sent_head, has_response;
+    bool has_response;
     bool has_status;                       /* OK stood in the head: there will be no trailers */
     uint32_t tries;
     struct timer again;

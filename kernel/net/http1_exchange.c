@@ -227,6 +227,7 @@ static void reset(struct exchange *base, uint32_t http2_code)
 {
     struct http1_exchange *x = of(base);
     x->is_silent = base->finished = base->responded = true;
+    stream_flush(x->h->c->stream);         /* what was said so far is said, however it ends */
     connection_cut(x->h->c);
 }
 
