@@ -43,6 +43,7 @@ struct trb_instance {
     struct instance *instance;
     struct service *service;               /* the block's copy */
     void *data;                            /* what component_up returned */
+    struct list link;                      /* in service->views */
 };
 #define VIEW_MAGIC 0x56494557u
 #define INSTANCE_MAGIC 0x494e5354u

@@ -20,6 +20,7 @@ static struct service *service_destroy(struct service *s)
     if (s->is_started && s->block->stop)
         s->block->stop(s->self);
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->views_lock);
     plugin_unref(s->plugin);
     s->magic = 0;
     return mem_free(s);
@@ -34,7 +35,9 @@ trb_code service_create(struct plugin *plugin, const struct trb_block *block, co
     s->block = block;
     s->plugin = plugin ? plugin_ref(plugin) : NULL;
     list_init(&s->link);
+    list_init(&s->views);
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->views_lock, NULL);
     trb_code code = block->start ? block->start(s->self, kernel, err) : TRB_OK;
     s->is_started = !code;
     if (code) {
@@ -107,8 +110,29 @@ trb_code view_create(struct service *s, struct instance *i, struct trb_instance 
         return why.code;
     }
     pin(&s->owner);
+    pthread_mutex_lock(&s->views_lock);
+    list_append(&s->views, &v->link);
+    pthread_mutex_unlock(&s->views_lock);
     *ret_view = v;
     return TRB_OK;
+}
+
+struct service *service_of_owner(struct request_owner *o)
+{
+    return o && o->pin == pin ? checked(o, struct service, SERVICE_MAGIC) : NULL;
+}
+
+struct trb_instance *service_view(struct service *s, const struct trb_instance *view)
+{
+    struct trb_instance *own = NULL;
+    pthread_mutex_lock(&s->views_lock);
+    list_each(node, &s->views) {
+        struct trb_instance *v = list_item(node, struct trb_instance, link);
+        if (v->instance == view->instance)
+            own = v;
+    }
+    pthread_mutex_unlock(&s->views_lock);
+    return own;
 }
 
 struct trb_instance *view_destroy(struct trb_instance *v)
@@ -116,6 +140,9 @@ struct trb_instance *view_destroy(struct trb_instance *v)
     if (!v)
         return NULL;
     checked(v, struct trb_instance, VIEW_MAGIC);
+    pthread_mutex_lock(&v->service->views_lock);
+    list_remove(&v->link);
+    pthread_mutex_unlock(&v->service->views_lock);
     if (v->service->block->component_down)
         v->service->block->component_down(v->service->self, v, v->data);
     unpin(&v->service->owner);

@@ -18,7 +18,8 @@ struct service {
     struct plugin *plugin;
     struct list link;                      /* free for the owner */
     _Atomic int64_t pins;
-    pthread_mutex_t lock;
+    pthread_mutex_t lock, views_lock;
+    struct list views;                     /* struct trb_instance.link; under views_lock */
     bool is_started;
     char self[] __attribute__((aligned(16)));
 };
@@ -42,6 +43,12 @@ void service_when_quiet(struct service *, int64_t but, void (*quiet)(void *arg),
 /* Asks the block what it makes of a component. The view is in no catalog yet. */
 trb_code view_create(struct service *, struct instance *, struct trb_instance **ret_view, struct trb_error *err);
 struct trb_instance *view_destroy(struct trb_instance *);  /* tells component_down; NULL is welcome */
+
+/* This copy's own view of what another copy of the same block sees as view; NULL: it has none, or the view
+ * is of another block. [any] */
+struct trb_instance *service_view(struct service *, const struct trb_instance *view);
+/* NULL: the owner is no service. [any] */
+struct service *service_of_owner(struct request_owner *);
 
 /* task, lock, unlock of struct trb_kernel. */
 void service_kernel_fill(struct trb_kernel *);

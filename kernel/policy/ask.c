@@ -180,6 +180,25 @@ static void unpin(struct request *rq, void *arg)
     instance_unpin(arg);
 }
 
+static void unpin_service(struct request *rq, void *arg)
+{
+    struct service *s = arg;
+    s->owner.unpin(&s->owner);
+}
+
+/* While a block changes hands a loop's catalog may be ahead of its routes, or behind them: a request works with
+ * the view of the copy that it runs in. A view of another block pins that block. */
+static struct trb_instance *own_view(struct request *rq, struct trb_instance *found)
+{
+    struct service *own = service_of_owner(rq->owner);
+    struct trb_instance *view = own && own != found->service ? service_view(own, found) : NULL;
+    if (view || own == found->service)
+        return view ? view : found;
+    found->service->owner.pin(&found->service->owner);
+    request_at_end(rq, arena_zero(rq->arena, sizeof(struct request_ending)), unpin_service, found->service);
+    return found;
+}
+
 static struct trb_instance *find(struct trb_request *public_, const char *block, struct trb_slice name)
 {
     struct request *rq = request_of(public_);
@@ -188,7 +207,7 @@ static struct trb_instance *find(struct trb_request *public_, const char *block,
         return NULL;
     instance_pin(instance_of(i));
     request_at_end(rq, arena_zero(rq->arena, sizeof(struct request_ending)), unpin, instance_of(i));
-    return i;
+    return own_view(rq, i);
 }
 
 static uint32_t count(const struct trb_kernel *k, const char *block)
