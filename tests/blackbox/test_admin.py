@@ -1,0 +1,202 @@
+"""The admin listener (docs/admin.md): who may speak, what is listed, components and code changed while requests flow.
+It is Trilby's own, so the whole file is left out on any other sidecar."""
+
+import os
+import shutil
+import signal
+
+import pytest
+
+from harness.admin import Admin
+from harness.ports import free_port
+from harness.resources import component, text_of
+from harness.wait import until
+
+pytestmark = pytest.mark.differs
+TOKEN = "a-token-of-the-tests-1234"
+
+
+def on_socket(bench, tmp_path, **options):
+    path = str(tmp_path / "admin.sock")
+    flags = {"admin-listen": f"unix:{path}", **options.pop("flags", {})}
+    sidecar = bench.sidecar(flags=flags, **options)
+    return sidecar, Admin(path=path)
+
+
+@pytest.fixture
+def pair(bench, tmp_path):
+    return on_socket(bench, tmp_path, app_id="admined", resources=[component("store", "state.in-memory")])
+
+
+def save(sidecar, store, key="k", value=1):
+    return sidecar.post(f"/v1.0/state/{store}", [{"key": key, "value": value}]).status
+
+
+# --- Who may speak ---
+
+def test_without_the_flag_there_is_none(bench):
+    sidecar = bench.sidecar()
+    assert sidecar.get("/v1/admin/plugins").status == 404
+
+
+def test_the_socket_is_for_its_owner(pair, tmp_path):
+    assert os.stat(tmp_path / "admin.sock").st_mode & 0o777 == 0o600
+
+
+def token_file(tmp_path, mode=0o600, text=TOKEN + "\n"):
+    path = tmp_path / "token"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def on_port(bench, tmp_path, **more):
+    port = free_port()
+    bench.sidecar(flags={"admin-listen": f"127.0.0.1:{port}", "admin-token-file": str(token_file(tmp_path, **more))})
+    return Admin(port=port, token=TOKEN)
+
+
+def test_a_port_asks_for_the_token(bench, tmp_path):
+    admin = on_port(bench, tmp_path)
+    assert admin.request("GET", "/v1/admin/plugins").status == 200
+    for lines in ([], [("Authorization", "Bearer wrong-token-wrong-token")], [("Authorization", TOKEN)]):
+        answer = admin.request("GET", "/v1/admin/plugins", headers=lines)
+        assert answer.status == 401 and answer.json["errorCode"] == "ADMIN_REFUSED"
+        assert "--admin-token-file" in answer.json["message"]
+
+
+def test_a_port_is_not_for_browsers_nor_for_other_hosts(bench, tmp_path):
+    admin = on_port(bench, tmp_path)
+    own = admin.own_headers()
+    for line in (("Origin", "http://localhost"), ("Host", "evil.example"), ("Host", "localhost.evil.example")):
+        assert admin.request("GET", "/v1/admin/plugins", headers=[*own, line]).status == 403
+    assert admin.request("GET", "/v1/admin/plugins", headers=[*own, ("Host", "localhost:1")]).status == 200
+
+
+@pytest.mark.parametrize("mode, text, words", [
+    (0o644, TOKEN, "only its owner can read"), (0o600, "short", "16 to 256 characters")])
+def test_a_careless_token_file_stops_the_start(bench, tmp_path, mode, text, words):
+    sidecar = bench.sidecar(ready=False, flags={"admin-listen": "127.0.0.1:0",
+                                                "admin-token-file": str(token_file(tmp_path, mode, text))})
+    assert sidecar.wait_end() == 1
+    assert sidecar.logged(words)
+
+
+@pytest.mark.parametrize("listen, words", [("0.0.0.0:1", "--admin-listen is unix:/path"), ("127.0.0.1:0", "admin-token-file")])
+def test_other_addresses_are_refused(bench, tmp_path, listen, words):
+    flags = {"admin-listen": listen}
+    if "0.0.0.0" in listen:
+        flags["admin-token-file"] = str(token_file(tmp_path))
+    sidecar = bench.sidecar(ready=False, flags=flags)
+    assert sidecar.wait_end() == 1
+    assert sidecar.logged(words)
+
+
+# --- Paths ---
+
+def test_unknown_paths_and_methods_have_a_sentence(pair):
+    _, admin = pair
+    answer = admin.request("GET", "/v1/admin/nothing")
+    assert answer.status == 404 and "/v1/admin/plugins" in answer.json["message"]
+    assert admin.request("PUT", "/v1/admin/components", b"x").status == 405
+    assert admin.request("POST", "/v1/admin/components", b"x" * (1 << 20 | 1)).status == 413
+
+
+def test_what_is_there_is_listed(pair):
+    _, admin = pair
+    files = {one["file"] for one in admin.plugins()}
+    assert {"state.so", "state.in-memory.so", "healthz.so"} <= files
+    assert admin.components()["store"]["state"] == "live"
+
+
+# --- Components ---
+
+def test_a_component_joins_serves_and_goes(pair):
+    sidecar, admin = pair
+    assert admin.put(text_of(component("second", "state.in-memory"))).status == 200
+    assert save(sidecar, "second") == 204
+    assert "second" in sidecar.component_names()
+    assert admin.remove("second").status == 200
+    assert save(sidecar, "second") == 400
+    answer = admin.remove("second")
+    assert answer.status == 404 and "second" in answer.json["message"]
+
+
+BROKEN = {
+    "no yaml": ("a: [", "yaml"), "no component": ("kind: Subscription\nmetadata: {name: x}", "Component"), "empty": ("", "Component"),
+    "unknown type": (text_of(component("store", "state.nothing")), "state.nothing"),
+    "missing option": (text_of(component("store", "secretstores.local.file")), "secretsFile"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_one_leaves_the_old_one_serving(pair, kind):
+    sidecar, admin = pair
+    text, words = BROKEN[kind]
+    save(sidecar, "store", "kept", 7)
+    answer = admin.put(text)
+    assert answer.status >= 400 and words.lower() in answer.json["message"].lower(), answer.text
+    assert sidecar.get("/v1.0/state/store/kept").body == b"7"
+
+
+def test_a_reload_makes_a_new_instance(pair):
+    sidecar, admin = pair
+    assert admin.reload("store").status == 200
+    assert save(sidecar, "store") == 204
+    assert admin.reload("nobody").status == 404
+
+
+# --- Code ---
+
+def copies(admin, file):
+    return [one["copy"] for one in admin.plugins() if one["file"] == file]
+
+
+def test_a_component_moves_to_another_copy_of_its_code(pair):
+    sidecar, admin = pair
+    before = copies(admin, "state.in-memory.so")
+    assert admin.swap("state.in-memory").status == 200
+    until(lambda: copies(admin, "state.in-memory.so") != before and len(copies(admin, "state.in-memory.so")) == 1, "the old copy to go")
+    assert save(sidecar, "store") == 204
+
+
+@pytest.mark.parametrize("block", ["state", "healthz", "metadata", "invoke", "secretstores", "pubsub", "shutdown"])
+def test_a_block_moves_to_another_copy_of_its_code(pair, block):
+    sidecar, admin = pair
+    before = copies(admin, f"{block}.so")
+    assert admin.swap(block).status == 200
+    until(lambda: copies(admin, f"{block}.so") != before and len(copies(admin, f"{block}.so")) == 1, "the old copy to go")
+    assert save(sidecar, "store") == 204 and sidecar.is_ready() and sidecar.metadata()["id"] == "admined"
+
+
+def test_an_unknown_plugin_is_not_found(pair):
+    _, admin = pair
+    answer = admin.swap("state.nothing")
+    assert answer.status == 404 and "state.nothing" in answer.json["message"]
+
+
+def test_a_plugin_that_is_broken_now_leaves_the_old_copy_serving(bench, tmp_path, binary):
+    folder = tmp_path / "plugins"
+    folder.mkdir(mode=0o755)
+    source = os.path.join(os.path.dirname(binary), "..", "plugins", "state.in-memory.so")
+    shutil.copy(source, folder / "state.in-memory.so")
+    sidecar, admin = on_socket(bench, tmp_path, flags={"plugins-path": str(folder)},
+                               resources=[component("store", "state.in-memory")])
+    assert any(one["path"].startswith(str(folder)) for one in admin.plugins())
+    save(sidecar, "store", "kept", 7)
+    broken = folder / "new"
+    broken.write_bytes(b"\x7fELF" + bytes(100))
+    broken.chmod(0o644)
+    os.replace(broken, folder / "state.in-memory.so")
+    answer = admin.swap("state.in-memory")
+    assert answer.status >= 400 and "state.in-memory" in answer.json["message"]
+    assert sidecar.get("/v1.0/state/store/kept").body == b"7"
+
+
+def test_the_runtime_may_be_rebuilt_in_between(pair):
+    sidecar, admin = pair
+    sidecar.signal(signal.SIGHUP)
+    sidecar.wait_log("dapr initialized. Status: Running.", count=2)
+    sidecar.wait_ready()
+    assert admin.swap("state").status == 200
+    assert save(sidecar, "store") == 204

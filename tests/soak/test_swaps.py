@@ -1,0 +1,58 @@
+"""Code is replaced under load: no request fails, and nothing grows."""
+
+import os
+
+import pytest
+
+from harness.admin import Admin
+from harness.resources import component
+from harness.wait import until
+from load import SAVE_AND_GET, Holdings, Load
+
+pytestmark = pytest.mark.differs
+FACTOR = float(os.environ.get("TEST_SOAK", "1"))
+
+
+def swap_many(admin, plugin, times):
+    for number in range(times):
+        answer = admin.swap(plugin)
+        assert answer.status == 200, f"swap {number} of {plugin}: {answer.text}"
+
+
+def settled(admin, sidecar, plugin):
+    file = f"{plugin}.so"
+    until(lambda: sum(one["file"] == file for one in admin.plugins()) == 1, f"the old copies of {file} to go", 30)
+    return Holdings(sidecar.process.pid)
+
+
+def swap_under_load(bench, tmp_path, resources, plugin, times):
+    path = str(tmp_path / "admin.sock")
+    sidecar = bench.sidecar(resources=resources, flags={"admin-listen": f"unix:{path}", "enable-api-logging": "false",
+                                                        "log-level": "error"})
+    admin = Admin(path=path)
+    load = Load(f"http://127.0.0.1:{sidecar.http}/v1.0/state/store/k1", lua=SAVE_AND_GET)
+    warm_up = max(10, times // 10)
+    swap_many(admin, plugin, warm_up)
+    before = settled(admin, sidecar, plugin)
+    swap_many(admin, plugin, times - warm_up)
+    after = settled(admin, sidecar, plugin)
+    requests = load.end()
+    print(f"{times} swaps of {plugin}, {requests} requests, RSS {before.rss_kb} -> {after.rss_kb} KB")
+    assert requests > times
+    assert after.rss_kb - before.rss_kb < 2048, f"{before.rss_kb} KB became {after.rss_kb} KB"
+    assert after.threads <= before.threads and after.maps <= before.maps + 8
+    assert after.descriptors <= before.descriptors + 2
+
+
+def test_a_thousand_swaps_of_state_redis(bench, tmp_path, redis_server):
+    store = component("store", "state.redis", {"redisHost": redis_server.address})
+    swap_under_load(bench, tmp_path, [store], "state.redis", int(1000 * FACTOR))
+
+
+def test_a_hundred_swaps_of_the_state_block(bench, tmp_path):
+    swap_under_load(bench, tmp_path, [component("store", "state.in-memory")], "state", int(100 * FACTOR))
+
+
+def test_a_hundred_swaps_of_the_state_block_on_redis(bench, tmp_path, redis_server):
+    store = component("store", "state.redis", {"redisHost": redis_server.address})
+    swap_under_load(bench, tmp_path, [store], "state", int(100 * FACTOR))
