@@ -10,7 +10,7 @@
 
 #define LINGER_NS 2000000000ull     /* between looks at a closing connection */
 #define LINGER_STALLS 15            /* looks without progress before it is cut */
-#define LINGER_BYTES (1024u * 1024) /* of what a peer still sends before it is cut */
+#define LINGER_BYTES (8u << 20)     /* of what a peer still sends, a refused body above all, before it is cut */
 
 /* The last codec of a connection that closes. */
 struct goodbye {

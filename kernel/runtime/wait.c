@@ -3,6 +3,7 @@
 #include <base/clock.h>
 #include <runtime/wait.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -50,7 +51,7 @@ int wait_for_sidecar(const struct flags *f)
     char why[200] = "";
     fprintf(stderr, "Waiting for Dapr to be outbound ready (timeout: %d seconds): "
             "url=http://localhost:%s/v1.0/healthz/outbound\n", LIMIT_S, f->http_port.at);
-    uint16_t port = (uint16_t)(f->http ? f->http : 3500);
+    uint16_t port = (uint16_t)strtoul(f->http_port.at, NULL, 10);
     while (clock_now_ns() < until) {
         int status = ask(port, why, sizeof why);
         if (status == 204) {
