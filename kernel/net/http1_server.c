@@ -203,7 +203,9 @@ static void on_drain(struct connection *c)
 {
     struct http1 *h = of(c);
     h->keep_alive = h->keep_alive && h->x && !h->x->base.finished && !h->x->base.responded;
-    if (!h->x)
+    if (!h->x && stream_unsent(c->stream))
+        connection_close(c);        /* the last answer is still leaving */
+    else if (!h->x)
         connection_cut(c);
 }
 

@@ -310,6 +310,8 @@ static void on_wish(void *arg)
 {
     struct wish *w = arg;
     struct listener *l = checked(w->listener, struct listener, LISTENER_MAGIC);
+    if (!l->asked && l->fd >= 0)
+        (void)shutdown(l->fd, SHUT_RD);             /* newcomers are refused from here on */
     l->asker = w->asker;
     l->done = w->done;
     l->done_arg = w->done_arg;
