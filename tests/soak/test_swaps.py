@@ -1,6 +1,7 @@
 """Code is replaced under load: no request fails, and nothing grows."""
 
 import os
+import time
 
 import pytest
 
@@ -20,9 +21,23 @@ def swap_many(admin, plugin, times):
 
 
 def settled(admin, sidecar, plugin):
+    """What is held once the old copies are gone and memory has stopped to follow the rate of the load (tokens of
+    answered calls rest for a second)."""
     file = f"{plugin}.so"
     until(lambda: sum(one["file"] == file for one in admin.plugins()) == 1, f"the old copies of {file} to go", 30)
-    return Holdings(sidecar.process.pid)
+    return steady(sidecar.process.pid)
+
+
+def steady(pid, samples=15):
+    seen = []
+
+    def is_flat():
+        seen.append(Holdings(pid))
+        recent = [one.rss_kb for one in seen[-samples:]]
+        time.sleep(0.1)
+        return len(recent) == samples and max(recent) - min(recent) < 128
+    until(is_flat, "memory to be steady under a steady load", 60)
+    return seen[-1]
 
 
 def swap_under_load(bench, tmp_path, resources, plugin, times):
