@@ -5,7 +5,6 @@
 #include <base/mem.h>
 #include <base/slice.h>
 #include <channel/outgoing.h>
-#include <observe/metrics.h>
 
 /* --------------------------------------------------------------------------------- the end of it */
 static void drop_queue(struct outgoing *o)
@@ -13,24 +12,6 @@ static void drop_queue(struct outgoing *o)
     for (uint32_t i = 0; i < o->queued; i++)
         buf_unref(o->queue[i].owner);
     o->queued = 0;
-}
-
-static void count_app_call(struct outgoing *o)
-{
-    const struct channel_setup *s = channel_setup();
-    char status[12];
-    snprintf(status, sizeof status, "%u", o->failed ? 500 : o->outcome.status);
-    struct trb_slice path = slice_is(o->question.path, SLICE("/")) ? SLICE("") : o->question.path;
-    struct trb_pair pairs[] = {{NAME("app_id"), s->info->app_id},
-                               {NAME("method"), arena_name(o->rq->arena, o->question.method)},
-                               {NAME("path"), arena_name(o->rq->arena, path)},
-                               {NAME("status"), name_of(status)}};
-    struct trb_pairs labels = {pairs, 4, sizeof pairs[0]}, own = {pairs, 1, sizeof pairs[0]};
-    metric_add(metric_get("dapr_http_client_completed_count", &labels), 1);
-    metric_add(metric_get("dapr_http_client_roundtrip_latency", &labels),
-               (double)(clock_now_ns() - o->began_ns) / 1e6);
-    metric_add(metric_get("dapr_http_client_sent_bytes", &labels), (double)o->sent_bytes);
-    metric_add(metric_get("dapr_http_client_received_bytes", &own), (double)o->received_bytes);
 }
 
 static void over(struct outgoing *o)
@@ -42,7 +23,7 @@ static void over(struct outgoing *o)
     request_body_watch(o->rq, NULL, NULL);
     slot_give(o);
     if (o->question.to == TRB_TO_APP)
-        count_app_call(o);
+        app_metrics_count(o);
 }
 
 static void stop(struct outgoing *o)

@@ -63,6 +63,8 @@ void http_out_name_call(const struct outgoing *, struct trb_error *err);   /* Po
 bool peer_out_write(struct outgoing *, struct trb_data piece);
 void peer_out_finish(struct outgoing *);
 
+void app_metrics_count(struct outgoing *);                     /* a call of the app is over */
+
 /* Pools of this loop. */
 struct http_pool *pool_for_app(void);
 struct http_pool *pool_for_peer(struct trb_slice address);
