@@ -41,6 +41,7 @@ const char command_help[] =
     "                          secondsecret=efgh are expected; both are also set as environment variables.\n"
     "    --resolve APP[=ADDR]  nameresolution: an app that can be found, and where.\n"
     "    --ordered             pubsub: the product promises the order of a topic's messages.\n"
+    "    --no-rollback         state: the product cannot undo a part of a failed transaction (Redis).\n"
     "\n"
     "EXIT STATUS\n"
     "    0   every case that applies has passed\n"

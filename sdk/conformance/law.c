@@ -87,9 +87,9 @@ void law_check_error(const char *verb, const struct trb_error *err)
         law_broken("%s: the error's message does not end", verb);
         return;
     }
-    if (!err->message[0])
+    if (!err->message[0] && !err->kind)        /* a kind is the block's, which has its own sentence */
         law_broken("%s: the error has no sentence for people", verb);
-    else if (err->message[strlen(err->message) - 1] == '\n')
+    else if (err->message[0] && err->message[strlen(err->message) - 1] == '\n')
         law_broken("%s: the error's message ends in a line feed", verb);
     law_check_text("an error", slice_of(err->message));
 }

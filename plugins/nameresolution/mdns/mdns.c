@@ -148,8 +148,13 @@ static void start(void *self, struct trb_call *call, const void *setup)
     browser_init(&m->browser);
     m->browser.ask = ask;
     m->browser.start = start_timer;
-    m->browser.cancel = m->timers->cancel;
     m->browser.arg = m;
+    if (!m->timers || !m->watches) {
+        m->timers = NULL;
+        trb_fail(call, TRB_PRECONDITION, "NO_SERVICE", "this host offers no " TRB_TIMER " and " TRB_WATCH ", which mdns needs");
+        return;
+    }
+    m->browser.cancel = m->timers->cancel;
     if (wire_open(&m->wire, &err)) {
         m->host->fail(call, &err);
         return;
