@@ -54,10 +54,8 @@ struct configuration_metrics {                         /* "metrics" laid over "m
     uint32_t rule_count;
 };
 
-struct configuration_secret_scope {
+struct configuration_secret_scope {                    /* what it allows is the block's to know */
     struct trb_name store;
-    bool denies;                                       /* defaultAccess */
-    struct configuration_names allowed, denied;
 };
 
 struct configuration_api_rule {
@@ -130,12 +128,6 @@ trb_code configuration_parse(const char *file, struct trb_slice text, const stru
 struct configuration *configuration_destroy(struct configuration *);   /* NULL is welcome; returns NULL */
 
 bool configuration_has_feature(const struct configuration *, const char *name);
-/* Is a secret of that name readable by clients? Stores without a scope allow. */
-bool configuration_allows_secret(const struct configuration *, struct trb_slice store, struct trb_slice name);
-/* path: "v1.0/state/{store}/{key}", group: "state". false: the route is not registered. */
-bool configuration_allows_route(const struct configuration *, const char *path, const char *group);
-bool configuration_restricts_grpc(const struct configuration *);      /* any gRPC rule? */
-bool configuration_allows_grpc(const struct configuration *, const char *list_name);   /* "state.v1" */
 /* components.deny; type and version as written. */
 bool configuration_denies_component(const struct configuration *, struct trb_slice type,
                                     struct trb_slice version);

@@ -1,5 +1,4 @@
-/* configuration_rules: what is switched on, allowed and denied: features, secrets, routes, gRPC
- * methods, components. Read here and asked here. */
+/* configuration_rules: what is switched on, scoped and denied: features, secrets, components. */
 #include <base/map.h>
 #include <config/configuration_read.h>
 
@@ -57,13 +56,19 @@ void configuration_features_json(const struct configuration *c, struct text *t)
 
 /* --- secrets ---------------------------------------------------------------------------------- */
 
-static const struct configuration_secret_scope *find_scope(const struct configuration *c,
-                                                           struct trb_slice store)
+static bool has_scope(const struct configuration *c, struct trb_slice store)
 {
     for (uint32_t i = 0; i < c->scope_count; i++)
         if (slice_is(slice_name(c->scopes[i].store), store))
-            return &c->scopes[i];
-    return NULL;
+            return true;
+    return false;
+}
+
+/* Checked here, and texts in the spec from here on; what they mean is the block's to know. */
+static void read_names(struct reader *r, struct yaml_node *item)
+{
+    reader_texts(r, item, "spec.secrets.scopes.allowedSecrets");
+    reader_texts(r, item, "spec.secrets.scopes.deniedSecrets");
 }
 
 static trb_code read_scope(struct reader *r, struct yaml_node *item, struct trb_error *err)
@@ -71,17 +76,14 @@ static trb_code read_scope(struct reader *r, struct yaml_node *item, struct trb_
     struct configuration *c = r->c;
     struct trb_name store = field_or_empty(reader_text(r, item, "spec.secrets.scopes.storeName"));
     struct trb_name access = reader_text_or(r, item, "spec.secrets.scopes.defaultAccess", NAME("allow"));
-    bool denies = slice_is_nocase(slice_name(access), SLICE("deny"));
-    if (find_scope(c, slice_name(store)))
+    if (has_scope(c, slice_name(store)))
         return error_set(err, TRB_INVALID, "CONFIGURATION",
                          CONFIGURATION_PREFIX "%s storeName is repeated in secrets configuration", store.at);
-    if (!denies && !slice_is_nocase(slice_name(access), SLICE("allow")))
+    if (!slice_is_nocase(slice_name(access), SLICE("deny")) && !slice_is_nocase(slice_name(access), SLICE("allow")))
         return error_set(err, TRB_INVALID, "CONFIGURATION",
                          CONFIGURATION_PREFIX "defaultAccess %s can be either allow or deny", access.at);
-    c->scopes[c->scope_count++] = (struct configuration_secret_scope){
-        .store = store, .denies = denies,
-        .allowed = reader_texts(r, item, "spec.secrets.scopes.allowedSecrets"),
-        .denied = reader_texts(r, item, "spec.secrets.scopes.deniedSecrets")};
+    read_names(r, item);
+    c->scopes[c->scope_count++] = (struct configuration_secret_scope){store};
     return TRB_OK;
 }
 
@@ -94,16 +96,6 @@ trb_code read_scopes(struct reader *r, struct yaml_node *spec, struct trb_error 
     for (uint32_t i = 0; i < field_count(list) && !code; i++)
         code = read_scope(r, field_item(&r->fields, list, i, path), err);
     return code;
-}
-
-bool configuration_allows_secret(const struct configuration *c, struct trb_slice store, struct trb_slice name)
-{
-    const struct configuration_secret_scope *scope = find_scope(c, store);
-    if (!scope)
-        return true;
-    if (scope->allowed.count)
-        return contains(&scope->allowed, name);
-    return !contains(&scope->denied, name) && !scope->denies;
 }
 
 /* --- components ------------------------------------------------------------------------------- */

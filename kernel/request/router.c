@@ -37,12 +37,10 @@ struct router {
 
 /* ------------------------------------------------------------------------------- the API lists */
 
-/* "v1" is "v1.0", "v1alpha1" is "v1.0-alpha1"; the path's own forms stay. */
+/* "v1" is "v1.0", "v1alpha1" is "v1.0-alpha1". */
 static bool is_version(struct trb_slice rule, struct trb_slice version)
 {
     struct trb_slice stem = SLICE("v1.0");
-    if (slice_is(rule, version))
-        return true;
     if (!slice_starts(rule, SLICE("v1")) || !slice_starts(version, stem))
         return false;
     rule = slice_skip(rule, 2);
@@ -50,35 +48,43 @@ static bool is_version(struct trb_slice rule, struct trb_slice version)
     return slice_is(rule, version.len ? slice_skip(version, 1) : version);
 }
 
-static bool is_listed(const struct api_rule *rules, uint32_t count, struct trb_slice group,
-                      struct trb_slice version)
+/* The older spelling: the rule's version and name are how the path begins. */
+static bool begins_with(struct trb_slice path, const struct api_rule *rule)
 {
+    if (!slice_starts(path, rule->version))
+        return false;
+    path = slice_skip(path, rule->version.len);
+    return path.len && path.at[0] == '/' && slice_starts(slice_skip(path, 1), rule->name);
+}
+
+static bool is_listed(const struct api_rule *rules, uint32_t count, struct trb_slice group, struct trb_slice path)
+{
+    struct trb_slice rest = path, version = slice_split(&rest, '/');
     for (uint32_t i = 0; i < count; i++)
-        if (rules[i].version.len && slice_is(rules[i].name, group) && is_version(rules[i].version, version))
+        if (rules[i].version.len && (begins_with(path, &rules[i]) ||
+                                     (slice_is(rules[i].name, group) && is_version(rules[i].version, version))))
             return true;
     return false;
 }
 
-bool api_is_allowed(const struct router_setup *setup, struct trb_slice group, struct trb_slice version)
+static bool is_allowed(const struct router_setup *setup, struct trb_slice group, struct trb_slice path)
 {
-    if (is_listed(setup->denied, setup->denied_count, group, version))
+    if (is_listed(setup->denied, setup->denied_count, group, path))
         return false;
-    return !setup->allowed_count || is_listed(setup->allowed, setup->allowed_count, group, version);
+    return !setup->allowed_count || is_listed(setup->allowed, setup->allowed_count, group, path);
 }
 
 /* --------------------------------------------------------------------------------- building */
 
 static bool is_wanted(const struct router_setup *setup, const struct trb_route *route)
 {
-    struct trb_slice path = slice_of(route->path ? route->path : "");
-    struct trb_slice version = slice_split(&path, '/');
     if (setup->is_public)
         return route->flags & TRB_ROUTE_PUBLIC;
     if (setup->is_peer || route->flags & TRB_ROUTE_PEER)
         return setup->is_peer && route->flags & TRB_ROUTE_PEER;
     if (route->flags & TRB_ROUTE_HEALTH || !route->group)
         return true;
-    return api_is_allowed(setup, slice_of(route->group), version.len ? version : SLICE("v1.0"));
+    return is_allowed(setup, slice_of(route->group), slice_of(route->path && route->path[0] ? route->path : "v1.0"));
 }
 
 static struct node *node_create(struct router *r, struct trb_slice segment)

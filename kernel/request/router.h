@@ -55,9 +55,6 @@ struct route_match {
 void router_match(const struct router *, struct trb_slice method, struct trb_slice path,
                   struct route_match *ret_match);
 
-/* Is this API open under the lists? group "state", version "v1.0-alpha1" as in the path. */
-bool api_is_allowed(const struct router_setup *, struct trb_slice group, struct trb_slice version);
-
 /* Repeated slashes and dot segments resolved on the escaped path; a trailing slash stays. The same
  * slice when there is nothing to do. */
 struct trb_slice path_clean(struct arena *, struct trb_slice path);

@@ -95,19 +95,24 @@ trb_code servers_reserve(struct runtime *rt, struct trb_error *err)
 }
 
 /* --------------------------------------------------------------------------------------- the doors */
-static bool is_for(const struct configuration_api_rule *r, const char *protocol)
+static bool is_for_http(const struct configuration_api_rule *r)
 {
-    return slice_is_nocase(slice_name(r->protocol), slice_of(protocol)) ||
-           (!r->protocol.len && !strcmp(protocol, "http"));
+    return !r->protocol.len || slice_is_nocase(slice_name(r->protocol), SLICE("http"));
+}
+
+/* In these letters only. */
+static bool is_for_grpc(const struct configuration_api_rule *r)
+{
+    return slice_is(slice_name(r->protocol), SLICE("grpc"));
 }
 
 static struct api_rule *pick(struct runtime *rt, const struct configuration_api_rule *rules, uint32_t count,
-                             const char *protocol, uint32_t *ret_count)
+                             bool (*is_for)(const struct configuration_api_rule *), uint32_t *ret_count)
 {
     struct api_rule *picked = arena_zero(rt->keep, (count + 1) * sizeof *picked);
     *ret_count = 0;
     for (uint32_t i = 0; i < count; i++)
-        if (is_for(&rules[i], protocol))
+        if (is_for(&rules[i]))
             picked[(*ret_count)++] = (struct api_rule){slice_name(rules[i].name), slice_name(rules[i].version)};
     return picked;
 }
@@ -116,10 +121,10 @@ static void read_rules(struct runtime *rt)
 {
     struct configuration *c = rt->configuration;
     struct api_rules *r = &rt->servers.rules;
-    r->http_allowed = pick(rt, c->allowed, c->allowed_count, "http", &r->http_allowed_count);
-    r->http_denied = pick(rt, c->denied, c->denied_count, "http", &r->http_denied_count);
-    r->grpc_allowed = pick(rt, c->allowed, c->allowed_count, "grpc", &r->grpc_allowed_count);
-    r->grpc_denied = pick(rt, c->denied, c->denied_count, "grpc", &r->grpc_denied_count);
+    r->http_allowed = pick(rt, c->allowed, c->allowed_count, is_for_http, &r->http_allowed_count);
+    r->http_denied = pick(rt, c->denied, c->denied_count, is_for_http, &r->http_denied_count);
+    r->grpc_allowed = pick(rt, c->allowed, c->allowed_count, is_for_grpc, &r->grpc_allowed_count);
+    r->grpc_denied = pick(rt, c->denied, c->denied_count, is_for_grpc, &r->grpc_denied_count);
 }
 
 static struct trace_setup trace_of(const struct configuration *c)

@@ -23,10 +23,6 @@ static void ask(const struct configuration *c)
     text_fini(&t);
     check_json(c->spec);
     check(c->metrics.bucket_count);
-    configuration_allows_secret(c, SLICE("store"), SLICE("name"));
-    configuration_allows_route(c, "v1.0/state/{store}/{key}", "state");
-    configuration_allows_route(c, "v1.0-alpha1/state/{store}/query", "state");
-    configuration_allows_grpc(c, "state.v1");
     configuration_denies_component(c, SLICE("state.redis"), SLICE("v1"));
 }
 

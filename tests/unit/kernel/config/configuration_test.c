@@ -281,23 +281,6 @@ static void features_are_switched_on_and_off(void **state)
     configuration_destroy(c);
 }
 
-static void scopes_of_secrets_decide_by_name(void **state)
-{
-    struct configuration *c = good("spec:\n  secrets:\n    scopes:\n"
-                                   "    - {storeName: only, defaultAccess: allow, allowedSecrets: [a, 123], deniedSecrets: [a]}\n"
-                                   "    - {storeName: not, deniedSecrets: [b, yes]}\n"
-                                   "    - {storeName: none, defaultAccess: Deny}\n");
-    static const struct {
-        const char *store, *name;
-        bool allowed;
-    } cases[] = {{"only", "a", true}, {"only", "123", true}, {"only", "b", false}, {"not", "a", true},
-                 {"not", "b", false}, {"not", "yes", false}, {"not", "B", true}, {"none", "a", false}, {"other", "a", true}};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_int_equal(configuration_allows_secret(c, slice_of(cases[i].store), slice_of(cases[i].name)),
-                         cases[i].allowed);
-    configuration_destroy(c);
-}
-
 static void scopes_must_be_clear(void **state)
 {
     expect_fault("spec: {secrets: {scopes: [{storeName: a}, {storeName: a}]}}",
@@ -324,59 +307,16 @@ static void an_alias_may_be_a_text_here_and_a_number_there(void **state)
     configuration_destroy(c);
 }
 
-static const char routes_denied[] = "spec: {api: {denied: [{name: state, version: v1, protocol: http}, {name: secrets, "
-                                    "version: v1.0}, {name: publish}, {name: bindings, version: v1, protocol: grpc}, "
-                                    "{name: healthz, version: v1, protocol: http}, {name: jobs, version: v1.0-alpha1, protocol: HTTP}, "
-                                    "{name: lock, version: v1alpha1, protocol: http}]}}";
-
-static void denied_routes_are_not_registered(void **state)
+static void api_rules_are_kept_as_written(void **state)
 {
-    struct configuration *c = good(routes_denied);
-    assert_false(configuration_allows_route(c, "v1.0/state/{store}/{key}", "state"));
-    assert_true(configuration_allows_route(c, "v1.0-alpha1/state/{store}/query", "state"));
-    assert_false(configuration_allows_route(c, "v1.0/secrets/{store}/bulk", "secrets"));
-    assert_true(configuration_allows_route(c, "v1.0/publish/{pubsub}/{topic...}", "publish"));
-    assert_true(configuration_allows_route(c, "v1.0/bindings/{name}", "bindings"));
-    assert_true(configuration_allows_route(c, "v1.0/healthz", "healthz"));
-    assert_false(configuration_allows_route(c, "v1.0-alpha1/jobs/{name}", "jobs"));
-    assert_true(configuration_allows_route(c, "v1.0/jobs/{name}", "jobs"));
-    assert_false(configuration_allows_route(c, "v1.0-alpha1/lock/{store}", "lock"));
-    configuration_destroy(c);
-}
-
-static void allowed_routes_are_the_only_ones(void **state)
-{
-    struct configuration *c = good("spec: {api: {allowed: [{name: state, version: v1, protocol: http}, {name: invoke, version: v1.0, "
-                                   "protocol: http}], denied: [{name: invoke, version: v1, protocol: http}]}}");
-    assert_true(configuration_allows_route(c, "v1.0/state/{store}", "state"));
-    assert_false(configuration_allows_route(c, "v1.0/metadata", "metadata"));
-    assert_false(configuration_allows_route(c, "v1.0/invoke/{id}/method/{method...}", "invoke"));
-    assert_true(configuration_allows_route(c, "v1.0/healthz/outbound", "healthz"));
-    configuration_destroy(c);
-    c = good("spec: {api: {allowed: [{name: state/mystore, version: v1, protocol: http}]}}");
-    assert_false(configuration_allows_route(c, "v1.0/state/{store}", "state"));
-    assert_true(configuration_allows_route(c, "v1.0/healthz", "healthz"));
-    configuration_destroy(c);
-    c = good("spec: {api: {allowed: [{name: state, version: v1, protocol: grpc}]}}");
-    assert_true(configuration_allows_route(c, "v1.0/metadata", "metadata"));
-    configuration_destroy(c);
-}
-
-static void grpc_has_lists_of_its_own(void **state)
-{
-    struct configuration *c = good(routes_denied);
-    assert_true(configuration_restricts_grpc(c));
-    assert_false(configuration_allows_grpc(c, "bindings.v1"));
-    assert_true(configuration_allows_grpc(c, "state.v1"));
-    configuration_destroy(c);
-    c = good("spec: {api: {allowed: [{name: state, version: v1, protocol: grpc}]}}");
-    assert_true(configuration_allows_grpc(c, "state.v1"));
-    assert_false(configuration_allows_grpc(c, "state.v1alpha1"));
-    assert_false(configuration_allows_grpc(c, "stateXv1"));
-    configuration_destroy(c);
-    c = good("spec: {api: {allowed: [{name: state, version: v1, protocol: GRPC}]}}");
-    assert_false(configuration_restricts_grpc(c));
-    assert_true(configuration_allows_grpc(c, "invoke.v1"));
+    struct configuration *c = good("spec: {api: {allowed: [{name: state, version: v1, protocol: HTTP}], denied: [{name: invoke}]}}");
+    assert_int_equal(c->allowed_count, 1);
+    assert_string_equal(c->allowed[0].name.at, "state");
+    assert_string_equal(c->allowed[0].version.at, "v1");
+    assert_string_equal(c->allowed[0].protocol.at, "HTTP");
+    assert_int_equal(c->denied_count, 1);
+    assert_string_equal(c->denied[0].name.at, "invoke");
+    assert_int_equal(c->denied[0].version.len + c->denied[0].protocol.len, 0);
     configuration_destroy(c);
 }
 
@@ -630,13 +570,10 @@ int main(void)
         cmocka_unit_test(logging_wasm_and_workflow_are_read),
         cmocka_unit_test(a_resolver_has_free_settings),
         cmocka_unit_test(features_are_switched_on_and_off),
-        cmocka_unit_test(scopes_of_secrets_decide_by_name),
         cmocka_unit_test(scopes_must_be_clear),
         cmocka_unit_test(blocks_read_names_as_texts_whatever_they_look_like),
         cmocka_unit_test(an_alias_may_be_a_text_here_and_a_number_there),
-        cmocka_unit_test(denied_routes_are_not_registered),
-        cmocka_unit_test(allowed_routes_are_the_only_ones),
-        cmocka_unit_test(grpc_has_lists_of_its_own),
+        cmocka_unit_test(api_rules_are_kept_as_written),
         cmocka_unit_test(components_are_denied_by_type_and_version),
         cmocka_unit_test(an_access_list_is_read_whole),
         cmocka_unit_test(what_an_access_list_does_not_say_is_inherited_or_denied),
