@@ -144,18 +144,48 @@ static void on_http_done(struct request *rq, void *arg)
     metric_add(rt->servers.response_bytes, (double)rq->out.bytes);
 }
 
-static void on_grpc_done(struct request *rq, void *arg)
+struct rpc_series {
+    char path[96];
+    size_t path_len;
+    trb_code code;
+    struct trb_metric *completed, *latency;
+};
+
+static void look_up_rpc(struct runtime *rt, const struct request *rq, struct rpc_series *s)
 {
-    struct runtime *rt = arg;
-    if (!rq->rpc && rq->out.grpc_code != TRB_OK)
-        return;
     struct trb_pair pairs[] = {{NAME("app_id"), rt->info.app_id},
                                {NAME("grpc_server_method"), {rq->target.at, rq->target.len}},
                                {NAME("grpc_server_status"), name_of(error_code_name(rq->out.grpc_code))}};
     struct trb_pairs labels = {pairs, countof(pairs), sizeof pairs[0]};
-    metric_add(metric_get("dapr_grpc_io_server_completed_rpcs", &labels), 1);
-    metric_add(metric_get("dapr_grpc_io_server_server_latency", &labels),
-               (double)((loop_now_ns(rq->loop) - rq->begun_ns) / CLOCK_MS));
+    s->completed = metric_get("dapr_grpc_io_server_completed_rpcs", &labels);
+    s->latency = metric_get("dapr_grpc_io_server_server_latency", &labels);
+}
+
+static const struct rpc_series *find_rpc(struct runtime *rt, const struct request *rq, struct rpc_series *room)
+{
+    static _Thread_local struct rpc_series cache[16];
+    struct rpc_series *s = &cache[(hash_bytes(rq->target) ^ (uint32_t)rq->out.grpc_code) % countof(cache)];
+    if (s->completed && s->code == rq->out.grpc_code && s->path_len == rq->target.len &&
+        !memcmp(s->path, rq->target.at, rq->target.len))
+        return s;
+    if (rq->target.len > sizeof s->path)
+        s = room;
+    else
+        memcpy(s->path, rq->target.at, rq->target.len);
+    s->path_len = rq->target.len;
+    s->code = rq->out.grpc_code;
+    look_up_rpc(rt, rq, s);
+    return s;
+}
+
+static void on_grpc_done(struct request *rq, void *arg)
+{
+    struct rpc_series room;
+    if (!rq->rpc && rq->out.grpc_code != TRB_OK)
+        return;
+    const struct rpc_series *s = find_rpc(arg, rq, &room);
+    metric_add(s->completed, 1);
+    metric_add(s->latency, (double)((loop_now_ns(rq->loop) - rq->begun_ns) / CLOCK_MS));
 }
 
 static void on_refused(struct request *rq, const char *category, const char *code, void *arg)
