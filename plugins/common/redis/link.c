@@ -118,8 +118,9 @@ static void lose(struct redis_link *l, trb_code code, const char *reason, const 
         l->state = DIALING;
     else
         rest(l);
-    l->setup.down(l->setup.arg, &err, was_up);
     tell_all(&orphans, &err);
+    if (!l->is_dead)
+        l->setup.down(l->setup.arg, &err, was_up);
     if (was_up && !l->is_dead)
         dial(l);
     leave(l);
@@ -282,6 +283,8 @@ static void dial(struct redis_link *l)
     l->state = DIALING;
     if (l->setup.find)
         l->setup.find(l->setup.arg, l);
+    else if (l->setup.follow)
+        redis_link_found(l, &l->setup.follow->address);
     else
         redis_link_found(l, &l->setup.address);
 }

@@ -26,11 +26,13 @@ struct redis_link_setup {
     void *arg;
     /* Connected and greeted. */
     void (*up)(void *arg);
-    /* It broke, or an attempt failed. The link goes on by itself; destroying it here is fine. */
+    /* It broke, or an attempt failed; who waited has been told. The link goes on by itself; destroying it
+     * here is fine. */
     void (*down)(void *arg, const struct trb_error *, bool was_up);
     /* Where to dial next, when that is not always the same: answers by redis_link_found or
      * redis_link_lost, now or later. NULL: address. */
     void (*find)(void *arg, struct redis_link *);
+    const struct redis_link *follow;            /* or: where that one is, or was last */
 };
 
 struct redis_link *redis_link_create(const struct redis_link_setup *);     /* begins to dial */

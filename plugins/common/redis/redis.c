@@ -120,7 +120,7 @@ void redis_ask(struct redis *r, struct trb_slice key, const struct redis_wish *w
 struct redis_link *redis_own_link(struct redis *r, struct trb_slice key, struct redis_link_setup *s)
 {
     fill(r, s);
-    s->address = *redis_link_address(r->link);
+    s->follow = r->link;
     return redis_link_create(s);
 }
 
