@@ -76,20 +76,23 @@ struct reading {                        /* an answer and what its slices point a
     struct trb_pair pair;
 };
 
-static bool take_value(struct store *s, sqlite3_stmt *q, struct trb_data *ret)
+static trb_code take_value(struct store *s, sqlite3_stmt *q, struct trb_data *ret, struct trb_error *err)
 {
     const char *at = (const char *)sqlite3_column_text(q, 0);
     size_t len = (size_t)sqlite3_column_bytes(q, 0);
     bool is_binary = sqlite3_column_int(q, 1);
     char *bytes;
     ret->owner = s->host->buf_new(s->origin, is_binary ? len * 3 / 4 + 3 : len, &bytes);
+    if (!ret->owner)
+        return trb_error(err, TRB_EXHAUSTED, "NO_MEMORY", "there is no buffer for a value of %zu bytes", len);
     ret->at = bytes;
     ret->len = len;
-    if (is_binary)
-        return base64_decode(slice_from(at, len), true, bytes, &ret->len, NULL);
-    if (len)
+    if (!is_binary && len)
         memcpy(bytes, at, len);
-    return true;
+    if (!is_binary || base64_decode(slice_from(at, len), true, bytes, &ret->len, NULL))
+        return TRB_OK;
+    ret->owner = s->host->buf_unref(ret->owner);
+    return trb_error(err, TRB_DATA_LOSS, "BAD_ROW", "a row that is marked as binary is not base64");
 }
 
 static void take_expiry(sqlite3_stmt *q, struct reading *to)
@@ -104,10 +107,9 @@ static void take_expiry(sqlite3_stmt *q, struct reading *to)
 
 static trb_code take_row(struct store *s, sqlite3_stmt *q, struct reading *to, struct trb_error *err)
 {
-    if (!take_value(s, q, &to->answer.value)) {
-        to->answer.value.owner = s->host->buf_unref(to->answer.value.owner);
-        return trb_error(err, TRB_DATA_LOSS, "BAD_ROW", "a row that is marked as binary is not base64");
-    }
+    trb_code code = take_value(s, q, &to->answer.value, err);
+    if (code)
+        return code;
     snprintf(to->etag, sizeof to->etag, "%s", (const char *)sqlite3_column_text(q, 2));
     to->answer.etag = slice_of(to->etag);
     take_expiry(q, to);
