@@ -60,6 +60,7 @@ struct trb_host { /* every member: [any] */
     uint64_t (*deadline_ns)(const struct trb_call *); /* monotonic; 0: none */
     uint32_t (*is_cancelled)(const struct trb_call *);
 
+    /* Both return NULL when the host has no memory left for it: fail with TRB_EXHAUSTED then. */
     struct trb_buf *(*buf_new)(const struct trb_origin *, size_t len, char **ret_bytes);
     struct trb_buf *(*buf_wrap)(const struct trb_origin *, struct trb_slice, void (*release)(void *),
                                 void *);
