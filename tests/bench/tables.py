@@ -241,6 +241,7 @@ def markdown(lines):
 
 def main(options):
     began, lines = time.monotonic(), []
+    fixed.raise_limit()
     print(machine())
     for name in options.only or ROWS:
         found = ROWS[name](options)
