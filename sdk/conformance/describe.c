@@ -38,8 +38,10 @@ static void add_row(struct text *t, const struct trb_option *o)
     text_addf(t, "| `%s`", o->name);
     if (o->aliases) {
         struct trb_slice rest = slice_of(o->aliases);
-        while (rest.at)
-            text_addf(t, ", `%.*s`", SLICE_ARG(slice_split(&rest, '|')));
+        while (rest.at) {
+            struct trb_slice alias = slice_split(&rest, '|');
+            text_addf(t, ", `%.*s`", SLICE_ARG(alias));
+        }
     }
     text_addf(t, " | %s | ", type_word(o));
     if (o->required)
@@ -201,8 +203,10 @@ static void add_yaml_option(struct text *t, const struct trb_option *o)
     struct trb_slice rest = slice_of(o->choices);
     if (rest.at)
         text_adds(t, "    allowedValues:\n");
-    while (rest.at)
-        text_addf(t, "      - \"%.*s\"\n", SLICE_ARG(slice_split(&rest, '|')));
+    while (rest.at) {
+        struct trb_slice choice = slice_split(&rest, '|');
+        text_addf(t, "      - \"%.*s\"\n", SLICE_ARG(choice));
+    }
 }
 
 static void metadata(struct text *t, const struct subject *s)
