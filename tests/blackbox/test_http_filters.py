@@ -293,7 +293,7 @@ def test_the_apps_own_answer_wins(traced):
 
 def test_the_apps_start_calls_carry_none(bench):
     app = bench.app()
-    bench.sidecar(app=app)
+    bench.sidecar(app=app, resources=[component("pubsub", "pubsub.in-memory")])
     assert app.wait_one("/dapr/config").header("traceparent") is None
     assert app.wait_one("/dapr/subscribe").header("traceparent") is None
 
