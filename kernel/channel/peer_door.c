@@ -4,7 +4,9 @@
 #include <base/mem.h>
 #include <base/slice.h>
 #include <channel/peer_codec.h>
+#include <channel/outgoing.h>
 #include <channel/peer_door.h>
+#include <channel/peer_metrics.h>
 #include <request/request.h>
 #include <request/shared_slot.h>
 
@@ -20,6 +22,7 @@ struct arrival {
     bool is_unary, has_head, has_answered;
     uint64_t seq_in, seq_out, arrived;
     int64_t length;                        /* of the body, as announced; -1: not known */
+    struct trb_slice caller;               /* its app id, in the request's memory */
     struct text unary;                     /* CallLocal: the answer's body until its end */
     struct peer_response answer;
 };
@@ -121,6 +124,7 @@ static void on_head(struct request *rq, uint32_t status, int64_t length)
 {
     struct arrival *v = arrival_of(rq);
     v->has_answered = true;
+    peer_metrics_answered(channel_setup()->info->app_id, v->caller, (int32_t)status);
     v->answer = response_of(rq, status);
     if (v->stream && !v->is_unary)
         send_payload(v, &v->answer, SLICE(""));
@@ -227,6 +231,8 @@ static void fill(struct request *rq, struct arrival *v, const struct peer_reques
     rq->target = rq->path = slice_name(arena_name(rq->arena, q->method));
     rq->query = slice_name(arena_name(rq->arena, q->query));
     rq->headers = headers_of(rq, q);
+    v->caller = http_header_get(rq->headers, SLICE("dapr-caller-app-id"));
+    peer_metrics_was_asked(channel_setup()->info->app_id, v->caller);
     rq->peer_identity = info->peer_identity;
     rq->traceparent = info->traceparent;
     rq->tracestate = info->tracestate;

@@ -11,7 +11,7 @@
 #include <base/mem.h>
 #include <base/slice.h>
 #include <channel/outgoing.h>
-#include <observe/metrics.h>
+#include <channel/peer_metrics.h>
 
 #define CHUNK 32768
 #define TRIES 3
@@ -168,6 +168,7 @@ static void TRB_PRINTF(3, 4) break_off(struct outgoing *o, trb_code code, const 
 static void take_response(struct outgoing *o, const struct peer_response *a)
 {
     o->has_response = true;
+    peer_metrics_was_answered(channel_setup()->info->app_id, o->question.app_id, a->code, clock_now_ns() - o->began_ns);
     o->outcome = (struct trb_outcome){
         .size = sizeof o->outcome, .status = a->code >= 100 ? (uint32_t)a->code : 0,
         .grpc_code = a->code < 100 ? a->code : 0, .reason = a->message, .headers = a->headers, .content_length = -1};
@@ -395,5 +396,6 @@ static void look_up(struct outgoing *o)
 
 void peer_out_start(struct outgoing *o)
 {
+    peer_metrics_asked(channel_setup()->info->app_id, o->question.app_id);
     look_up(o);
 }

@@ -10,8 +10,8 @@ import pytest
 from harness import raw
 from harness.app import raw_reply, reply
 from harness.errors import assert_error
+from harness.metrics import value
 from harness.raw import Connection
-from harness.resources import configuration
 from harness.streams import LAST_CHUNK, StreamApp, body_pieces, chunk, memory_kb, peak_forget, pieces
 from harness.wait import until
 
@@ -504,6 +504,22 @@ def test_a_slow_reader_stops_the_sender(bench, names, way):
         else:
             assert done.wait(10)
     app.stop()
+
+
+# ------------------------------------------------------------------------------------ metrics
+def test_calls_are_counted_at_both_ends(caller, callee):
+    for path in ("/hello", "/hello", "/missing"):
+        call(caller, path=path)
+
+    def counted():
+        name = "dapr_runtime_service_invocation_"
+        sent = value(caller, name + "req_sent_total", app_id="caller", dst_app_id="callee", type="unary")
+        found = value(caller, name + "res_recv_total", app_id="caller", src_app_id="callee", status="404", type="unary")
+        took = value(caller, name + "res_recv_latency_ms_count", app_id="caller", src_app_id="callee", status="404")
+        asked = value(callee, name + "req_recv_total", app_id="callee", src_app_id="caller")
+        answered = value(callee, name + "res_sent_total", app_id="callee", dst_app_id="caller", status="404")
+        return all((sent, found, took, asked, answered)) and min(sent, asked) >= 3
+    until(counted, "the metrics of both")
 
 
 # -------------------------------------------------------------------------------- many of them
