@@ -183,8 +183,17 @@ static void set_resolve_context(struct runtime *rt)
         .strict_sandbox = rt->configuration->strict_sandbox, .get = components_secret, .arg = rt};
 }
 
+static void tell_absent_services(const struct flags *f)
+{
+    if (!f->has_placement)
+        log_info(SCOPE, "Actor runtime disabled");
+    if (!f->scheduler_address.count)
+        log_info(SCOPE, "Scheduler disabled");
+}
+
 static void on_opened(struct runtime *rt)
 {
+    tell_absent_services(rt->setup.flags);
     atomic_store(&rt->is_outbound_ready, true);
     app_begin(rt);
 }
