@@ -5,6 +5,7 @@
 #include <base/log.h>
 #include <base/mem.h>
 #include <base/slice.h>
+#include <observe/metrics.h>
 #include <plugin/call.h>
 #include <plugin/instance.h>
 #include <plugin/options.h>
@@ -186,9 +187,17 @@ struct trb_origin *instance_origin(const struct instance *i, const struct loop *
     return &i->origins[i->origin_count > 1 ? loop_index(loop) : 0];
 }
 
+static void count_misbehaviour(const struct instance *i)
+{
+    struct trb_pair pairs[] = {{NAME("app_id"), i->setup.app_id}, {NAME("component"), name_of(i->name)}};
+    struct trb_pairs labels = {pairs, 2, sizeof pairs[0]};
+    metric_add(metric_get("trilby_misbehaviour_total", &labels), 1);
+}
+
 void instance_misbehaved(struct instance *i, const char *how)
 {
     atomic_fetch_add(&i->misbehaved, 1);
+    count_misbehaviour(i);
     log_error("dapr.runtime", "misbehaviour: component '%s' (%s) redeemed a spent token (%s); the answer is dropped",
               i->name, i->component->type, how);
 #ifdef TRB_STRICT
