@@ -127,6 +127,20 @@ def test_not_enabled_means_one_by_one(memory):
     assert memory.app.wait_one("/t").json["data"] == {"n": 1}
 
 
+@pytest.mark.skipif("pubsub.redis" not in BROKERS, reason="no broker that hands over many at once")
+def test_one_post_per_path(bench):
+    scene = Scene(bench, "pubsub.redis")
+    topic = scene.topic("bulk")
+    rules = {"rules": [{"match": "event.data.n in [0, 2, 4]", "path": "/even"}], "default": "/odd"}
+    scene.accept("/even", say("SUCCESS")).accept("/odd", say("SUCCESS")).start(
+        entry(topic, routes=rules, bulkSubscribe={"enabled": True, "maxMessagesCount": 6, "maxAwaitDurationMs": 3000}))
+    entries = [{"entryId": str(n), "event": {"n": n}, "contentType": "application/json"} for n in range(6)]
+    assert scene.bulk_publish(topic, entries).status == 204
+    for path, wanted in (("/even", [0, 2, 4]), ("/odd", [1, 3, 5])):
+        until(lambda: len(entries_of(scene.app.requests(path))) == 3, "three entries")
+        assert sorted(one["event"]["data"]["n"] for one in entries_of(scene.app.requests(path))) == wanted
+
+
 # --- What the app answers ---
 
 def count_of(scene, topic, process):

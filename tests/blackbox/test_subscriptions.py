@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from harness import metrics
 from harness.app import json_reply, raw_reply, reply
 from harness.pubsub import BROKERS, Scene, broker_component, entry
 from harness.resources import subscription
@@ -155,6 +156,77 @@ def test_an_empty_match_hides_the_rest(memory):
                                                      "default": "/third"}))
     assert_delivers(memory, "t", "/first")
     assert listed(memory)[0]["rules"] == [{"path": "/first"}, {"path": "/second"}, {"path": "/third"}]
+
+
+# --- Rules ---
+
+RULES = {"rules": [{"match": 'event.type == "big" && event.data.n > 5', "path": "/big"},
+                   {"match": 'event.type == "big"', "path": "/small"}], "default": "/other"}
+
+
+def send(scene, topic, type, body=b"{}"):
+    scene.published(topic, body, query=f"?metadata.cloudevent.type={type}")
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("declared", [False, True])
+def test_the_first_rule_that_matches(scene, declared):
+    topic = scene.topic("t")
+    scene.accept("/big").accept("/small").accept("/other")
+    if declared:
+        scene.start(resources=[subscription("s", "pubsub", topic, routes=RULES)])
+    else:
+        scene.start(entry(topic, routes=RULES))
+    send(scene, topic, "big", {"n": 6})
+    send(scene, topic, "big", {"n": 5})
+    send(scene, topic, "none", {"n": 6})
+    for path, n, type in (("/big", 6, "big"), ("/small", 5, "big"), ("/other", 6, "none")):
+        [came] = scene.app.wait_for(path, 1)
+        assert came.json["data"] == {"n": n} and came.json["type"] == type
+    assert listed(scene)[0]["rules"] == [
+        {"match": 'event.type == "big" && event.data.n > 5', "path": "/big"},
+        {"match": 'event.type == "big"', "path": "/small"}, {"path": "/other"}]
+
+
+def test_without_a_match_and_a_default_nothing_is_delivered(memory):
+    memory.accept("/big").accept("/dead").start(
+        entry("t", routes={"rules": [{"match": 'event.type == "big"', "path": "/big"}]}, deadLetterTopic="dead"),
+        entry("dead", "/dead"))
+    send(memory, "t", "other", {"n": 1})
+    assert memory.app.wait_one("/dead").json["data"] == {"n": 1}
+    send(memory, "t", "big", {"n": 2})
+    assert memory.app.wait_one("/big").json["data"] == {"n": 2}
+    until(lambda: metrics.value(memory.sidecar, "dapr_component_pubsub_ingress_count", topic="t",
+                                process_status="drop", status="success") == 1, "the count")
+
+
+@pytest.mark.parametrize("match,said", [("event.data.n > 5", "no such key: n"), ("event.id", "")])
+def test_a_rule_that_cannot_be_evaluated(memory, match, said):
+    memory.accept("/t").accept("/dead").start(
+        entry("t", routes={"rules": [{"match": match, "path": "/t"}], "default": "/t"}, deadLetterTopic="dead"),
+        entry("dead", "/dead"))
+    memory.published("t", {"m": 1}, query="?metadata.cloudevent.id=I1")
+    assert memory.app.wait_one("/dead").json["id"] == "I1"
+    until(lambda: memory.log_has("error finding matching route for event I1 in pubsub pubsub and topic t: " + said),
+          "the error in the log")
+    until(lambda: metrics.value(memory.sidecar, "dapr_component_pubsub_ingress_count", topic="t",
+                                process_status="retry", status="retry") == 1, "the count")
+    assert not memory.app.requests("/t")
+
+
+@pytest.mark.parametrize("match", ["event.type ==", "nothing == 1", "event.type.matches("])
+def test_a_rule_that_cannot_be_read_costs_the_whole_list(memory, match):
+    memory.start(entry("good", "/good"), entry("t", routes={"rules": [{"match": match, "path": "/t"}]}))
+    assert listed(memory) == []
+    until(lambda: memory.log_has("failed to subscribe to topics: ERROR: <input>:1:"), "the warning")
+
+
+def test_a_declared_rule_that_cannot_be_read(memory):
+    broken = subscription("s", "pubsub", "t", routes={"rules": [{"match": "event.type ==", "path": "/t"}]})
+    memory.accept("/good").start(resources=[broken, subscription("g", "pubsub", "good", "/good")])
+    assert [one["topic"] for one in listed(memory)] == ["good"]
+    until(lambda: memory.log_has("ERROR: <input>:1:14: Syntax error: "), "the error in the log")
+    assert_delivers(memory, "good", "/good")
 
 
 # --- Resources ---

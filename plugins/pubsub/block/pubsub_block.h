@@ -11,6 +11,7 @@
 #include <base/list.h>
 #include <base/slice.h>
 #include <base/text.h>
+#include <cel/cel.h>
 #include <stdbool.h>
 #include <trilby/block.h>
 #include <trilby/pubsub.h>
@@ -71,6 +72,7 @@ void envelope_from_binary(const struct trb_pubsub_event *, struct trb_slice pubs
 /* ------------------------------------------------------------------------------ subscriptions */
 struct rule {
     struct trb_name match, path; /* match empty: always */
+    struct cel *program;
 };
 
 #define DECLARATIVE 1u
@@ -108,18 +110,25 @@ struct block {
     struct trb_json_source source;
 };
 
+struct fault {
+    char text[320];
+    bool is_match; /* a rule's expression cannot be compiled: spoils the whole list of an app */
+};
+
 /* One subscription from {pubsubname, topic, route, routes, …}. NULL: *ret_fault says why not; an empty
- * fault: it was left out with a warning. The result has one reference. */
+ * text: it was left out with a warning. The result has one reference. */
 struct subscription *subscription_create(const struct trb_kernel *, struct trb_slice json, uint32_t origin,
-                                         char ret_fault[256]);
+                                         struct fault *ret_fault);
 struct subscription *subscription_unref(struct subscription *); /* NULL is welcome; returns NULL */
-/* The path of the first rule that applies to the event; absent: none does. */
-struct trb_slice subscription_path(const struct subscription *, struct json_value event);
+/* The path of the first rule that applies to the event; absent: none does. false: a rule cannot be
+ * evaluated; *ret_fault. */
+bool subscription_path(const struct subscription *, struct json_value event, struct trb_slice *ret_path,
+                       struct fault *ret_fault);
 
 /* [main loop] */
 void subscriptions_load(struct block *);                          /* the declarative ones, anew */
 /* The app's list. Returns false: the text is no list; *ret_fault. */
-bool subscriptions_take(struct block *, struct trb_slice json, char ret_fault[256]);
+bool subscriptions_take(struct block *, struct trb_slice json, struct fault *ret_fault);
 void subscriptions_clear(struct block *);
 void subscriptions_write(void *self, void (*out)(void *, struct trb_slice), void *arg); /* [any] */
 

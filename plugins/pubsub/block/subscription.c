@@ -8,11 +8,12 @@
 
 struct subscription *subscription_unref(struct subscription *s)
 {
-    if (s && !--s->refs) {
-        arena_destroy(s->keep);
-        mem_free(s);
-    }
-    return NULL;
+    if (!s || --s->refs)
+        return NULL;
+    for (uint32_t i = 0; i < s->rule_count; i++)
+        cel_destroy(s->rules[i].program);
+    arena_destroy(s->keep);
+    return mem_free(s);
 }
 
 static struct trb_name text_member(struct subscription *s, struct json_value object, const char *name)
@@ -39,31 +40,38 @@ static uint32_t count_of(struct json_value list)
 }
 
 /* -------------------------------------------------------------------------------------- rules */
-static void add_rule(struct subscription *s, struct trb_name match, struct trb_name path)
+static struct rule *add_rule(struct subscription *s, struct trb_name match, struct trb_name path)
 {
-    s->rules[s->rule_count++] = (struct rule){match, path};
+    s->rules[s->rule_count] = (struct rule){.match = match, .path = path};
+    return &s->rules[s->rule_count++];
 }
 
-static bool take_rules(struct subscription *s, struct json_value rules, char ret_fault[256])
+static bool take_rule(struct subscription *s, struct json_value v, struct fault *ret_fault)
+{
+    static const char *const names[] = {"event", NULL};
+    struct rule *r = add_rule(s, text_member(s, v, "match"), text_member(s, v, "path"));
+    if (!slice_trim(slice_name(r->match)).len) {
+        r->match.len = 0;
+        return true;
+    }
+    r->program = cel_compile(slice_name(r->match), names, ret_fault->text, sizeof ret_fault->text);
+    ret_fault->is_match = !r->program;
+    return r->program;
+}
+
+static bool take_rules(struct subscription *s, struct json_value rules, struct fault *ret_fault)
 {
     struct json_value v;
     if (rules.kind != JSON_ARRAY)
         return true;
-    for (struct json_cursor c = json_enter(rules); json_next(&c, &v);) {
-        struct trb_name match = text_member(s, v, "match");
-        add_rule(s, (struct trb_name){slice_trim(slice_name(match)).at, slice_trim(slice_name(match)).len},
-                 text_member(s, v, "path"));
-        if (!slice_trim(slice_name(match)).len)
-            continue;
-        snprintf(ret_fault, 256, "the rule with match '%.120s' needs CEL, which this version does not evaluate yet: "
-                 "remove the match or use a topic of its own", match.at);
-        return false;
-    }
+    for (struct json_cursor c = json_enter(rules); json_next(&c, &v);)
+        if (!take_rule(s, v, ret_fault))
+            return false;
     return true;
 }
 
 /* Rules in order, then one for everything else: routes.default, or route. */
-static bool take_routes(struct subscription *s, struct json_value all, char ret_fault[256])
+static bool take_routes(struct subscription *s, struct json_value all, struct fault *ret_fault)
 {
     struct json_value routes = json_find_nocase(all, SLICE("routes"));
     struct json_value rules = json_find_nocase(routes, SLICE("rules"));
@@ -78,12 +86,20 @@ static bool take_routes(struct subscription *s, struct json_value all, char ret_
     return true;
 }
 
-struct trb_slice subscription_path(const struct subscription *s, struct json_value event)
+bool subscription_path(const struct subscription *s, struct json_value event, struct trb_slice *ret_path,
+                       struct fault *ret_fault)
 {
-    for (uint32_t i = 0; i < s->rule_count; i++)
-        if (!s->rules[i].match.len)
-            return slice_name(s->rules[i].path);
-    return (struct trb_slice){NULL, 0};
+    const struct cel_variable variable = {SLICE("event"), event};
+    *ret_path = (struct trb_slice){NULL, 0};
+    for (uint32_t i = 0; i < s->rule_count && !ret_path->at; i++) {
+        const struct rule *r = &s->rules[i];
+        int verdict = r->program ? cel_test(r->program, &variable, 1, ret_fault->text, sizeof ret_fault->text) : 1;
+        if (verdict < 0)
+            return false;
+        if (verdict)
+            *ret_path = slice_name(r->path);
+    }
+    return true;
 }
 
 /* ----------------------------------------------------------------------------------- the rest */
@@ -114,10 +130,10 @@ static void take_bulk(struct subscription *s, struct json_value bulk)
     s->bulk_wait_ns = number_member(bulk, "maxAwaitDurationMs", BULK_WAIT_MS) * CLOCK_MS;
 }
 
-static bool is_named(const struct subscription *s, char ret_fault[256])
+static bool is_named(const struct subscription *s, struct fault *ret_fault)
 {
     if (!s->pubsub.len || !s->topic.len)
-        snprintf(ret_fault, 256, "a subscription names no %s", s->pubsub.len ? "topic" : "pubsubname");
+        snprintf(ret_fault->text, sizeof ret_fault->text, "a subscription names no %s", s->pubsub.len ? "topic" : "pubsubname");
     return s->pubsub.len && s->topic.len;
 }
 
@@ -129,7 +145,7 @@ static bool has_route(const struct subscription *s, const struct trb_kernel *k)
 }
 
 struct subscription *subscription_create(const struct trb_kernel *k, struct trb_slice json, uint32_t origin,
-                                         char ret_fault[256])
+                                         struct fault *ret_fault)
 {
     struct subscription *s = mem_zero(sizeof *s);
     struct json_value all;
@@ -138,9 +154,9 @@ struct subscription *subscription_create(const struct trb_kernel *k, struct trb_
     s->keep = arena_create(SIZE_MAX);
     s->origin = origin;
     s->source = slice_name(arena_name(s->keep, json));
-    ret_fault[0] = 0;
+    *ret_fault = (struct fault){0};
     if (!envelope_read(s->source, &all, &fault)) {
-        snprintf(ret_fault, 256, "%s", fault.message);
+        snprintf(ret_fault->text, sizeof ret_fault->text, "%s", fault.message);
         return subscription_unref(s);
     }
     s->pubsub = text_member(s, all, "pubsubname");

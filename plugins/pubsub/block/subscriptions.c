@@ -88,15 +88,16 @@ static struct trb_slice spec_of(struct trb_slice document)
 static void load_one(struct block *b, uint32_t i)
 {
     struct trb_slice spec = spec_of(b->kernel->resource_document(b->kernel, TRB_RESOURCE_SUBSCRIPTION, i));
-    char fault[256] = "";
+    struct fault fault;
     if (keep_old(b, spec))
         return;
-    struct subscription *s = subscription_create(b->kernel, spec, DECLARATIVE, fault);
+    struct subscription *s = subscription_create(b->kernel, spec, DECLARATIVE, &fault);
     if (s) {
         s->is_kept = true;
         add(b, s);
-    } else if (*fault) {
-        say(b->kernel, TRB_LOG_ERROR, "failed to load a declarative subscription: %s", fault);
+    } else if (*fault.text) {
+        say(b->kernel, TRB_LOG_ERROR, "failed to load a declarative subscription, nothing is subscribed for it: %s",
+            fault.text);
     }
 }
 
@@ -113,35 +114,51 @@ void subscriptions_load(struct block *b)
 }
 
 /* ------------------------------------------------------------------------------------- the app */
-static void take_one(struct block *b, struct trb_slice json)
+/* One that cannot be used does not cost the others, but for an expression that does not compile. */
+static bool take_one(struct block *b, struct list *made, struct trb_slice json, struct fault *ret_fault)
 {
-    char fault[256] = "";
-    struct subscription *s = subscription_create(b->kernel, json, PROGRAMMATIC, fault);
+    struct subscription *s = subscription_create(b->kernel, json, PROGRAMMATIC, ret_fault);
     if (s)
-        add(b, s);
-    else if (*fault)
-        say(b->kernel, TRB_LOG_ERROR, "failed to subscribe as the app asks in /dapr/subscribe: %s", fault);
+        list_append(made, &s->link);
+    else if (!ret_fault->is_match && *ret_fault->text)
+        say(b->kernel, TRB_LOG_ERROR, "an entry of the app's /dapr/subscribe is left out: %s", ret_fault->text);
+    return !ret_fault->is_match;
 }
 
-bool subscriptions_take(struct block *b, struct trb_slice json, char ret_fault[256])
+static bool take_all(struct block *b, struct json_value list, struct fault *ret_fault)
 {
-    struct json_value all, v;
+    struct list made, *node;
+    struct json_value v;
+    bool fine = true;
+    list_init(&made);
+    for (struct json_cursor c = json_enter(list); fine && json_next(&c, &v);)
+        fine = take_one(b, &made, v.raw, ret_fault);
+    while ((node = list_take(&made))) {
+        if (fine)
+            add(b, item(node));
+        else
+            subscription_unref(item(node));
+    }
+    cast_shadows(b);
+    return fine;
+}
+
+bool subscriptions_take(struct block *b, struct trb_slice json, struct fault *ret_fault)
+{
+    struct json_value all;
     struct json_fault fault;
+    *ret_fault = (struct fault){0};
     if (!slice_trim(json).len)
         return true;
     if (!json_parse(json, &all, &fault)) {
-        snprintf(ret_fault, 256, "%s", fault.message);
-        return false;
-    }
-    if (all.kind != JSON_ARRAY && all.kind != JSON_NULL) {
-        snprintf(ret_fault, 256, "json: cannot unmarshal %s into a list of subscriptions", kind_word(all));
+        snprintf(ret_fault->text, sizeof ret_fault->text, "%s", fault.message);
         return false;
     }
     if (all.kind == JSON_ARRAY)
-        for (struct json_cursor c = json_enter(all); json_next(&c, &v);)
-            take_one(b, v.raw);
-    cast_shadows(b);
-    return true;
+        return take_all(b, all, ret_fault);
+    snprintf(ret_fault->text, sizeof ret_fault->text, "json: cannot unmarshal %s into a list of subscriptions",
+             kind_word(all));
+    return all.kind == JSON_NULL;
 }
 
 /* ------------------------------------------------------------------------------------- telling */

@@ -65,7 +65,7 @@ static struct trb_next gather(struct trb_request *rq)
 static struct trb_next take(struct trb_request *rq)
 {
     const struct trb_outcome *o = rq->kernel->outcome(rq);
-    char fault[256];
+    struct fault fault;
     if (!o)
         return unreachable(rq);
     struct trb_data body = rq->kernel->outcome_body(rq);
@@ -73,7 +73,7 @@ static struct trb_next take(struct trb_request *rq)
         say(rq->kernel, TRB_LOG_DEBUG, "the app has no /dapr/subscribe, so it has no subscriptions of its own");
     else if (o->status != 200)
         say(rq->kernel, TRB_LOG_ERROR, "app returned http status code %u from subscription endpoint", o->status);
-    else if (!subscriptions_take(rq->self, slice_from(body.at ? body.at : "", body.len), fault))
-        say(rq->kernel, TRB_LOG_ERROR, "failed to read what the app answered to /dapr/subscribe: %s", fault);
+    else if (!subscriptions_take(rq->self, slice_from(body.at ? body.at : "", body.len), &fault))
+        say(rq->kernel, fault.is_match ? TRB_LOG_WARN : TRB_LOG_ERROR, "failed to subscribe to topics: %s", fault.text);
     return over(rq);
 }

@@ -142,7 +142,13 @@ static bool route(struct trb_request *rq, struct delivery *d, struct json_value 
         *ret = drop_expired(rq, id);
         return false;
     }
-    struct trb_slice path = subscription_path(d->sub, event);
+    struct trb_slice path;
+    struct fault fault;
+    if (!subscription_path(d->sub, event, &path, &fault)) {
+        *ret = delivery_fail(rq, "error finding matching route for event %s in pubsub %s and topic %s: %s",
+                             id.at ? id.at : "", d->sub->pubsub.at, d->sub->topic.at, fault.text);
+        return false;
+    }
     if (!path.at) {
         *ret = drop(rq, "no matching route for event %s in pubsub %s and topic %s; skipping", id, "success");
         return false;
