@@ -171,6 +171,8 @@ static trb_code map_plugin(struct plugin *p, struct trb_error *err)
 #ifdef TRB_SANITIZED
     snprintf(name, sizeof name, "%s", "");
     p->handle = dlopen(p->path, RTLD_NOW | RTLD_LOCAL);
+    close(p->fd);
+    p->fd = -1;
 #else
     snprintf(name, sizeof name, "/proc/self/fd/%d", p->fd);
     p->handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);

@@ -44,6 +44,7 @@ struct entry {                             /* one component, whatever has become
     void *arg;
     void (*gone)(void *arg);
     void *gone_arg;
+    struct job end;
 };
 
 struct components {

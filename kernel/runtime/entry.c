@@ -317,8 +317,8 @@ void entry_retire(struct entry *e, void (*gone)(void *), void *arg)
     if (e->resolution)
         resolution_cancel(e->resolution);
     e->resolution = NULL;
-    if (!e->instance)
-        return on_gone(e);
+    if (!e->instance)                                  /* whoever called may still look at it */
+        return job_defer(loop_at(0), &e->end, on_gone, e);
     log_info("dapr.runtime.processor", "Shutting down component %s", log_name(e));
     if (e->view && TRB_HAS(e->view->service->block, component_leaving))
         e->view->service->block->component_leaving(e->view->service->self, e->view, e->view->data);
