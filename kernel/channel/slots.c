@@ -13,20 +13,21 @@ static bool counts(const struct outgoing *o)
     return o->question.to == TRB_TO_APP && !(o->question.flags & TRB_OUT_NO_SLOT) && channel_setup()->app_slots > 0;
 }
 
+/* Once it stands in the queue another loop may give it its turn at any moment. */
 bool slot_take(struct outgoing *o)
 {
     if (!counts(o))
         return true;
     pthread_mutex_lock(&lock);
-    o->has_slot = taken < channel_setup()->app_slots;
-    if (o->has_slot)
+    bool has_slot = o->has_slot = taken < channel_setup()->app_slots;
+    if (has_slot) {
         taken++;
-    else
-        list_append(&waiting, &o->slot_link);
-    pthread_mutex_unlock(&lock);
-    if (!o->has_slot)
+    } else {
         request_pin(o->rq);                /* the queue holds it until it is started or given up */
-    return o->has_slot;
+        list_append(&waiting, &o->slot_link);
+    }
+    pthread_mutex_unlock(&lock);
+    return has_slot;
 }
 
 static void on_turn(struct letter *l)
