@@ -1,161 +1,15 @@
-/* call: tokens, answers, and what happens to the late, the double and the forgotten. */
+/* call: asking, answers, and what happens to the late, the double and the forgotten. Tokens are in slot.c. */
 #include <base/check.h>
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/log.h>
 #include <base/mem.h>
-#include <pthread.h>
 #include <plugin/call.h>
 #include <plugin/call_private.h>
 #include <plugin/copy.h>
 
-/* A spent token is left alone for long, so that a second answer meets it; a busy component, whose spent
- * tokens would fill memory, gets back the oldest sooner, but never within a second. */
-#define QUARANTINE_NS (60 * CLOCK_S)
-#define QUARANTINE_BUSY_NS CLOCK_S
-#define SPENT_ENOUGH 4096u
 #define MAX_OWED 65536
 #define MAX_ITEMS (1u << 24)
-
-/* ------------------------------------------------------------------------------------- tokens */
-struct slot_home {
-    struct instance *instance;
-    pthread_mutex_t lock;
-    struct slot *spent_first, *spent_last;   /* oldest first: used again after the quarantine */
-    uint32_t spent_count;
-    struct list owed;                        /* calls not yet answered, oldest first */
-    struct slot_block *blocks;
-    struct slot_home *left;                  /* of other instances: left behind for good */
-};
-
-#define SLOTS_PER_BLOCK 63
-struct slot_block {
-    struct slot_block *next;
-    uint32_t used;
-    struct slot slots[SLOTS_PER_BLOCK];
-};
-
-struct slot_home *slot_home_create(struct instance *i)
-{
-    struct slot_home *h = mem_zero(sizeof *h);
-    h->instance = i;
-    pthread_mutex_init(&h->lock, NULL);
-    list_init(&h->owed);
-    return h;
-}
-
-/* A plugin that broke the law once may still hold a token: its memory is then left where it is. */
-static struct slot_home *leave(struct slot_home *h)
-{
-    static struct slot_home *last;
-    h->left = last;
-    last = h;
-    return NULL;
-}
-
-struct slot_home *slot_home_destroy(struct slot_home *h)
-{
-    if (!h)
-        return NULL;
-    if (atomic_load(&h->instance->misbehaved))
-        return leave(h);
-    for (struct slot_block *b = h->blocks, *next; b; b = next) {
-        next = b->next;
-        mem_free(b);
-    }
-    pthread_mutex_destroy(&h->lock);
-    return mem_free(h);
-}
-
-static struct slot *fresh_slot(struct slot_home *h)
-{
-    if (!h->blocks || h->blocks->used == SLOTS_PER_BLOCK) {
-        struct slot_block *b = mem_zero(sizeof *b);
-        b->next = h->blocks;
-        h->blocks = b;
-    }
-    return &h->blocks->slots[h->blocks->used++];
-}
-
-static bool may_be_used_again(const struct slot_home *h, const struct slot *s, uint64_t now_ns)
-{
-    uint64_t quarantine = h->spent_count < SPENT_ENOUGH ? QUARANTINE_NS : QUARANTINE_BUSY_NS;
-    return now_ns > s->spent_ns + quarantine &&
-           !atomic_load_explicit(&h->instance->misbehaved, memory_order_relaxed);
-}
-
-static struct slot *take_slot(struct slot_home *h, uint64_t now_ns)
-{
-    struct slot *s = h->spent_first;
-    if (!s || !may_be_used_again(h, s, now_ns))
-        return fresh_slot(h);
-    h->spent_count--;
-    h->spent_first = s->next;
-    if (!h->spent_first)
-        h->spent_last = NULL;
-    return s;
-}
-
-static void spend_slot(struct slot_home *h, struct slot *s, uint64_t now_ns)
-{
-    s->call = NULL;
-    s->next = NULL;
-    s->spent_ns = now_ns;
-    if (h->spent_last)
-        h->spent_last->next = s;
-    else
-        h->spent_first = s;
-    h->spent_last = s;
-    h->spent_count++;
-}
-
-uint64_t slot_home_oldest_ns(struct slot_home *h)
-{
-    uint64_t age = 0;
-    pthread_mutex_lock(&h->lock);
-    if (!list_is_empty(&h->owed))
-        age = clock_now_ns() - list_item(h->owed.next, struct call, owed_link)->asked_ns;
-    pthread_mutex_unlock(&h->lock);
-    return age;
-}
-
-bool slot_is_asked(struct slot *s, const struct call *c)
-{
-    struct slot_home *h = s->public_.origin->instance->slots;
-    pthread_mutex_lock(&h->lock);
-    bool is_asked = atomic_load(&s->state) == SLOT_ASKED && s->call == c;
-    pthread_mutex_unlock(&h->lock);
-    return is_asked;
-}
-
-struct call *slot_enter(const struct trb_call *token, const char *verb)
-{
-    struct slot *s = (struct slot *)(void *)(uintptr_t)token;
-    check(s && s->magic == SLOT_MAGIC);
-    struct instance *i = s->public_.origin->instance;
-    pthread_mutex_lock(&i->slots->lock);
-    if (atomic_load(&s->state) == SLOT_ASKED)
-        return s->call;
-    pthread_mutex_unlock(&i->slots->lock);
-    instance_misbehaved(i, verb);
-    return NULL;
-}
-
-void slot_leave(struct call *c)
-{
-    pthread_mutex_unlock(&c->instance->slots->lock);
-}
-
-/* True for the one answer that counts. */
-static bool redeem(struct slot *s, const char *verb)
-{
-    uint32_t asked = SLOT_ASKED;
-    check(s && s->magic == SLOT_MAGIC);
-    if (atomic_compare_exchange_strong(&s->state, &asked, SLOT_ANSWERED))
-        return true;
-    instance_misbehaved(s->public_.origin->instance, verb);
-    return false;
-}
 
 /* ------------------------------------------------------------------------------------- asking */
 static void call_forget(struct call *c);
@@ -183,11 +37,7 @@ static struct call *call_create(struct instance *i, const struct call_question *
 
 static void call_arm(struct call *c, struct trb_origin *origin)
 {
-    struct slot_home *h = c->instance->slots;
-    pthread_mutex_lock(&h->lock);
-    c->slot = take_slot(h, c->asked_ns);
-    list_append(&h->owed, &c->owed_link);
-    pthread_mutex_unlock(&h->lock);
+    slot_take(c);
     c->slot->public_ = (struct trb_call){.size = sizeof(struct trb_call), .host = &host_table, .origin = origin};
     c->slot->magic = SLOT_MAGIC;
     c->slot->call = c;
@@ -274,11 +124,7 @@ static void on_job(void *arg)
 /* The answer is in the call; nothing of the plugin is touched any more. */
 static void send_home(struct call *c)
 {
-    struct slot_home *h = c->instance->slots;
-    pthread_mutex_lock(&h->lock);
-    list_remove(&c->owed_link);
-    spend_slot(h, c->slot, clock_now_ns());
-    pthread_mutex_unlock(&h->lock);
+    slot_spend(c);
     atomic_fetch_sub_explicit(&c->instance->calls, 1, memory_order_relaxed);
     if (loop_self() == c->loop) {
         job_defer(c->loop, &c->job, on_job, c);
@@ -298,7 +144,7 @@ static void *keep_copy(struct call *c, const void *answer, size_t size, bool inl
 static void host_done(struct trb_call *token, const void *answer, size_t size)
 {
     struct slot *s = (struct slot *)(void *)token;
-    if (!redeem(s, "done"))
+    if (!slot_redeem(s, "done"))
         return;
     struct call *c = s->call;
     if (answer && c->layout)
@@ -322,7 +168,7 @@ static struct trb_error *copy_error(const struct trb_error *from)
 static void host_fail(struct trb_call *token, const struct trb_error *err)
 {
     struct slot *s = (struct slot *)(void *)token;
-    if (!redeem(s, "fail"))
+    if (!slot_redeem(s, "fail"))
         return;
     struct call *c = s->call;
     c->failure = copy_error(err);

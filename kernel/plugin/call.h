@@ -2,8 +2,8 @@
  *
  * The plugin holds a token (struct slot) that it redeems once, from any thread. The asking side holds
  * the call. A token's memory is not used again for a minute after its answer (a second, for a component
- * with thousands of calls a minute), and never again once its instance has misbehaved, so that a second
- * answer meets its own spent token and is counted instead of reaching another client. */
+ * with thousands of calls a minute; ten minutes, for one that has misbehaved), so that a second answer
+ * meets its own spent token and is counted instead of reaching another client. */
 #ifndef PLUGIN_CALL_H
 #define PLUGIN_CALL_H
 

@@ -1,4 +1,4 @@
-/* call_private: shared by call.c, stream.c and host.c only. */
+/* call_private: shared by call.c, slot.c, stream.c and host.c only. */
 #ifndef PLUGIN_CALL_PRIVATE_H
 #define PLUGIN_CALL_PRIVATE_H
 
@@ -54,6 +54,9 @@ struct call {
 };
 
 void call_tell_cancel(struct call *, uint32_t why);
+void slot_take(struct call *);                 /* gives it a token */
+void slot_spend(struct call *);                /* its answer has come: the token is laid aside */
+bool slot_redeem(struct slot *, const char *verb);     /* true for the one answer that counts */
 /* The call behind a token, while it is unanswered: then its answer waits for slot_leave, so that not
  * even a plugin that speaks on two threads at once can pull the call away. NULL: spent, and counted. */
 struct call *slot_enter(const struct trb_call *, const char *verb);

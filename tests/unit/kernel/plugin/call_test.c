@@ -183,42 +183,6 @@ static void an_item_counts_once_and_a_mad_index_not_at_all(void **state)
     down(i);
 }
 
-static void a_spent_token_is_not_used_again_for_a_minute(void **state)
-{
-    struct instance i = {.magic = INSTANCE_MAGIC};
-    struct slot_home *h = i.slots = slot_home_create(&i);
-    struct slot *first = take_slot(h, CLOCK_S);
-    spend_slot(h, first, CLOCK_S);
-    assert_ptr_not_equal(take_slot(h, 30 * CLOCK_S), first);
-    assert_ptr_equal(take_slot(h, 62 * CLOCK_S), first);
-    slot_home_destroy(h);
-}
-
-static void a_busy_component_gets_its_tokens_back_after_a_second(void **state)
-{
-    struct instance i = {.magic = INSTANCE_MAGIC};
-    struct slot_home *h = i.slots = slot_home_create(&i);
-    struct slot *first = take_slot(h, CLOCK_S);
-    spend_slot(h, first, CLOCK_S);
-    for (uint32_t n = 0; n < SPENT_ENOUGH; n++)
-        spend_slot(h, fresh_slot(h), CLOCK_S);
-    assert_ptr_not_equal(take_slot(h, 2 * CLOCK_S), first);
-    assert_ptr_equal(take_slot(h, 2 * CLOCK_S + 1), first);
-    slot_home_destroy(h);
-}
-
-static void after_a_breach_no_token_is_used_again(void **state)
-{
-    struct instance i = {.magic = INSTANCE_MAGIC};
-    struct slot_home *h = i.slots = slot_home_create(&i);
-    struct slot *first = take_slot(h, CLOCK_S);
-    spend_slot(h, first, CLOCK_S);
-    atomic_store(&i.misbehaved, 1);
-    assert_ptr_not_equal(take_slot(h, 3600 * CLOCK_S), first);
-    atomic_store(&i.misbehaved, 0);
-    slot_home_destroy(h);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,9 +196,6 @@ int main(void)
         cmocka_unit_test(a_failure_without_an_error_is_unknown),
         cmocka_unit_test(answers_of_another_size_are_read_as_far_as_they_go),
         cmocka_unit_test(an_item_counts_once_and_a_mad_index_not_at_all),
-        cmocka_unit_test(a_spent_token_is_not_used_again_for_a_minute),
-        cmocka_unit_test(a_busy_component_gets_its_tokens_back_after_a_second),
-        cmocka_unit_test(after_a_breach_no_token_is_used_again),
     };
     return cmocka_run_group_tests(tests, open_house, close_house);
 }
