@@ -1,5 +1,6 @@
 """Servers under measurement: started, pinned, their CPU time and memory read from the kernel, stopped."""
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,9 +15,12 @@ SERVER_CPU, LOAD_CPU = "0", "1"
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ephemeral range, so that no outgoing connection takes it meanwhile."""
+    while True:
+        port = random.randrange(10100, 32000)
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 def is_open(port):
