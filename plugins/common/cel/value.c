@@ -19,26 +19,10 @@ static int order_int_uint(int64_t a, uint64_t b)
     return a < 0 ? -1 : order_of((uint64_t)a < b, (uint64_t)a > b);
 }
 
-/* Exactly, also where a double cannot hold the integer. */
-static int order_int_double(int64_t a, double b)
+/* As the language has it: the integer becomes a double, so close to its limits different numbers are equal. */
+static int order_doubles(double a, double b)
 {
-    if (b >= 9223372036854775808.0)
-        return -1;
-    if (b < -9223372036854775808.0)
-        return 1;
-    int64_t whole = (int64_t)b;
-    double rest = b - (double)whole;
-    return a != whole ? order_of(a < whole, a > whole) : order_of(rest > 0, rest < 0);
-}
-
-static int order_uint_double(uint64_t a, double b)
-{
-    if (b >= 18446744073709551616.0)
-        return -1;
-    if (b < 0)
-        return 1;
-    uint64_t whole = (uint64_t)b;
-    return a != whole ? order_of(a < whole, a > whole) : order_of(b > (double)whole, false);
+    return order_of(a < b, a > b);
 }
 
 static int order_numbers(struct value a, struct value b)
@@ -49,9 +33,9 @@ static int order_numbers(struct value a, struct value b)
                                   : order_of(a.d < b.d, a.d > b.d);
     if (a.kind > b.kind)
         return -order_numbers(b, a);
-    return a.kind == V_UINT       ? order_uint_double(a.u, b.d)
-           : b.kind == V_UINT     ? order_int_uint(a.i, b.u)
-                                  : order_int_double(a.i, b.d);
+    return a.kind == V_UINT   ? order_doubles((double)a.u, b.d)
+           : b.kind == V_UINT ? order_int_uint(a.i, b.u)
+                              : order_doubles((double)a.i, b.d);
 }
 
 static bool is_nan(struct value v)
