@@ -21,7 +21,7 @@ static void over(struct outgoing *o)
     o->is_running = false;
     timer_end(&o->timeout);
     request_body_watch(o->rq, NULL, NULL);
-    slot_give(o);
+    app_slot_give(o);
     if (o->question.to == TRB_TO_APP)
         app_metrics_count(o);
 }
@@ -286,7 +286,7 @@ static struct trb_next send(struct trb_request *public_, const struct trb_outcal
     struct trb_next next = request_await(rq, then, on_cancel, o);
     if (o->question.to == TRB_TO_PEER)
         peer_out_start(o);
-    else if (slot_take(o))
+    else if (app_slot_take(o))
         http_out_start(o);
     return next;
 }

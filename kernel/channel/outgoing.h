@@ -72,8 +72,8 @@ struct http_pool *pool_for_url(struct trb_slice scheme, struct trb_slice host, u
 const struct channel_setup *channel_setup(void);
 
 /* app-max-concurrency: true: go on now; false: outgoing waits and is started later. */
-bool slot_take(struct outgoing *);
-void slot_give(struct outgoing *);
+bool app_slot_take(struct outgoing *);
+void app_slot_give(struct outgoing *);
 
 /* gzip answers that only we asked for. */
 struct inflate *inflate_create(void);

@@ -14,7 +14,7 @@ static bool counts(const struct outgoing *o)
 }
 
 /* Once it stands in the queue another loop may give it its turn at any moment. */
-bool slot_take(struct outgoing *o)
+bool app_slot_take(struct outgoing *o)
 {
     if (!counts(o))
         return true;
@@ -36,11 +36,11 @@ static void on_turn(struct letter *l)
     if (o->is_running)
         http_out_start(o);
     else
-        slot_give(o);
+        app_slot_give(o);
     request_unpin(o->rq);
 }
 
-void slot_give(struct outgoing *o)
+void app_slot_give(struct outgoing *o)
 {
     struct outgoing *next = NULL;
     if (!counts(o))
