@@ -163,7 +163,7 @@ trb_code instance_create(const struct instance_spec *spec, const struct trb_bloc
     snprintf(i->block, sizeof i->block, "%s", block->name);
     i->name = mem_text(spec->name, strlen(spec->name));
     i->type = mem_text(spec->type.at, spec->type.len);
-    i->version = mem_text(spec->version.len ? spec->version.at : "v1", spec->version.len ? spec->version.len : 2);
+    i->version = mem_text(spec->version.len ? spec->version.at : "", spec->version.len);   /* as written */
     i->keep = arena_create(1u << 30);
     i->caps = c->caps;
     i->init_timeout_ns = spec->init_timeout_ns ? spec->init_timeout_ns : 5 * CLOCK_S;

@@ -273,7 +273,7 @@ static bool has_type(const struct trb_component *c, struct trb_slice type)
 const struct trb_component *plugin_component(const struct plugin *p, struct trb_slice type,
                                              struct trb_slice version)
 {
-    bool first = !version.len || slice_is_nocase(version, SLICE("v1"));
+    bool first = !version.len || slice_is_nocase(version, SLICE("v1")) || slice_is_nocase(version, SLICE("v0"));
     for (uint32_t i = 0; p->manifest->components && p->manifest->components[i]; i++) {
         const struct trb_component *c = p->manifest->components[i];
         struct trb_slice own = slice_of(c->version);
