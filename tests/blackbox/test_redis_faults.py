@@ -328,3 +328,61 @@ def test_a_killed_sidecar_leaves_its_messages_to_the_next(bench, server):
     bench.sidecar(app=other, app_id="appB", resources=given)
     assert other.wait_one("/orders").json["data"] == {"mark": mark}
     until(lambda: server.client().xpending("orders", "appB")["pending"] == 0, "the acknowledgement")
+
+
+# --- Sentinels ---
+
+@pytest.fixture
+def watched():
+    """A master and its replica, and a sentinel that knows them as mymaster."""
+    folder = tempfile.mkdtemp(prefix="blackbox-sentinel-")
+    master, replica, port = Server().start(), None, free_port()
+    replica = Server("--replicaof", "127.0.0.1", str(master.port)).start()
+    with open(f"{folder}/sentinel.conf", "w") as file:
+        file.write(f"port {port}\nbind 127.0.0.1\ndir {folder}\n"
+                   f"sentinel monitor mymaster 127.0.0.1 {master.port} 1\n"
+                   "sentinel down-after-milliseconds mymaster 300\n"
+                   "sentinel failover-timeout mymaster 3000\n")
+    sentinel = subprocess.Popen(["redis-server", f"{folder}/sentinel.conf", "--sentinel"],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    asked = redis.Redis(port=port, decode_responses=True)
+
+    def knows_both():
+        try:
+            return asked.sentinel_slaves("mymaster") and master.client().info("replication")["connected_slaves"] == 1
+        except redis.ConnectionError:
+            return False
+    until(knows_both, "the sentinel to know both servers", 20)
+    yield master, replica, f"127.0.0.1:{port}"
+    sentinel.kill()
+    sentinel.wait()
+    master.stop()
+    replica.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_failover_is_followed(bench, watched):
+    master, replica, sentinels = watched
+    app = bench.app()
+    app.route("/orders", reply(200))
+    given = {"redisHost": f"127.0.0.1:1,{sentinels}", "failover": "true", "sentinelMasterName": "mymaster"}
+    sidecar = bench.sidecar(app=app, app_id="appB", resources=[
+        component("store", "state.redis", given), component("bus", "pubsub.redis", given),
+        subscription("s", "bus", "orders", "/orders")])
+    assert save(sidecar, "k", 1).status == 204
+    assert master.client().hget("appB||k", "data") == "1"
+    until(lambda: replica.client().hget("appB||k", "data") == "1", "the replica")
+    until(lambda: replica.client().exists("orders"), "the subscription")
+    master.kill()
+    until(lambda: save(sidecar, "k", 2).status == 204, "the new master", 20)
+    assert replica.client().hget("appB||k", "data") == "2"
+    until(lambda: sidecar.post("/v1.0/publish/bus/orders", {"n": 1}).status == 204, "a publish", 5)
+    assert app.wait_one("/orders").json["data"] == {"n": 1}
+
+
+def test_sentinels_that_know_no_such_master_are_told(bench, watched):
+    _, _, sentinels = watched
+    sidecar = bench.sidecar(ready=False, resources=[component("store", "state.redis", {
+        "redisHost": sentinels, "failover": "true", "sentinelMasterName": "another"})])
+    assert sidecar.wait_end() != 0
+    assert sidecar.logged("no sentinel of redisHost names a master 'another'")
