@@ -153,7 +153,9 @@ int watch_prove_epoll(struct loop *l, int candidate)
         l->epoll_fd = candidate;
         if (watch_set(l, &proof, ready, LOOP_READ | LOOP_EXCLUSIVE, on_proof, &seen, NULL) == TRB_OK)
             event_base_loop(l->base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
+        /* The change list forgets the descriptor while it is still ours: its number may be another's soon. */
         watch_end(&proof);
+        event_base_loop(l->base, EVLOOP_NONBLOCK | EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY);
     }
     close(ready);
     return seen ? candidate : -1;
