@@ -331,6 +331,13 @@ def test_a_publish_over_the_limit_fails(small):
     assert small.post("/v1.0/publish/ps/t", b"x" * 1000).status == 204
 
 
+@pytest.mark.differs
+def test_one_byte_over_the_limit_is_over_it(small):
+    assert small.post("/v1.0/publish/ps/t", b"x" * 1001).json["message"].endswith("stream too large")
+    assert small.post(STORE, b'[{"key":"k","value":"' + b"x" * 976 + b'"}]').status == 204
+    assert small.post(STORE, b'[{"key":"k","value":"' + b"x" * 976 + b'"}] ').status == 400
+
+
 def test_a_bulk_publish_over_the_limit_cannot_be_read(small):
     answer = small.post("/v1.0/publish/bulk/ps/t", b" " * 2000)
     assert answer.status == 400 and answer.json["errorCode"] == "ERR_PUBSUB_EVENTS_SER"

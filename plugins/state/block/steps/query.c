@@ -25,14 +25,14 @@ struct trb_next state_query_parse(struct trb_request *rq)
 {
     struct query *q = trb_request_state(rq, sizeof *q);
     struct trb_next refusal;
+    const char *cut = rq->kernel->body_fault(rq);
+    if (cut)
+        return trb_refuse(rq, &BODY_READ, "failed to read request body: %s", cut);
     q->store = store_find(rq, false, &refusal);
     if (!q->store)
         return refusal;
     if (!rq->kernel->has_verb(q->store, TRB_AT(state, query)))
         return refuse(rq, &NO_QUERY, NAME("state store does not support querying"));
-    const char *cut = rq->kernel->body_fault(rq);
-    if (cut)
-        return trb_refuse(rq, &BODY_READ, "failed to read request body: %s", cut);
     struct trb_data body = rq->kernel->body(rq);
     q->question = (struct trb_state_query){.size = sizeof q->question, .query = slice_from(body.at, body.len),
                                            .metadata = rq->kernel->metadata(rq)};
