@@ -1,0 +1,208 @@
+/* parts: in each partition one message is on its way; the next goes only after its settlement. */
+#include "kafka.h"
+#include <base/clock.h>
+#include <base/codec.h>
+#include <base/mem.h>
+#include <base/slice.h>
+
+#define MOST_BYTES (4u << 20)              /* of one partition that wait here, but for one message */
+
+struct part *part_find(struct kafka *k, const char *topic, int32_t number)
+{
+    list_each(node, &k->parts) {
+        struct part *p = list_item(node, struct part, link);
+        if (p->number == number && !p->is_revoked && !strcmp(p->topic, topic))
+            return p;
+    }
+    return NULL;
+}
+
+static struct subscription *wanted_by(struct kafka *k, const char *topic)
+{
+    list_each(node, &k->subscriptions) {
+        struct subscription *s = list_item(node, struct subscription, link);
+        if (!s->is_ending && slice_is(slice_name(s->topic), slice_of(topic)))
+            return s;
+    }
+    return NULL;
+}
+
+struct part *part_add(struct kafka *k, const char *topic, int32_t number)
+{
+    struct part *p = mem_zero(sizeof *p);
+    p->subscription = wanted_by(k, topic);
+    p->topic = mem_text(topic, strlen(topic));
+    p->number = number;
+    p->last = &p->first;
+    list_append(&k->parts, &p->link);
+    return p;
+}
+
+static void drop_first(struct part *p)
+{
+    struct message *m = p->first;
+    p->first = m->next;
+    if (!p->first)
+        p->last = &p->first;
+    p->count--;
+    p->bytes -= m->record->len;
+    rd_kafka_message_destroy(m->record);
+    mem_free(m);
+}
+
+static void part_free(struct part *p)
+{
+    while (p->first)
+        drop_first(p);
+    list_remove(&p->link);
+    mem_free(p->topic);
+    mem_free(p);
+}
+
+void part_revoke(struct kafka *k, struct part *p)
+{
+    p->is_revoked = true;
+    if (!p->in_flight)
+        part_free(p);
+}
+
+/* ------------------------------------------------------------------------------------ flow of records */
+static void pause(struct kafka *k, struct part *p, bool on)
+{
+    rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(one, p->topic, p->number);
+    if (on)
+        rd_kafka_pause_partitions(k->consumer, one);
+    else
+        rd_kafka_resume_partitions(k->consumer, one);
+    rd_kafka_topic_partition_list_destroy(one);
+    p->is_paused = on;
+}
+
+void part_push(struct kafka *k, struct part *p, rd_kafka_message_t *record)
+{
+    struct message *m = mem_zero(sizeof *m);
+    m->record = record;
+    *p->last = m;
+    p->last = &m->next;
+    p->count++;
+    p->bytes += record->len;
+    if (!p->is_paused && (p->count >= k->kafka.channel_buffer || p->bytes >= MOST_BYTES))
+        pause(k, p, true);
+    part_go_on(k, p);
+}
+
+void part_go_on(struct kafka *k, struct part *p)
+{
+    struct subscription *s = p->subscription;
+    if (p->in_flight || p->is_held || p->is_revoked || p->retry_ns || !p->first || !s || s->is_ending || !s->has_credit)
+        return;
+    p->in_flight = true;
+    s->in_flight++;
+    s->has_credit = event_emit(k, s, p->first->record, p) > 0;
+}
+
+uint64_t parts_retry(struct kafka *k, uint64_t now_ns)
+{
+    uint64_t next_ns = 0;
+    list_each(node, &k->parts) {
+        struct part *p = list_item(node, struct part, link);
+        if (p->retry_ns && p->retry_ns <= now_ns) {
+            p->retry_ns = 0;
+            part_go_on(k, p);
+        } else if (p->retry_ns && (!next_ns || p->retry_ns < next_ns)) {
+            next_ns = p->retry_ns;
+        }
+    }
+    return next_ns;
+}
+
+/* ---------------------------------------------------------------------------------------- settlements */
+static void finish(struct kafka *k, struct part *p)
+{
+    rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(one, p->topic, p->number)->offset = p->first->record->offset + 1;
+    rd_kafka_resp_err_t fault = rd_kafka_offsets_store(k->consumer, one);
+    if (fault)
+        trb_log(k->host, k->origin, TRB_LOG_WARN, "the position %lld of %s/%d could not be noted: %s",
+                (long long)p->first->record->offset, p->topic, (int)p->number, rd_kafka_err2str(fault));
+    rd_kafka_topic_partition_list_destroy(one);
+    drop_first(p);
+    p->failures = 0;
+    if (p->is_paused && p->count <= k->kafka.channel_buffer / 2 && p->bytes <= MOST_BYTES / 2)
+        pause(k, p, false);
+}
+
+static uint64_t backoff_ns(const struct kafka *k, const struct part *p)
+{
+    double ns = (double)k->kafka.backoff_initial_ns;
+    uint32_t random;
+    if (k->kafka.backoff_policy == KAFKA_BACKOFF_CONSTANT)
+        return (uint64_t)k->kafka.backoff_duration_ns;
+    for (uint32_t n = 1; n < p->failures && ns < (double)k->kafka.backoff_max_interval_ns; n++)
+        ns *= k->kafka.backoff_multiplier;
+    if (ns > (double)k->kafka.backoff_max_interval_ns)
+        ns = (double)k->kafka.backoff_max_interval_ns;
+    random_bytes(&random, sizeof random);
+    return (uint64_t)(ns * (1 + k->kafka.backoff_randomization * (2.0 * random / UINT32_MAX - 1)));
+}
+
+static bool gives_up(const struct kafka *k, const struct part *p)
+{
+    const struct kafka_options *o = &k->kafka;
+    return !o->retry_enabled || (o->backoff_max_retries >= 0 && p->failures > o->backoff_max_retries) ||
+           (o->backoff_policy == KAFKA_BACKOFF_EXPONENTIAL && o->backoff_max_elapsed_ns > 0 &&
+            clock_now_ns() - p->failing_since_ns > (uint64_t)o->backoff_max_elapsed_ns);
+}
+
+/* The app failed: again after a pause, or, when that is over, past it. */
+static void retry(struct kafka *k, struct part *p)
+{
+    if (!p->failures++)
+        p->failing_since_ns = clock_now_ns();
+    if (gives_up(k, p)) {
+        trb_log(k->host, k->origin, TRB_LOG_ERROR, "message %lld of %s/%d could not be handled and is skipped",
+                (long long)p->first->record->offset, p->topic, (int)p->number);
+        finish(k, p);
+        return;
+    }
+    p->retry_ns = clock_now_ns() + backoff_ns(k, p) + 1;
+    member_wake(k);
+}
+
+void kafka_settle(void *self, void *cookie, const struct trb_settlement *how)
+{
+    struct kafka *k = self;
+    struct part *p = cookie;
+    pthread_mutex_lock(&k->lock);
+    struct subscription *s = p->subscription;
+    p->in_flight = false;
+    s->in_flight--;
+    if (p->is_revoked) {
+        part_free(p);
+    } else {
+        if (how->verdict == TRB_RETRY)
+            retry(k, p);
+        else if (how->verdict == TRB_HELD)
+            p->is_held = true;
+        else
+            finish(k, p);
+        part_go_on(k, p);
+    }
+    pthread_cond_broadcast(&k->changed);
+    if (s->is_ending)
+        member_wake(k);
+    pthread_mutex_unlock(&k->lock);
+}
+
+void kafka_resume(void *self, struct trb_call *call)
+{
+    struct kafka *k = self;
+    pthread_mutex_lock(&k->lock);
+    list_each(node, &k->subscriptions)
+        if (list_item(node, struct subscription, link)->call == call)
+            list_item(node, struct subscription, link)->has_credit = true;
+    list_each(node, &k->parts)
+        part_go_on(k, list_item(node, struct part, link));
+    pthread_mutex_unlock(&k->lock);
+}
