@@ -248,6 +248,16 @@ static int64_t length_of(struct arrival *v, const struct peer_request *q)
     return said.at && slice_to_i64(said, &length) && length > 0 ? length : -1;
 }
 
+/* The method as it will be called: a policy judges what happens, not how it was spelled. */
+static struct trb_slice method_of(struct request *rq)
+{
+    struct trb_name rooted = arena_printf(rq->arena, "/%.*s", SLICE_ARG(rq->target));
+    struct trb_slice path = path_clean(rq->arena, slice_name(rooted));
+    if (path.len > 1 && path.at[path.len - 1] == '/')
+        path.len--;
+    return slice_skip(path, 1);
+}
+
 /* The one route for peers; without the invoke block there is none. */
 static bool begin(struct arrival *v, const struct peer_request *q)
 {
@@ -266,7 +276,7 @@ static bool begin(struct arrival *v, const struct peer_request *q)
     v->rq->route = match.route;
     fill(v->rq, v, q);
     struct trb_error err = ERROR_INIT;
-    if (policy && policy(v->rq->peer_identity, v->rq->target, v->rq->method, &err)) {
+    if (policy && policy(v->rq->peer_identity, method_of(v->rq), v->rq->method, &err)) {
         finish(v, &err);
         request_end(v->rq);
         return false;

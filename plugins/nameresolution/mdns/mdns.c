@@ -145,6 +145,8 @@ static void start(void *self, struct trb_call *call, const void *setup)
     m->origin = call->origin;
     m->timers = m->host->extension(TRB_TIMER);
     m->watches = m->host->extension(TRB_WATCH);
+    if (!m->timers || !m->watches)
+        return trb_fail(call, TRB_UNIMPLEMENTED, "OLD_HOST", "this host lends neither timers nor watches");
     browser_init(&m->browser);
     m->browser.ask = ask;
     m->browser.start = start_timer;
@@ -179,10 +181,10 @@ static void stop(void *self, struct trb_call *call, const void *unused)
     if (m->is_announced)
         wire_send(&m->wire, record_goodbye(&m->me, &m->writer));
     m->browser.cancel = no_timer;
-    if (m->host)
+    if (m->browser.seen) {
         browser_fini(&m->browser);
-    if (m->timers)
         wire_close(&m->wire);
+    }
     trb_done(call);
 }
 
