@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import subprocess
 import threading
 
 import pytest
@@ -556,3 +557,39 @@ def test_app_max_concurrency(bench):
     for one in threads:
         one.join()
     assert answers == [200] * 6 and most[0] <= 2
+
+
+# ------------------------------------------------------------------------------ other protocols
+class Port:
+    """Anything that listens may stand where an app does."""
+
+    def __init__(self, port):
+        self.port = port
+
+
+def test_an_app_that_speaks_h2c(bench):
+    inner = bench.sidecar()
+    outer = bench.sidecar(app=Port(inner.http), flags={"app-protocol": "h2c"})
+    answer = call(outer, "GET", "/v1.0/metadata")
+    assert answer.status == 200 and answer.json["id"] == inner.app_id
+    assert call(outer, "PUT", "/v1.0/metadata/noted", (), b"by h2c").status == 204
+    assert inner.metadata()["extended"]["noted"] == "by h2c"
+    assert call(outer, "HEAD", "/v1.0/nothing").status == 404
+
+
+def test_a_client_that_speaks_h2c(sidecar, app):
+    app.route("/echo", lambda request, sock: reply(200, request.body, [("Content-Type", "a/b"), ("X-App", "1")]))
+    done = subprocess.run(
+        ["curl", "-s", "-i", "--http2-prior-knowledge", "-d", "x" * 100000, "-H", "X-Custom: v",
+         f"http://127.0.0.1:{sidecar.http}/v1.0/invoke/{sidecar.app_id}/method/echo"], capture_output=True, check=True)
+    head, _, body = done.stdout.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/2 200") and b"x-app: 1" in head and b"connection" not in head.lower()
+    assert body == b"x" * 100000
+    seen = app.wait_one("/echo")
+    assert seen.header("X-Custom") == "v" and seen.header("Content-Length") == "100000"
+
+
+def test_an_app_that_speaks_grpc_is_said_to(bench, app):
+    sidecar = bench.sidecar(app=app, flags={"app-protocol": "grpc"})
+    assert call(sidecar).json["message"].startswith(
+        f"failed to invoke, id: {sidecar.app_id}, err: rpc error: code = Unimplemented desc = the app speaks gRPC")
