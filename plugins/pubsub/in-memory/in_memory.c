@@ -2,17 +2,23 @@
  *
  * Each subscription has a queue and one message on its way at a time, so that it sees a topic in the
  * order of publication. A message lives while somebody waits for it; nobody does: it is gone. Called
- * on every loop at once, so all state is under one lock, and nothing is told to the host under it. */
-#include "message.h"
+ * on every loop at once, so all state is under one lock, and nothing is told to the host under it.
+ *
+ * When a subscription ends because its block is leaving, a place is kept for the one that follows:
+ * what waited, and what is published meanwhile, is there when it comes. */
+#include "queue.h"
 #include <base/list.h>
 #include <base/mem.h>
 #include <pthread.h>
 #include <stdbool.h>
 
+#define KEPT_NS (30ull * 1000000000)    /* nobody came for a place: the block did not follow itself */
+
 struct broker {
-    uint64_t max_queued;
+    uint64_t max_queued, published;
     pthread_mutex_t lock;
-    struct list subscriptions;
+    struct list subscriptions, places;
+    const struct trb_host *host;
 };
 
 static const struct trb_option options[] = {
@@ -20,20 +26,22 @@ static const struct trb_option options[] = {
               .doc = "Refuse to publish when so much waits for a subscription that does not keep up."),
 };
 
-struct waiting {
-    struct waiting *next;
-    struct message *message;
-};
-
 struct subscription {
     struct list link, claimed;      /* claimed: by the one who emits next */
     struct trb_call *call;
     struct trb_name topic;          /* the question's: readable until answered */
-    struct waiting *first, **last;
-    uint64_t queued;
+    struct queue queue;
+    uint64_t since;                 /* the number of the last message before it */
     bool is_emitting, is_unsettled; /* then the first one is on its way */
     bool has_credit, is_resumed;    /* resumed: credit came while emit had not yet said there is none */
-    bool is_ending;
+    bool is_ending, is_followed;    /* followed: by another copy of its block */
+};
+
+struct place {
+    struct list link;
+    struct queue queue;
+    uint64_t kept_ns;
+    struct trb_name topic;          /* behind the struct */
 };
 
 static struct subscription *item(struct list *node)
@@ -46,35 +54,68 @@ static void start(void *self, struct trb_call *call, const void *setup)
     struct broker *b = self;
     pthread_mutex_init(&b->lock, NULL);
     list_init(&b->subscriptions);
+    list_init(&b->places);
+    b->host = call->host;
     trb_done(call);
+}
+
+static void place_destroy(struct broker *b, struct place *p)
+{
+    queue_clear(&p->queue, b->host);
+    list_remove(&p->link);
+    mem_free(p);
 }
 
 static void stop(void *self, struct trb_call *call, const void *unused)
 {
+    struct broker *b = self;
+    list_each(node, &b->places)
+        place_destroy(b, list_item(node, struct place, link));
     pthread_mutex_destroy(&((struct broker *)self)->lock);
     trb_done(call);
 }
 
-/* --------------------------------------------------------------------------------- the queue */
-static void append(struct subscription *s, struct message *m)
+/* -------------------------------------------------------------------------------------- places */
+static bool is_same(struct trb_name a, struct trb_name b)
 {
-    struct waiting *w = mem_zero(sizeof *w);
-    w->message = m;
-    m->refs++;
-    *s->last = w;
-    s->last = &w->next;
-    s->queued += m->cost;
+    return a.len == b.len && !memcmp(a.at, b.at, a.len);
 }
 
-static void remove_first(const struct trb_host *host, struct subscription *s)
+static struct subscription *follower_of(struct broker *b, const struct subscription *s)
 {
-    struct waiting *w = s->first;
-    s->first = w->next;
-    if (!s->first)
-        s->last = &s->first;
-    s->queued -= w->message->cost;
-    message_unref(host, w->message);
-    mem_free(w);
+    list_each(node, &b->subscriptions)
+        if (!item(node)->is_ending && item(node)->since > s->since && is_same(item(node)->topic, s->topic))
+            return item(node);
+    return NULL;
+}
+
+/* A queue whose first one is on its way takes nothing in front of it. */
+static void bequeath(struct broker *b, struct subscription *s)
+{
+    struct subscription *next = follower_of(b, s);
+    if (next && !next->is_emitting && !next->is_unsettled) {
+        queue_put_before(&next->queue, &s->queue, next->since, b->host);
+        return;
+    }
+    struct place *p = mem_zero(sizeof *p + s->topic.len + 1);
+    memcpy(p + 1, s->topic.at, s->topic.len);
+    p->topic = (struct trb_name){(char *)(p + 1), s->topic.len};
+    p->kept_ns = b->host->now_ns();
+    queue_init(&p->queue);
+    queue_put_before(&p->queue, &s->queue, UINT64_MAX, b->host);
+    list_append(&b->places, &p->link);
+}
+
+static void inherit(struct broker *b, struct subscription *s)
+{
+    list_each(node, &b->places) {
+        struct place *p = list_item(node, struct place, link);
+        if (!is_same(p->topic, s->topic))
+            continue;
+        queue_put_before(&s->queue, &p->queue, UINT64_MAX, b->host);
+        place_destroy(b, p);
+        return;
+    }
 }
 
 /* ------------------------------------------------------------------------------------- its turn */
@@ -83,17 +124,18 @@ static void remove_first(const struct trb_host *host, struct subscription *s)
 #define END 2u
 
 /* Under the lock, where its state changed: what has to be done now, by nobody else. */
-static uint32_t turn(struct subscription *s)
+static uint32_t turn(struct broker *b, struct subscription *s)
 {
     if (s->is_emitting || s->is_unsettled)
         return NOTHING;
     if (s->is_ending) {
-        while (s->first)
-            remove_first(s->call->host, s);
         list_remove(&s->link);
+        if (s->is_followed)
+            bequeath(b, s);
+        queue_clear(&s->queue, b->host);
         return END;
     }
-    if (!s->has_credit || !s->first)
+    if (!s->has_credit || !s->queue.first)
         return NOTHING;
     s->is_emitting = s->is_unsettled = true;
     return EMIT;
@@ -103,14 +145,14 @@ static uint32_t turn(struct subscription *s)
 static uint32_t emit(struct broker *b, struct subscription *s)
 {
     const struct trb_host *host = s->call->host;
-    const struct trb_pubsub_event *event = &s->first->message->event;
+    const struct trb_pubsub_event *event = &s->queue.first->message->event;
     host->buf_ref(event->data.owner);
     uint32_t left = host->emit(s->call, event, sizeof *event, s);
     pthread_mutex_lock(&b->lock);
     s->is_emitting = false;
     s->has_credit = left || s->is_resumed;
     s->is_resumed = false;
-    uint32_t next = turn(s);
+    uint32_t next = turn(b, s);
     pthread_mutex_unlock(&b->lock);
     return next;
 }
@@ -128,9 +170,8 @@ static void act(struct broker *b, struct subscription *s, uint32_t what)
 }
 
 /* ------------------------------------------------------------------------------------ publish */
-static bool hears(const struct subscription *s, struct trb_name topic)
+static bool hears(struct trb_name own, struct trb_name topic)
 {
-    struct trb_name own = s->topic;
     if (own.len && own.at[own.len - 1] == '*' && topic.len >= own.len)
         return !memcmp(own.at, topic.at, own.len - 1);
     return own.len == topic.len && !memcmp(own.at, topic.at, own.len);
@@ -139,20 +180,33 @@ static bool hears(const struct subscription *s, struct trb_name topic)
 static bool has_room(struct broker *b, struct trb_name topic, size_t cost)
 {
     list_each(node, &b->subscriptions)
-        if (hears(item(node), topic) && item(node)->first && item(node)->queued + cost > b->max_queued)
+        if (hears(item(node)->topic, topic) && item(node)->queue.first &&
+            item(node)->queue.bytes + cost > b->max_queued)
             return false;
     return true;
 }
 
 static void spread(struct broker *b, struct message *m, struct list *claimed)
 {
+    m->number = ++b->published;
     list_each(node, &b->subscriptions) {
         struct subscription *s = item(node);
-        if (s->is_ending || !hears(s, m->event.topic))
+        if (!hears(s->topic, m->event.topic) || (s->is_ending && !s->is_followed))
             continue;
-        append(s, m);
-        if (turn(s) == EMIT)
+        queue_append(&s->queue, m);
+        if (turn(b, s) == EMIT)
             list_append(claimed, &s->claimed);
+    }
+}
+
+static void keep(struct broker *b, struct message *m)
+{
+    list_each(node, &b->places) {
+        struct place *p = list_item(node, struct place, link);
+        if (b->host->now_ns() - p->kept_ns > KEPT_NS)
+            place_destroy(b, p);
+        else if (hears(p->topic, m->event.topic) && p->queue.bytes + m->cost <= b->max_queued)
+            queue_append(&p->queue, m);
     }
 }
 
@@ -164,8 +218,10 @@ static void publish(void *self, struct trb_call *call, const void *question)
     list_init(&claimed);
     pthread_mutex_lock(&b->lock);
     bool fits = has_room(b, m->event.topic, m->cost);
-    if (fits)
+    if (fits) {
         spread(b, m, &claimed);
+        keep(b, m);
+    }
     message_unref(call->host, m);
     pthread_mutex_unlock(&b->lock);
     while ((node = list_take(&claimed)))
@@ -185,13 +241,17 @@ static void subscribe(void *self, struct trb_call *call, const void *question)
     struct subscription *s = mem_zero(sizeof *s);
     s->call = call;
     s->topic = ((const struct trb_pubsub_subscribe *)question)->topic;
-    s->last = &s->first;
     s->has_credit = true;
+    queue_init(&s->queue);
     list_init(&s->claimed);
-    pthread_mutex_lock(&b->lock);
-    list_append(&b->subscriptions, &s->link);
-    pthread_mutex_unlock(&b->lock);
     call->host->opened(call);
+    pthread_mutex_lock(&b->lock);
+    s->since = b->published;
+    inherit(b, s);
+    list_append(&b->subscriptions, &s->link);
+    uint32_t what = turn(b, s);
+    pthread_mutex_unlock(&b->lock);
+    act(b, s, what);
 }
 
 static struct subscription *find(struct broker *b, const struct trb_call *call)
@@ -211,7 +271,8 @@ static void cancel(void *self, struct trb_call *call, uint32_t why)
     struct subscription *s = find(b, call);
     if (s && !s->is_ending) {
         s->is_ending = true;
-        what = turn(s);
+        s->is_followed = why == TRB_WHY_DRAINING;
+        what = turn(b, s);
     }
     pthread_mutex_unlock(&b->lock);
     act(b, s, what);
@@ -226,21 +287,22 @@ static void resume(void *self, struct trb_call *call)
     if (s) {
         s->is_resumed = s->is_emitting;
         s->has_credit = true;
-        what = turn(s);
+        what = turn(b, s);
     }
     pthread_mutex_unlock(&b->lock);
     act(b, s, what);
 }
 
-/* Whatever the verdict: there is no redelivery here. */
+/* There is no redelivery here, but what was held was never delivered. */
 static void settle(void *self, void *cookie, const struct trb_settlement *how)
 {
     struct broker *b = self;
     struct subscription *s = cookie;
     pthread_mutex_lock(&b->lock);
-    remove_first(s->call->host, s);
+    if (how->verdict != TRB_HELD)
+        queue_remove_first(&s->queue, b->host);
     s->is_unsettled = false;
-    uint32_t what = turn(s);
+    uint32_t what = turn(b, s);
     pthread_mutex_unlock(&b->lock);
     act(b, s, what);
 }

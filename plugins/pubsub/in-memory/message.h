@@ -7,6 +7,7 @@
 
 struct message {
     uint32_t refs;
+    uint64_t number;                /* in the order of publication */
     size_t cost;                    /* bytes it holds */
     struct trb_pubsub_event event;  /* its texts stand behind the struct; data.owner is ours */
 };
