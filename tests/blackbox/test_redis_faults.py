@@ -176,7 +176,8 @@ def test_a_password_that_changes_is_told(bench):
     ({"redisHost": "127.0.0.1:1"}, "connection refused"),
     ({"redisHost": "127.0.0.1:1", "redisPort": "2"}, "redisPort says 2"),
     ({"redisHost": ""}, "redisHost"),
-    ({"redisHost": "a:1", "redisType": "cluster"}, "is not supported yet"),
+    ({"redisHost": "127.0.0.1:1,127.0.0.1:2", "redisType": "cluster"}, "connection refused"),
+    ({"redisHost": "a:1", "useOIDC": "true"}, "is not supported yet"),
     ({"redisHost": "a:1", "failover": "true"}, "sentinelMasterName is required with failover"),
     ({"redisHost": "a:1", "redisDB": "x"}, "redisDB"),
     ({"redisHost": "nobody.invalid:6379"}, "nobody.invalid")])
@@ -386,3 +387,73 @@ def test_sentinels_that_know_no_such_master_are_told(bench, watched):
         "redisHost": sentinels, "failover": "true", "sentinelMasterName": "another"})])
     assert sidecar.wait_end() != 0
     assert sidecar.logged("no sentinel of redisHost names a master 'another'")
+
+
+# --- A cluster ---
+
+@pytest.fixture
+def cluster():
+    servers = [Server("--cluster-enabled", "yes", "--cluster-node-timeout", "2000").start() for _ in range(3)]
+    subprocess.run(["redis-cli", "--cluster", "create", *[one.address for one in servers], "--cluster-yes"],
+                   check=True, capture_output=True)
+
+    def is_whole():
+        return all(one.client().execute_command("CLUSTER INFO")["cluster_state"] == "ok" for one in servers)
+    until(is_whole, "the cluster", 20)
+    yield servers
+    for one in servers:
+        one.stop()
+
+
+def clustered(servers):
+    return {"redisHost": ",".join(one.address for one in servers[:2]), "redisType": "cluster"}
+
+
+def test_a_cluster_holds_each_key_where_its_slot_is(bench, cluster):
+    app = bench.app()
+    topics = [f"t{n}" for n in range(6)]
+    for topic in topics:
+        app.route(f"/{topic}", reply(200))
+    sidecar = bench.sidecar(app=app, app_id="app1", resources=[
+        component("store", "state.redis", clustered(cluster)), component("bus", "pubsub.redis", clustered(cluster)),
+        *[subscription(topic, "bus", topic, f"/{topic}") for topic in topics]])
+    for n in range(100):
+        assert save(sidecar, f"k{n}", n).status == 204
+    assert [sidecar.get(f"/v1.0/state/store/k{n}").json for n in range(100)] == list(range(100))
+    sizes = [one.client().dbsize() for one in cluster]
+    assert all(size > 10 for size in sizes), sizes
+    answer = sidecar.post("/v1.0/state/store/bulk", {"keys": [f"k{n}" for n in range(100)]})
+    assert sorted(one["data"] for one in answer.json) == list(range(100))
+    answer = sidecar.post("/v1.0/state/store/transaction", {"operations": [
+        {"operation": "upsert", "request": {"key": f"{{tag}}{n}", "value": n}} for n in range(5)]})
+    assert answer.status == 204
+    assert sidecar.get("/v1.0/state/store/%7Btag%7D4").json == 4
+    for topic in topics:
+        assert sidecar.post(f"/v1.0/publish/bus/{topic}", {"n": 1}).status == 204
+        assert app.wait_one(f"/{topic}").json["data"] == {"n": 1}
+
+
+def test_slots_that_move_are_followed(bench, cluster):
+    app = bench.app()
+    app.route("/orders", reply(200))
+    sidecar = bench.sidecar(app=app, app_id="app1", resources=[
+        component("store", "state.redis", clustered(cluster)), component("bus", "pubsub.redis", clustered(cluster)),
+        subscription("s", "bus", "orders", "/orders")])
+    loads = [Load(sidecar, f"key{n}") for n in range(4)]
+    for load in loads:
+        load.start()
+    names = [one.client().execute_command("CLUSTER MYID") for one in cluster]
+    for source, target in ((0, 2), (1, 0), (2, 1)):
+        subprocess.run(["redis-cli", "--cluster", "reshard", cluster[0].address, "--cluster-from", names[source],
+                        "--cluster-to", names[target], "--cluster-slots", "5000", "--cluster-yes"],
+                       check=True, capture_output=True)
+    for load in loads:
+        load.end()
+        assert not load.odd and not load.failures, [one.text for one in load.failures[:3]]
+        assert sidecar.get(f"/v1.0/state/store/{load.key}").json == load.acknowledged
+    assert sidecar.post("/v1.0/publish/bus/orders", {"n": 1}).status == 204
+    assert app.wait_one("/orders").json["data"] == {"n": 1}
+    tag = "{%s}" % uuid.uuid4()
+    answer = sidecar.post("/v1.0/state/store/transaction", {"operations": [
+        {"operation": "upsert", "request": {"key": f"{tag}{n}", "value": n}} for n in range(5)]})
+    assert answer.status == 204

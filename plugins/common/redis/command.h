@@ -14,6 +14,7 @@ struct redis_wish {
     void *call;
     const void *question;
     uint32_t index, tries;
+    uint32_t stays;                             /* 1: not to be sent on to another node of a cluster */
 };
 
 /* The words of a command. A value with an owner is not copied when it is large. */

@@ -10,9 +10,6 @@ static trb_code refuse_unsupported(const struct redis_config *c, struct trb_erro
     if (c->entra)
         return trb_error(err, TRB_UNIMPLEMENTED, "UNSUPPORTED",
                          "useEntraID: signing in with Entra ID is not supported yet; use redisUsername and redisPassword");
-    if (c->type == REDIS_TYPE_CLUSTER)
-        return trb_error(err, TRB_UNIMPLEMENTED, "UNSUPPORTED",
-                         "redisType: 'cluster' is not supported yet; use one server, or sentinels with failover");
     if (c->oidc)
         return trb_error(err, TRB_UNIMPLEMENTED, "UNSUPPORTED",
                          "useOIDC: signing in with an OIDC token is not supported yet; use redisUsername and redisPassword");

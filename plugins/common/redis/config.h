@@ -48,7 +48,7 @@ trb_code redis_config_check(struct redis_config *, struct trb_error *err);
     TRB_INT(self, c.database, "redisDB", .fallback = "0", .max = 1 << 20,                          \
             .doc = "Number of the database; a cluster has only 0."),                               \
     TRB_CHOICE(self, c.type, "redisType", .fallback = "node", .choices = "node|cluster",           \
-               .doc = "node: one server, or the master that sentinels know. Refused: a cluster is not supported yet."),          \
+               .doc = "One server, or a cluster that shares its keys out by hash slot."),          \
     TRB_BOOL(self, c.failover, "failover", .fallback = "false",                                    \
              .doc = "redisHost names sentinels, which know the present master."),                  \
     TRB_STRING(self, c.sentinel_master, "sentinelMasterName", .empty_is_absent = 1,                \

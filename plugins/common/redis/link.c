@@ -282,7 +282,7 @@ static void dial(struct redis_link *l)
 {
     l->state = DIALING;
     if (l->setup.find)
-        l->setup.find(l->setup.arg, l);
+        l->setup.find(l->setup.find_arg, l, l->setup.find_slot);
     else if (l->setup.follow)
         redis_link_found(l, &l->setup.follow->address);
     else
@@ -385,7 +385,7 @@ struct redis_link *redis_link_destroy(struct redis_link *l)
         return NULL;
     struct trb_error err = {0};
     check(l->magic == LINK_MAGIC && !l->is_dead);
-    trb_error(&err, TRB_UNAVAILABLE, "CLOSED", "redis %s: the component is closing", l->address.host);
+    trb_error(&err, TRB_UNAVAILABLE, "CLOSED", "redis %s: the connection is closing", l->address.host);
     enter(l);
     l->is_dead = true;
     l->state = RESTING;

@@ -31,7 +31,9 @@ struct redis_link_setup {
     void (*down)(void *arg, const struct trb_error *, bool was_up);
     /* Where to dial next, when that is not always the same: answers by redis_link_found or
      * redis_link_lost, now or later. NULL: address. */
-    void (*find)(void *arg, struct redis_link *);
+    void (*find)(void *find_arg, struct redis_link *, uint32_t find_slot);
+    void *find_arg;
+    uint32_t find_slot;
     const struct redis_link *follow;            /* or: where that one is, or was last */
 };
 

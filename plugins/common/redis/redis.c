@@ -2,13 +2,15 @@
 #include <base/check.h>
 #include <base/mem.h>
 #include <base/slice.h>
+#include <redis/cluster.h>
 #include <redis/redis.h>
 #include <redis/sentinel.h>
 
 struct redis {
     uint32_t magic;
     struct redis_setup setup;
-    struct redis_link *link;
+    struct redis_link *link;                    /* NULL in a cluster */
+    struct redis_cluster *cluster;
     struct redis_sentinels *sentinels;          /* NULL: the address is fixed */
     struct trb_call *starting;                  /* start is not answered yet */
 };
@@ -58,7 +60,12 @@ static void fill(const struct redis *r, struct redis_link_setup *s)
     s->database = c->database;
 }
 
-static void find_master(void *arg, struct redis_link *asker)
+static void on_cluster_down(void *arg, const struct trb_error *err)
+{
+    on_down(arg, err, false);
+}
+
+static void find_master(void *arg, struct redis_link *asker, uint32_t slot)
 {
     struct redis *r = checked(arg, struct redis, REDIS_MAGIC);
     redis_sentinels_find(r->sentinels, asker);
@@ -72,6 +79,12 @@ static void connect_to(struct redis *r)
     if (r->setup.config->failover) {
         r->sentinels = redis_sentinels_create(&s);
         s.find = find_master;
+        s.find_arg = r;
+    }
+    if (r->setup.config->type == REDIS_TYPE_CLUSTER) {
+        struct redis_cluster_setup cluster = {.link = s, .arg = r, .up = on_up, .down = on_cluster_down};
+        r->cluster = redis_cluster_create(&cluster);
+        return;
     }
     r->link = redis_link_create(&s);
 }
@@ -97,6 +110,7 @@ struct redis *redis_destroy(struct redis *r)
         return NULL;
     check(r->magic == REDIS_MAGIC);
     r->sentinels = redis_sentinels_destroy(r->sentinels);
+    r->cluster = redis_cluster_destroy(r->cluster);
     r->link = redis_link_destroy(r->link);
     r->magic = 0;
     return mem_free(r);
@@ -107,6 +121,7 @@ struct redis *redis_stop(struct redis *r)
     if (!r)
         return NULL;
     redis_sentinels_forget(r->sentinels);
+    redis_cluster_forget(r->cluster);
     redis_link_forget(r->link);
     return redis_destroy(r);
 }
@@ -114,13 +129,40 @@ struct redis *redis_stop(struct redis *r)
 void redis_ask(struct redis *r, struct trb_slice key, const struct redis_wish *wish, const struct trb_data *words,
                uint32_t count)
 {
-    redis_link_ask(r->link, wish, words, count);
+    if (r->cluster)
+        redis_cluster_ask(r->cluster, redis_slot(key), wish, words, count);
+    else
+        redis_link_ask(r->link, wish, words, count);
+}
+
+uint32_t redis_node_count(const struct redis *r)
+{
+    return r->cluster ? redis_cluster_size(r->cluster) : 1;
+}
+
+void redis_ask_node(struct redis *r, uint32_t n, const struct redis_wish *wish, const struct trb_data *words, uint32_t count)
+{
+    if (r->cluster)
+        redis_cluster_ask_node(r->cluster, n, wish, words, count);
+    else
+        redis_link_ask(r->link, wish, words, count);
+}
+
+bool redis_learn_move(struct redis *r, const struct resp *reply)
+{
+    return r->cluster && redis_cluster_moved(r->cluster, reply);
 }
 
 struct redis_link *redis_own_link(struct redis *r, struct trb_slice key, struct redis_link_setup *s)
 {
     fill(r, s);
     s->follow = r->link;
+    if (r->cluster) {
+        s->find = redis_cluster_find;
+        s->find_arg = r->cluster;
+        s->find_slot = redis_slot(key);
+        s->database = 0;
+    }
     return redis_link_create(s);
 }
 
@@ -132,6 +174,7 @@ void redis_reply_error(const struct resp *reply, struct trb_error *ret_err)
         trb_code code;
     } codes[] = {{"LOADING", TRB_UNAVAILABLE}, {"BUSY", TRB_UNAVAILABLE}, {"MASTERDOWN", TRB_UNAVAILABLE},
                  {"READONLY", TRB_UNAVAILABLE}, {"CLUSTERDOWN", TRB_UNAVAILABLE}, {"TRYAGAIN", TRB_UNAVAILABLE},
+                 {"MOVED", TRB_UNAVAILABLE}, {"ASK", TRB_UNAVAILABLE},
                  {"OOM", TRB_EXHAUSTED}, {"NOAUTH", TRB_UNAUTHENTICATED}, {"WRONGPASS", TRB_UNAUTHENTICATED},
                  {"NOPERM", TRB_DENIED}, {"WRONGTYPE", TRB_PRECONDITION}, {"EXECABORT", TRB_ABORTED}};
     struct trb_slice text = resp_is(reply, RESP_ERROR) ? slice_cut(reply->text, 480) : SLICE("the answer has an unexpected form");

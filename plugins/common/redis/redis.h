@@ -32,6 +32,12 @@ void redis_ask(struct redis *, struct trb_slice key, const struct redis_wish *, 
  * down and read_timeout_ns; the rest is filled in. */
 struct redis_link *redis_own_link(struct redis *, struct trb_slice key, struct redis_link_setup *);
 
+/* For commands about no key: node by node. One server is one node. */
+uint32_t redis_node_count(const struct redis *);
+void redis_ask_node(struct redis *, uint32_t n, const struct redis_wish *, const struct trb_data *words, uint32_t count);
+/* The key of an own link has moved: learns where to. False: the reply says no such thing. */
+bool redis_learn_move(struct redis *, const struct resp *reply);
+
 /* The server's error as ours. */
 void redis_reply_error(const struct resp *reply, struct trb_error *ret_err);
 /* Fails the call with what came instead of an answer. */

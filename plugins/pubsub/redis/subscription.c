@@ -136,9 +136,22 @@ static void on_read_again(void *arg)
     subscription_read(s);
 }
 
+/* The topic lives on another node now: the reader goes there. */
+static bool has_moved(struct subscription *s, const struct resp *reply)
+{
+    struct trb_error err = {0};
+    if (!redis_learn_move(s->bus->redis, reply))
+        return false;
+    redis_reply_error(reply, &err);
+    redis_link_lost(s->reader, &err);
+    return true;
+}
+
 static void read_failed(struct subscription *s, const struct resp *reply)
 {
     struct bus *b = s->bus;
+    if (has_moved(s, reply))
+        return;
     if (resp_error_is(reply, "NOGROUP") || resp_error_is(reply, "UNBLOCKED")) {
         ensure_group(s);
         return;
@@ -192,7 +205,7 @@ static void on_group(struct redis_wish *w, const struct resp *reply, const struc
     if (err || s->is_ending)
         return;
     if (resp_is(reply, RESP_ERROR) && !resp_error_is(reply, "BUSYGROUP")) {
-        if (!s->is_open && !resp_error_is(reply, "LOADING"))
+        if (!s->is_open && !resp_error_is(reply, "LOADING") && !resp_error_is(reply, "MOVED"))
             fail(s, reply);
         else
             read_failed(s, reply);

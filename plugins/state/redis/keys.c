@@ -21,6 +21,7 @@ struct scan {
     uint64_t from;
     struct found *keys;
     uint32_t count, room;
+    uint32_t node;                      /* of a cluster: the one that is being looked through */
 };
 
 static struct scan *scan_destroy(struct scan *c)
@@ -115,10 +116,12 @@ static void on_some(struct redis_wish *w, const struct resp *reply, const struct
         return;
     }
     gather(c, keys);
-    if (slice_is(cursor->text, SLICE("0")))
-        answer(c);
-    else
+    if (!slice_is(cursor->text, SLICE("0")))
         scan_on(c, cursor->text);
+    else if (++c->node < redis_node_count(c->store->redis))
+        scan_on(c, SLICE("0"));
+    else
+        answer(c);
 }
 
 static void scan_on(struct scan *c, struct trb_slice cursor)
@@ -126,7 +129,7 @@ static void scan_on(struct scan *c, struct trb_slice cursor)
     struct redis_wish w = {.answered = on_some, .self = c->store, .call = c};
     struct trb_data words[] = {redis_text("SCAN"), redis_word(cursor), redis_text("MATCH"),
                                redis_word(text_slice(&c->glob)), redis_text("COUNT"), redis_text(SCAN_COUNT)};
-    redis_ask(c->store->redis, SLICE(""), &w, words, 6);
+    redis_ask_node(c->store->redis, c->node, &w, words, 6);
 }
 
 void store_keys_like(void *self, struct trb_call *call, const void *question)

@@ -7,9 +7,15 @@
 struct transaction {
     struct store *store;
     struct trb_call *call;
+    const struct trb_state_transact *question;
     struct trb_error fault;             /* the first that was told before EXEC */
     bool knows_set, knows_remove;       /* the whole script has been sent inside */
+    uint32_t tries;
 };
+
+#define MAX_TRIES 3u
+
+static void begin(struct transaction *t);
 
 static void on_queued(struct redis_wish *w, const struct resp *reply, const struct trb_error *err)
 {
@@ -29,10 +35,20 @@ static const struct resp *first_error(const struct resp *results)
     return NULL;
 }
 
+/* A node of a cluster refused a command and so the whole: nothing was done, and now the map is newer. */
+static bool has_moved(struct transaction *t, const struct resp *reply)
+{
+    return resp_error_is(reply, "EXECABORT") && !strncmp(t->fault.message, "MOVED ", 6) && ++t->tries < MAX_TRIES;
+}
+
 static void on_executed(struct redis_wish *w, const struct resp *reply, const struct trb_error *err)
 {
     struct transaction *t = w->call;
     const struct resp *error = resp_is(reply, RESP_ARRAY) ? first_error(reply) : NULL;
+    if (has_moved(t, reply)) {
+        begin(t);
+        return;
+    }
     if (resp_is(reply, RESP_ARRAY) && !error)
         trb_done(t->call);
     else if (error || !t->fault.code)
@@ -44,7 +60,7 @@ static void on_executed(struct redis_wish *w, const struct resp *reply, const st
 
 static void send(struct transaction *t, struct trb_slice key, const struct trb_data *words, uint32_t count)
 {
-    struct redis_wish w = {.answered = on_queued, .self = t->store, .call = t};
+    struct redis_wish w = {.answered = on_queued, .self = t->store, .call = t, .stays = 1};
     redis_ask(t->store->redis, key, &w, words, count);
 }
 
@@ -76,6 +92,19 @@ static void send_operation(struct transaction *t, struct trb_slice key, const st
     send(t, key, words.words, SCRIPT_WORDS);
 }
 
+static void begin(struct transaction *t)
+{
+    const struct trb_list *all = &t->question->operations;
+    struct trb_slice key = slice_name(((const struct trb_state_operation *)trb_list_at(all, 0))->key);
+    t->fault = (struct trb_error){0};
+    t->knows_set = t->knows_remove = false;
+    send(t, key, (struct trb_data[]){redis_text("MULTI")}, 1);
+    for (uint32_t i = 0; i < all->count; i++)
+        send_operation(t, key, trb_list_at(all, i));
+    struct redis_wish w = {.answered = on_executed, .self = t->store, .call = t, .stays = 1};
+    redis_ask(t->store->redis, key, &w, (struct trb_data[]){redis_text("EXEC")}, 1);
+}
+
 static trb_code check_all(const struct store *s, const struct trb_state_transact *q, struct trb_error *err)
 {
     struct set_words unused;
@@ -105,10 +134,6 @@ void store_transact(void *self, struct trb_call *call, const void *question)
     struct transaction *t = mem_zero(sizeof *t);
     t->store = s;
     t->call = call;
-    struct trb_slice key = slice_name(((const struct trb_state_operation *)trb_list_at(&q->operations, 0))->key);
-    send(t, key, (struct trb_data[]){redis_text("MULTI")}, 1);
-    for (uint32_t i = 0; i < q->operations.count; i++)
-        send_operation(t, key, trb_list_at(&q->operations, i));
-    struct redis_wish w = {.answered = on_executed, .self = s, .call = t};
-    redis_ask(s->redis, key, &w, (struct trb_data[]){redis_text("EXEC")}, 1);
+    t->question = q;
+    begin(t);
 }
