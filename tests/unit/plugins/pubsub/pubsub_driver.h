@@ -110,8 +110,8 @@ static void on_ended(void *arg, const struct trb_error *err)
     struct listener *l = arg;
     if (err)
         l->failure = *err;
-    sem_post(&l->ended);
     sem_post(&l->opened);
+    sem_post(&l->ended);                             /* the last touch: it may be freed now */
 }
 
 static void open_here(void *arg)
