@@ -95,11 +95,10 @@ static size_t head_room(const struct http_head *head)
     return 256 + head->reason.len + put_headers_room(&head->headers);
 }
 
-static bool asks_to_close(const struct http_headers *headers)
+static bool connection_says(const struct http_headers *headers, struct trb_slice word)
 {
     for (uint32_t i = 0; i < headers->count; i++)
-        if (slice_is_nocase(headers->at[i].name, SLICE("connection")) &&
-            http1_list_has(headers->at[i].value, SLICE("close")))
+        if (slice_is_nocase(headers->at[i].name, SLICE("connection")) && http1_list_has(headers->at[i].value, word))
             return true;
     return false;
 }
@@ -118,7 +117,7 @@ static void choose_framing(struct http1_exchange *x, const struct http_head *hea
         x->left = -1;
     }
     bool is_unread = h->awaits_continue && h->body_open;
-    if (is_unread || head->status < 200 || h->c->home->draining || asks_to_close(&head->headers))
+    if (is_unread || head->status < 200 || h->c->home->draining || connection_says(&head->headers, SLICE("close")))
         h->keep_alive = false;
 }
 
@@ -133,7 +132,7 @@ static char *put_framing(char *to, struct http1_exchange *x, const struct http_h
     }
     if (!x->h->keep_alive)
         to = put(to, SLICE("Connection: close\r\n"));
-    else if (!x->base.request.minor)
+    else if (!x->base.request.minor || connection_says(&head->headers, SLICE("keep-alive")))
         to = put(to, SLICE("Connection: keep-alive\r\n"));
     if (x->is_chunked)
         to = put(to, SLICE("Transfer-Encoding: chunked\r\n"));

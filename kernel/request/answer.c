@@ -31,11 +31,12 @@ static struct trb_name copy_value(struct request *rq, struct trb_slice value)
     return copy;
 }
 
-/* What the codec says itself. */
-static bool is_framing(struct trb_slice name)
+/* What the codec says itself; that a connection stays open it may be told to say aloud. */
+static bool is_framing(struct trb_slice name, struct trb_slice value)
 {
-    return slice_is_nocase(name, SLICE("content-length")) || slice_is_nocase(name, SLICE("connection")) ||
-           slice_is_nocase(name, SLICE("transfer-encoding"));
+    if (slice_is_nocase(name, SLICE("connection")))
+        return !slice_is(value, SLICE("keep-alive"));
+    return slice_is_nocase(name, SLICE("content-length")) || slice_is_nocase(name, SLICE("transfer-encoding"));
 }
 
 static bool is_single(struct trb_slice name)
@@ -63,7 +64,7 @@ bool request_has_header(const struct request *rq, struct trb_slice name)
 
 void request_set_header(struct request *rq, struct trb_slice name, struct trb_slice value)
 {
-    if (request_is_over(rq) || rq->out.head_sent || rq->out.ended || is_framing(name) ||
+    if (request_is_over(rq) || rq->out.head_sent || rq->out.ended || is_framing(name, value) ||
         !http_is_token(name))
         return;
     if (!value.at || is_single(name))

@@ -458,6 +458,7 @@ def test_events(bench):
                                  [("Accept", " Text/Event-Stream ")]))
         head = c.head_read()
         assert head.header("Content-Type") == "text/event-stream" and head.header("Cache-Control") == "no-cache"
+        assert head.header("Connection") == "keep-alive"
         c.reader.until(b"data: 1\n\n\r\n")
         go_on.set()
         c.reader.until(b"data: 2\n\n\r\n0\r\n\r\n")

@@ -417,6 +417,7 @@ def test_events_pass_two_sidecars(bench, names, caller):
         c.send(raw.request_bytes(caller.http, "GET", "/v1.0/invoke/events/method/s", [("Accept", "text/event-stream")]))
         head = c.head_read()
         assert head.header("Content-Type") == "text/event-stream" and head.header("Cache-Control") == "no-cache"
+        assert head.header("Connection") == "keep-alive"
         c.reader.until(b"data: 1\n\n\r\n")
         go_on.set()
         c.reader.until(b"data: 2\n\n\r\n0\r\n\r\n")

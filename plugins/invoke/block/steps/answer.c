@@ -82,6 +82,7 @@ static struct trb_next begin_events(struct trb_request *rq, const struct trb_out
     set_type(rq, SLICE("text/event-stream"));
     rq->kernel->set_header(rq, SLICE("Cache-Control"), (struct trb_slice){NULL, 0});
     rq->kernel->set_header(rq, SLICE("Cache-Control"), SLICE("no-cache"));
+    rq->kernel->set_header(rq, SLICE("Connection"), SLICE("keep-alive"));
     return relay(rq);
 }
 
