@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from harness import metrics
+from harness.admin import Admin
 from harness.app import raw_reply, reply
 from harness.pubsub import BROKERS, NO_TRACE, UUID, Scene, entry
 from harness.wait import until
@@ -325,6 +326,23 @@ def test_the_app_may_only_get_so_many_at_once(memory):
     gate.set()
     memory.app.wait_for("/t", 6)
     assert most[0] <= 2
+
+
+# --- Code is replaced ---
+
+@pytest.mark.differs
+def test_replacing_the_block_loses_no_message(memory, tmp_path):
+    path = str(tmp_path / "admin.sock")
+    memory.accept("/t").start(entry("t", "/t"), flags={"admin-listen": f"unix:{path}"})
+    admin = Admin(path=path)
+    sent = 0
+    for _ in range(5):
+        for _ in range(20):
+            memory.published("t", {"n": sent})
+            sent += 1
+        assert admin.swap("pubsub").status == 200
+    came = memory.app.wait_for("/t", sent)
+    assert sorted({one.json["data"]["n"] for one in came}) == list(range(sent))
 
 
 # --- The end of the process ---
