@@ -96,6 +96,10 @@ void redis_start(const struct redis_setup *setup, struct redis_config *config, s
         start->host->fail(start, &err);
         return;
     }
+    if (!setup->host->extension(TRB_STREAM_SERVICE) || !setup->host->extension(TRB_TIMER)) {
+        trb_fail(start, TRB_UNIMPLEMENTED, "NO_SERVICE", "this host lends neither streams nor timers, which Redis needs");
+        return;
+    }
     struct redis *r = mem_zero(sizeof *r);
     r->magic = REDIS_MAGIC;
     r->setup = *setup;

@@ -8,7 +8,8 @@
 
 struct message *message_free(struct message *m)
 {
-    m->sub->bus->host->buf_unref(m->data);
+    if (m->data)
+        m->sub->bus->host->buf_unref(m->data);
     mem_free(m->metadata);
     return mem_free(m);
 }
@@ -18,7 +19,7 @@ static void keep_data(struct message *m, struct trb_slice from)
     const struct bus *b = m->sub->bus;
     char *bytes;
     m->data = b->host->buf_new(b->origin, from.len, &bytes);
-    if (from.len)
+    if (m->data && from.len)
         memcpy(bytes, from.at, from.len);
 }
 
@@ -43,6 +44,10 @@ void subscription_take(struct subscription *s, const struct resp *entry)
     }
     if (!m->data)
         keep_data(m, SLICE(""));
+    if (!m->data) {                         /* the host has no more: it stays pending, and comes again */
+        message_free(m);
+        return;
+    }
     list_append(&s->queued, &m->link);
     s->queued_count++;
 }
