@@ -17,7 +17,8 @@ static struct trb_slice endpoint(struct request *rq)
     struct trb_slice name = slice_of(rq->route && rq->route->endpoint ? rq->route->endpoint : "");
     struct trb_slice detail = {NULL, 0};
     if (rq->param_count && (is_group(rq, "invoke") || is_group(rq, "actors")))
-        detail = slice_name(request_path(rq, rq->params[0].name));
+        detail = slice_name(request_path(rq, arena_name(rq->arena, slice_from(rq->params[0].name,
+                                                                               rq->params[0].name_len)).at));
     else if (is_group(rq, "invoke"))
         detail = request_header(rq, SLICE("dapr-app-id"));
     if (!detail.at)

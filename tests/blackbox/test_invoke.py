@@ -338,6 +338,22 @@ def test_interim_answers_are_skipped(sidecar, app):
     assert (answer.status, answer.body) == (200, b"ok")
 
 
+# ------------------------------------------------------------------------------------ the log
+def test_the_log_names_the_target_alone(bench, app):
+    sidecar = bench.sidecar(app=app, config={"logging": {"apiLogging": {"enabled": True, "obfuscateURLs": True}}})
+    call(sidecar, "GET", "/private/thing?secret=1")
+    line = sidecar.wait_log(f"InvokeService/{sidecar.app_id}")[0]
+    assert "private" not in line and "secret" not in line
+    sidecar.get("/hidden/path", [("dapr-app-id", "other")])
+    line = sidecar.wait_log("InvokeService/other")[0]
+    assert "hidden" not in line
+
+
+def test_the_log_names_the_path(sidecar):
+    call(sidecar, "GET", "/seen/in/the/log")
+    sidecar.wait_log(f'GET /v1.0/invoke/{sidecar.app_id}/method/seen/in/the/log')
+
+
 # ----------------------------------------------------------------------------------- failures
 @pytest.mark.parametrize("method,word", [("GET", "Get"), ("POST", "Post")])
 def test_the_app_closes_without_an_answer(sidecar, app, method, word):

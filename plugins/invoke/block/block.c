@@ -2,8 +2,9 @@
  * is its table of contents; the forms of an address are in addressing.c, the ways in steps/. */
 #include "invoke_block.h"
 
+/* The first takes every other path, too; the pattern tells the API log whom a call was for. */
 static const struct trb_route routes[] = {
-    {"*", "v1.0/invoke/{rest...}", "InvokeService", "invoke",
+    {"*", "v1.0/invoke/{target}/method/{method...}", "InvokeService", "invoke",
      TRB_ROUTE_STREAM | TRB_ROUTE_FALLBACK | TRB_ROUTE_KEEP_PLUS, TRB_GO(invoke_parse)},
     {"POST", "peer", "CallLocal", NULL, TRB_ROUTE_STREAM | TRB_ROUTE_PEER, TRB_GO(invoke_peer_parse)},
 };
