@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SET = 1000, SECRET, RESOLVE, ORDERED, NO_ROLLBACK, JUNIT, ONLY, LIST, TYPE, RELEASE, LIMIT, DESCRIBE, HERE, VERSION };
+enum { SET = 1000, SECRET, RESOLVE, ORDERED, NO_ROLLBACK, JUNIT, ONLY, LIST, TYPE, RELEASE, LIMIT, PATIENCE, DESCRIBE, HERE, VERSION };
 
 static const struct option words[] = {
     {"config", required_argument, NULL, 'c'},      {"set", required_argument, NULL, SET},
@@ -13,8 +13,9 @@ static const struct option words[] = {
     {"junit", required_argument, NULL, JUNIT},
     {"only", required_argument, NULL, ONLY},       {"list", no_argument, NULL, LIST},
     {"type", required_argument, NULL, TYPE},       {"component-version", required_argument, NULL, RELEASE},
-    {"limit", required_argument, NULL, LIMIT},     {"describe", optional_argument, NULL, DESCRIBE},
-    {"no-fork", no_argument, NULL, HERE},          {"verbose", no_argument, NULL, 'v'},
+    {"limit", required_argument, NULL, LIMIT},     {"patience", required_argument, NULL, PATIENCE},
+    {"describe", optional_argument, NULL, DESCRIBE}, {"no-fork", no_argument, NULL, HERE},
+    {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},              {"version", no_argument, NULL, VERSION},
     {0},
 };
@@ -33,9 +34,9 @@ static bool take_set(struct command *c, const char *text)
     return c->set_count < sizeof c->sets / sizeof c->sets[0] && take_pair(text, &c->sets[c->set_count++]);
 }
 
-static bool take_limit(struct command *c, const char *text)
+static bool take_seconds(const char *text, uint64_t *ret)
 {
-    return slice_to_u64(slice_of(text), &c->limit_s) && c->limit_s > 0 && c->limit_s <= 3600;
+    return slice_to_u64(slice_of(text), ret) && *ret > 0 && *ret <= 3600;
 }
 
 static bool is_form(const char *text)
@@ -60,7 +61,8 @@ static bool take(struct command *c, int word)
     case LIST: c->list = true; return true;
     case TYPE: c->type = optarg; return true;
     case RELEASE: c->version = optarg; return true;
-    case LIMIT: return take_limit(c, optarg);
+    case LIMIT: return take_seconds(optarg, &c->limit_s);
+    case PATIENCE: return take_seconds(optarg, &c->patience_s);
     case DESCRIBE: c->describe = optarg ? optarg : "markdown"; return is_form(c->describe);
     case HERE: c->in_this_process = true; return true;
     case VERSION: c->show_version = true; return true;
@@ -77,7 +79,7 @@ static int complain(const char *what, const char *detail)
 int command_parse(int argc, char **argv, struct command *ret)
 {
     int word;
-    *ret = (struct command){.limit_s = 120};
+    *ret = (struct command){.limit_s = 120, .patience_s = 20};
     while ((word = getopt_long(argc, argv, ":c:vh", words, NULL)) != -1) {
         if (word == '?' || word == ':')
             return complain(word == ':' ? "a value is missing after " : "there is no option ", argv[optind - 1]);

@@ -10,7 +10,7 @@ struct command {
     uint32_t set_count;
     const char *secrets[16];                   /* NAME=VALUE */
     uint32_t secret_count;
-    uint64_t limit_s;
+    uint64_t limit_s, patience_s;
     bool list, verbose, ordered, no_rollback, in_this_process, help, show_version;
 };
 

@@ -30,6 +30,7 @@ const char command_help[] =
     "    --type TYPE           Which component of a plugin that has several.\n"
     "    --component-version V The version of the component (v1).\n"
     "    --limit SECONDS       How long one case may take (120).\n"
+    "    --patience SECONDS    How long to wait for one answer (20).\n"
     "    -v, --verbose         What the component logs goes to stderr.\n"
     "    --no-fork             All in this process, for a debugger. A crash ends the run.\n"
     "    --describe[=FORM]     Print the plugin's reference page: markdown (the default), schema (JSON schema of\n"

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+uint64_t patience_ns = 20 * CLOCK_S;
+
 void test_check(struct test *t, bool so, const char *format, ...)
 {
     va_list ap;

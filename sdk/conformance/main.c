@@ -91,6 +91,7 @@ int main(int argc, char **argv)
         fputs("trilby-conform: which plugin? trilby-conform PLUGIN.so --config FILE (see --help)\n", stderr);
         return 2;
     }
+    patience_ns = c.patience_s * CLOCK_S;
     rc = load_subject(&c, &s);
     if (rc)
         return rc;
