@@ -424,6 +424,13 @@ def test_events_pass_two_sidecars(bench, names, caller):
     app.stop()
 
 
+@pytest.mark.differs
+def test_a_refused_event_stream_keeps_its_status(caller, app):
+    app.route("/refused", reply(403, b"no", [("Content-Type", "a/b")]))
+    answer = call(caller, path="/refused", headers=[("Accept", "text/event-stream")])
+    assert (answer.status, answer.body, answer.header("Content-Type")) == (403, b"no", "a/b")
+
+
 @pytest.mark.figures
 @pytest.mark.parametrize("length", ["known", "chunked"])
 def test_64_megabytes_both_ways_in_constant_memory(bench, names, length):
