@@ -1,8 +1,8 @@
 /* app: port, probes, configuration. Its calls are tasks, so they go the one way out. */
 #include <base/clock.h>
+#include <base/json.h>
 #include <base/log.h>
 #include <base/slice.h>
-#include <cJSON.h>
 #include <channel/channel.h>
 #include <observe/metrics.h>
 #include <runtime/inside.h>
@@ -33,14 +33,15 @@ static void config_over(void *arg)
     start_work(arg);
 }
 
+/* What is in it concerns blocks that are not there yet; that it can be read is said today. */
 static void read_config(struct trb_data body)
 {
-    cJSON *json = cJSON_ParseWithLength(body.at, body.len);
-    if (json)
+    struct json_value value;
+    struct json_fault fault;
+    if (json_parse((struct trb_slice){body.at ? body.at : "", body.len}, &value, &fault))
         log_info(SCOPE, "Application configuration loaded");
     else
-        log_warn(SCOPE, "error while unmarshalling the application's configuration: it is no JSON");
-    cJSON_Delete(json);
+        log_warn(SCOPE, "error while reading the application's configuration: %s", fault.message);
 }
 
 static struct trb_next take_config(struct trb_request *rq)

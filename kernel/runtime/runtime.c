@@ -172,7 +172,7 @@ static void start_channel(struct runtime *rt)
     struct channel_setup setup = {
         .info = &rt->info, .app_token = slice_name(rt->environment.app_token),
         .app_slots = rt->info.app_max_concurrency, .max_message = rt->setup.flags->max_body_bytes,
-        .resolve = names_resolve, .arg = rt};
+        .resolve = names_resolve, .arg = rt, .few_paths = !rt->configuration->metrics.increased_cardinality};
     channel_start(&setup);
 }
 
