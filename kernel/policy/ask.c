@@ -257,6 +257,11 @@ static struct trb_pairs instance_properties(const struct trb_instance *i)
     return instance_of(i)->setup.properties;
 }
 
+static struct trb_slice instance_document(const struct trb_instance *i)
+{
+    return i->instance->setup.document;
+}
+
 static const void *instance_ops(const struct trb_instance *i)
 {
     return instance_of(i)->component->ops;
@@ -301,6 +306,7 @@ void ask_kernel_fill(struct trb_kernel *k)
     k->instance_caps = instance_caps;
     k->instance_properties = instance_properties;
     k->instance_ops = instance_ops;
+    k->instance_document = instance_document;
     k->instance_data = instance_data;
     k->instance_at = instance_at;
     k->block_of = block_of;

@@ -709,6 +709,79 @@ def test_an_encrypted_store_reads_back_what_was_saved(bench, tmp_path, redis_ser
     assert b"value1" not in held and held.endswith(b"||key")
 
 
+@pytest.mark.parametrize("sent, read", [('"v"', "v"), ('""', ""), ("5", "5"), ("true", "true")])
+def test_an_encrypted_value_reads_back_as_what_it_says(bench, tmp_path, redis_server, sent, read):
+    sidecar = encrypted(bench, tmp_path, redis_server, "plain")
+    sidecar.post("/v1.0/state/plain", b'[{"key":"k","value":' + sent.encode() + b"}]")
+    answer = sidecar.get("/v1.0/state/plain/k")
+    assert (answer.status, answer.text) == (200, read)
+    assert answer.header("Content-Type") == "application/json"
+
+
+@pytest.mark.differs
+@pytest.mark.parametrize("sent", ['{"a":1.50,"b":["x"]}', "null", "12345678901234567890"])
+def test_an_encrypted_object_stays_json(bench, tmp_path, redis_server, sent):
+    sidecar = encrypted(bench, tmp_path, redis_server, "json")
+    sidecar.post("/v1.0/state/json", b'[{"key":"k","value":' + sent.encode() + b"}]")
+    assert sidecar.get("/v1.0/state/json/k").text == sent
+
+
+@pytest.mark.differs
+def test_a_bulk_read_of_an_encrypted_store_is_json(bench, tmp_path, redis_server):
+    sidecar = encrypted(bench, tmp_path, redis_server, "encbulk")
+    sidecar.post("/v1.0/state/encbulk", [{"key": "a", "value": "text"}, {"key": "b", "value": {"n": 1}}])
+    found = {one["key"]: one.get("data") for one in
+             sidecar.post("/v1.0/state/encbulk/bulk", {"keys": ["a", "b", "c"]}).json}
+    assert found == {"a": "text", "b": {"n": 1}, "c": None}
+
+
+def test_a_transaction_is_encrypted_too(bench, tmp_path, redis_server):
+    import redis
+    sidecar = encrypted(bench, tmp_path, redis_server, "enctx")
+    operation = {"operation": "upsert", "request": {"key": "k", "value": "value1"}}
+    assert sidecar.post("/v1.0/state/enctx/transaction", {"operations": [operation]}).status == 204
+    held = redis.Redis(port=redis_server.port).hget("enctx||k", "data")
+    assert b"value1" not in held and held.endswith(b"||key")
+    assert sidecar.get("/v1.0/state/enctx/k").text == "value1"
+
+
+def test_what_others_have_encrypted_can_be_read(bench, tmp_path, redis_server):
+    import redis
+    secrets = tmp_path / "secrets.json"
+    secrets.write_text('{"ek":"%s","old":"%s"}' % (bytes(range(32)).hex(), KEY))
+    sidecar = bench.sidecar(resources=[
+        component("sec", "secretstores.local.file", {"secretsFile": str(secrets)}),
+        component("two", "state.redis", {
+            "redisHost": redis_server.address, "keyPrefix": "name",
+            "primaryEncryptionKey": {"secretKeyRef": {"name": "old", "key": "old"}},
+            "secondaryEncryptionKey": {"secretKeyRef": {"name": "ek", "key": "ek"}}}, auth={"secretStore": "sec"})])
+    database = redis.Redis(port=redis_server.port)
+    for key, held in (("k", "JFgO1vCYtpZJzmwG11RE3XAMICpI+IFQN7UvwwmKbxyE||ek"), ("n", "plain"), ("x", "AAAA||ek"),
+                      ("y", "JFgO1vCYtpZJzmwG11RE3XAMICpI+IFQN7UvwwmKbxyE||other")):
+        database.hset(f"two||{key}", mapping={"data": held, "version": 1})
+    assert sidecar.get("/v1.0/state/two/k").text == "hello"
+    for key in "nxy":
+        answer = sidecar.get(f"/v1.0/state/two/{key}")
+        assert (answer.status, answer.json["errorCode"]) == (500, "ERR_STATE_GET")
+
+
+def test_a_key_without_a_secret_store_does_nothing(bench):
+    sidecar = bench.sidecar(resources=[component("store", "state.in-memory", {"primaryEncryptionKey": "zz"})])
+    sidecar.post("/v1.0/state/store", [{"key": "k", "value": "v"}])
+    assert sidecar.get("/v1.0/state/store/k").text == '"v"'
+
+
+@pytest.mark.differs
+@pytest.mark.parametrize("item, word", [("primaryEncryptionKey", "hex digits"), ("outboxPublishPubsub", "not supported yet")])
+def test_what_cannot_be_kept_is_refused_at_start(bench, tmp_path, item, word):
+    (tmp_path / "s.json").write_text("{}")
+    sidecar = bench.sidecar(ready=False, resources=[
+        component("sec", "secretstores.local.file", {"secretsFile": str(tmp_path / "s.json")}),
+        component("store", "state.in-memory", {item: "zz"}, auth={"secretStore": "sec"})])
+    assert sidecar.wait_end() == 1
+    assert sidecar.logged(word)
+
+
 def test_an_encrypted_store_answers_no_query(bench, tmp_path, redis_server):
     answer = encrypted(bench, tmp_path, redis_server, "enc2").post(
         "/v1.0-alpha1/state/enc2/query", b"{}")

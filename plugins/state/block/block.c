@@ -53,10 +53,31 @@ static struct trb_name prefix_text(const struct trb_kernel *k, struct trb_instan
     return (struct trb_name){at, (size_t)n};
 }
 
+/* Messages that nobody publishes would be lost without a word. */
+static bool has_outbox(const struct trb_pairs *properties, struct trb_error *err)
+{
+    return trb_pair_get(properties, "outboxPublishPubsub").len &&
+           trb_error(err, TRB_UNIMPLEMENTED, "NOT_YET", "outboxPublishPubsub: the outbox is not supported yet; take the item "
+                     "away to use the store without it");
+}
+
+static void warn(const struct trb_kernel *k, struct trb_instance *i, const char *note)
+{
+    char line[512];
+    snprintf(line, sizeof line, "component %.200s: %s", k->instance_name(i).at, note);
+    k->log(TRB_LOG_WARN, "dapr.runtime", line);
+}
+
 static void *component_up(void *self, struct trb_instance *i, struct trb_error *err)
 {
     const struct trb_kernel *k = ((struct block *)self)->kernel;
     struct trb_pairs properties = k->instance_properties(i);
+    struct encryption *encryption = NULL;
+    const char *note = NULL;
+    if (has_outbox(&properties, err) || encryption_create(k->instance_document(i), &encryption, &note, err))
+        return NULL;
+    if (note)
+        warn(k, i, note);
     struct trb_name word = trb_pair_get(&properties, "keyPrefix");
     char *lower = mem_text(word.len ? word.at : "", word.len);
     for (size_t n = 0; n < word.len; n++)
@@ -64,10 +85,12 @@ static void *component_up(void *self, struct trb_instance *i, struct trb_error *
     if (slice_contains(slice_of(lower), SLICE("||"))) {
         trb_error(err, TRB_INVALID, "BAD_KEY_PREFIX", "failed to save lock keyprefix: api error: code = InvalidArgument "
                   "desc = input key/keyPrefix '%s' can't contain '||'", word.at);
+        encryption_destroy(encryption);
         return mem_free(lower);
     }
     struct store *s = mem_zero(sizeof *s);
     s->prefix = prefix_text(k, i, slice_of(lower));
+    s->encryption = encryption;
     mem_free(lower);
     return s;
 }
@@ -75,8 +98,10 @@ static void *component_up(void *self, struct trb_instance *i, struct trb_error *
 static void component_down(void *self, struct trb_instance *i, void *data)
 {
     struct store *s = data;
-    if (s)
+    if (s) {
         mem_free((void *)(uintptr_t)s->prefix.at);
+        encryption_destroy(s->encryption);
+    }
     mem_free(s);
 }
 

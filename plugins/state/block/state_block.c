@@ -237,6 +237,21 @@ struct trb_data value_data(struct trb_request *rq, struct json_value v, struct t
     return (struct trb_data){compact.at, compact.len, NULL};
 }
 
+bool value_open(struct trb_request *rq, struct trb_instance *store, struct trb_data stored, struct trb_data *ret_value,
+                const char **ret_fault)
+{
+    const struct store *s = rq->kernel->instance_data(store);
+    *ret_value = stored;
+    return !s->encryption || encryption_open(s->encryption, rq, stored, ret_value, ret_fault);
+}
+
+void value_seal(struct trb_request *rq, struct trb_instance *store, struct trb_data *value)
+{
+    const struct store *s = rq->kernel->instance_data(store);
+    if (s->encryption)
+        *value = encryption_seal(s->encryption, rq, *value);
+}
+
 static const char *options_parse(struct trb_request *rq, struct json_value object, const char *type,
                                  struct item_fields *f, const struct trb_error_row **ret_row)
 {

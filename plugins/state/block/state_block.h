@@ -2,6 +2,7 @@
 #ifndef STATE_BLOCK_H
 #define STATE_BLOCK_H
 
+#include "encryption.h"
 #include "errors.h"
 #include <base/arena.h>
 #include <base/json.h>
@@ -11,6 +12,7 @@
 
 struct store {                        /* instance_data: what the runtime's own options said */
     struct trb_name prefix;           /* "orders||", or empty */
+    struct encryption *encryption;    /* NULL: values are stored as they are */
 };
 
 trb_step state_get_parse, state_save_parse, state_delete_parse, state_bulk_parse, state_transact_parse,
@@ -44,6 +46,10 @@ bool member_text(struct trb_request *, struct json_value object, const char *nam
 /* metadata: a map of texts; request-wide pairs win. NULL: fine, else the sentence of the fault. */
 const char *member_metadata(struct trb_request *, struct json_value object, const char *type,
                             struct trb_pairs wins, struct trb_pairs *ret);
+/* The value as the client gets it, opened if the store's are sealed. false: *ret_fault. */
+bool value_open(struct trb_request *, struct trb_instance *store, struct trb_data stored, struct trb_data *ret_value,
+                const char **ret_fault);
+void value_seal(struct trb_request *, struct trb_instance *store, struct trb_data *value);
 /* The value as it goes to the store: white space between tokens removed, nothing else changed. */
 struct trb_data value_data(struct trb_request *, struct json_value, struct trb_data body);
 

@@ -250,6 +250,7 @@ struct trb_kernel {
      * first is what has come of it so far, absent: nothing, it is over. Gather or relay it afterwards. */
     struct trb_next (*outcome_peek)(struct trb_request *, struct trb_next then);
     struct trb_slice (*outcome_first)(struct trb_request *);
+    struct trb_slice (*instance_document)(const struct trb_instance *); /* the resource as JSON, secrets resolved */
 };
 
 /* -------------------------------------------------------------------------------- the manifest */

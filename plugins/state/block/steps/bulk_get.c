@@ -122,19 +122,21 @@ static void add_item(struct trb_request *rq, struct text *t, uint32_t i)
     struct bulk *b = rq->state;
     const struct trb_error *err = NULL;
     const struct trb_state_item *item = rq->kernel->item(rq, i, &err);
+    struct trb_data value = {0};
+    const char *fault = NULL;
     text_adds(t, i ? ",{\"key\":" : "{\"key\":");
     text_add_json(t, key_user(slice_name(b->items[i].key)), true);
-    if (item && item->value.at && item->value.len)
-        add_data(t, item->value);
+    if (item && item->value.at && item->value.len && value_open(rq, b->store, item->value, &value, &fault))
+        add_data(t, value);
     if (item && item->etag.at) {
         text_adds(t, ",\"etag\":");
         text_add_json(t, item->etag, true);
     }
     if (item)
         add_metadata(t, &item->metadata);
-    if (err) {
+    if (err || fault) {
         text_adds(t, ",\"error\":");
-        text_add_json(t, slice_name(failure_text(rq, err)), true);
+        text_add_json(t, fault ? slice_of(fault) : slice_name(failure_text(rq, err)), true);
     }
     text_addc(t, '}');
 }

@@ -33,6 +33,9 @@ struct trb_next state_query_parse(struct trb_request *rq)
         return refusal;
     if (!rq->kernel->has_verb(q->store, TRB_AT(state, query)))
         return refuse(rq, &NO_QUERY, NAME("state store does not support querying"));
+    if (((const struct store *)rq->kernel->instance_data(q->store))->encryption)
+        return refuse(rq, &QUERY_FAILED, trb_printf(rq, "state store %s query failed: cannot query encrypted store",
+                                                    rq->kernel->path(rq, "store").at));
     struct trb_data body = rq->kernel->body(rq);
     q->question = (struct trb_state_query){.size = sizeof q->question, .query = slice_from(body.at, body.len),
                                            .metadata = rq->kernel->metadata(rq)};

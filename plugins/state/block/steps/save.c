@@ -40,6 +40,7 @@ static bool parse_item(struct trb_request *rq, struct json_value v, struct trb_s
         *ret = trb_refuse(rq, &MALFORMED, "\"key\" is a required field");
         return false;
     }
+    value_seal(rq, s->store, &f.value);
     *to = (struct trb_state_set){.size = sizeof *to, .value = f.value, .etag = f.etag, .metadata = f.metadata,
                                  .content_type = f.content_type, .concurrency = f.concurrency,
                                  .consistency = f.consistency, .has_ttl = f.has_ttl, .ttl_s = f.ttl_s};

@@ -37,6 +37,8 @@ static bool fill(struct trb_request *rq, struct json_value request, struct trb_s
         return refuse_operation(rq, ret, row ? trb_refuse(rq, &MALFORMED, MALFORMED_BODY "%s", fault)
                                 : trb_refuse(rq, &TRANSACTION_FAILED, "error while executing state transaction: %s", fault));
     uint32_t kind = to->kind;
+    if (kind == TRB_STATE_UPSERT)
+        value_seal(rq, x->store, &f.value);
     *to = (struct trb_state_operation){
         .size = sizeof *to, .kind = kind, .value = f.value, .etag = f.etag, .metadata = f.metadata,
         .content_type = f.content_type, .concurrency = f.concurrency, .consistency = f.consistency,
