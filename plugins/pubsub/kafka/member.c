@@ -207,12 +207,24 @@ static void asked(struct kafka *k, const rd_kafka_topic_partition_list_t *list, 
     pthread_mutex_unlock(&k->lock);
 }
 
+/* Not rd_kafka_consumer_close, which gives up when somebody wakes the thread meanwhile. */
+static void leave(rd_kafka_t *rk)
+{
+    rd_kafka_queue_t *events = rd_kafka_queue_new(rk);
+    rd_kafka_error_t *fault = rd_kafka_consumer_close_queue(rk, events);
+    while (!fault && !rd_kafka_consumer_closed(rk))
+        rd_kafka_queue_poll_callback(events, IDLE_MS);
+    if (fault)
+        rd_kafka_error_destroy(fault);
+    rd_kafka_queue_destroy(events);
+}
+
 static void consumer_close(struct kafka *k)
 {
     rd_kafka_t *rk = k->consumer;
     if (!rk)
         return;
-    rd_kafka_consumer_close(rk);
+    leave(rk);
     pthread_mutex_lock(&k->lock);
     k->consumer = NULL;
     list_each(node, &k->parts)
