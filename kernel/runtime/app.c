@@ -229,13 +229,18 @@ static void look_for_port(void *arg)
     dial(arg, on_looked);
 }
 
+void app_announce(struct runtime *rt)
+{
+    if (rt->info.app_port)
+        log_info(SCOPE, "application protocol: %s. waiting on port %u.  This will block until the app is listening on "
+                 "that port.", rt->info.app_protocol.at, rt->info.app_port);
+}
+
 void app_begin(struct runtime *rt)
 {
     channel_set_app_health(!rt->info.app_health_check || !rt->info.app_port);
     if (!rt->info.app_port)
         return runtime_ready(rt);
-    log_info(SCOPE, "application protocol: %s. waiting on port %u.  This will block until the app is listening on "
-             "that port.", rt->info.app_protocol.at, rt->info.app_port);
     look_for_port(rt);
 }
 

@@ -20,6 +20,7 @@ struct app {
     uint64_t probed_ns;
 };
 
+void app_announce(struct runtime *);       /* says what begin will wait for */
 void app_begin(struct runtime *);
 void app_end_work(struct runtime *);       /* block phase: no new work for the app from brokers, for good */
 /* No probe, no call any more; quiet once the last dial is over, perhaps before it returns. */

@@ -194,6 +194,7 @@ static void tell_absent_services(const struct flags *f)
 static void on_opened(struct runtime *rt)
 {
     tell_absent_services(rt->setup.flags);
+    app_announce(rt);
     atomic_store(&rt->is_outbound_ready, true);
     app_begin(rt);
 }
