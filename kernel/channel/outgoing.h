@@ -62,6 +62,10 @@ void peer_out_start(struct outgoing *);                        /* TO_PEER: resol
 void http_out_name_call(const struct outgoing *, struct trb_error *err);   /* Post "http://…": in front */
 bool peer_out_write(struct outgoing *, struct trb_data piece);
 void peer_out_finish(struct outgoing *);
+/* No answer: tries again where that is safe, else tells the request. break_off: the call is cancelled first. */
+void peer_out_fail(struct outgoing *, const struct trb_error *err);
+void peer_out_break_off(struct outgoing *, trb_code code, const char *format, ...) TRB_PRINTF(3, 4);
+extern const struct http_call_events peer_out_events;          /* peer_reply.c */
 
 void app_metrics_count(struct outgoing *);                     /* a call of the app is over */
 

@@ -1,31 +1,16 @@
-/* peer_door: the gRPC stream of a calling sidecar on one side, a request and its steps on the other. */
+/* peer_door: the stream of a calling sidecar becomes a request. Its answer is said by peer_answer.c. */
 #include <base/check.h>
 #include <base/error.h>
 #include <base/mem.h>
 #include <base/slice.h>
-#include <channel/peer_codec.h>
+#include <channel/arrival.h>
 #include <channel/outgoing.h>
 #include <channel/peer_door.h>
 #include <channel/peer_metrics.h>
 #include <request/request.h>
 #include <request/shared_slot.h>
 
-#define ARRIVAL_MAGIC 0x41525256u
-#define CHUNK 32768
 #define BUDGET (1u << 26)
-
-/* Freed with its request; before there is one, with its stream. */
-struct arrival {
-    uint32_t magic;
-    struct grpc_stream *stream;            /* NULL: it is gone */
-    struct request *rq;                    /* NULL: no head yet, or it is gone */
-    bool is_unary, has_head, has_answered;
-    uint64_t seq_in, seq_out, arrived;
-    int64_t length;                        /* of the body, as announced; -1: not known */
-    struct trb_slice caller;               /* its app id, in the request's memory */
-    struct text unary;                     /* CallLocal: the answer's body until its end */
-    struct peer_response answer;
-};
 
 static struct shared_slot *peers;          /* of struct router */
 static peer_policy *policy;
@@ -52,162 +37,6 @@ void peer_door_set_policy(peer_policy *p)
 {
     policy = p;
 }
-
-/* -------------------------------------------------------------------------------- the answer */
-static struct peer_response response_of(struct request *rq, uint32_t status)
-{
-    struct peer_response a = {.code = (int32_t)status, .has_status = true, .message = slice_of(http_reason((int)status))};
-    struct trb_pair *pairs = arena_zero(rq->arena, (rq->out.headers.count + 1) * sizeof *pairs);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < rq->out.headers.count; i++) {
-        const struct http_header *h = &rq->out.headers.at[i];
-        if (slice_is_nocase(h->name, SLICE("content-type")))
-            a.content_type = h->value;
-        pairs[n++] = (struct trb_pair){arena_name(rq->arena, h->name), arena_name(rq->arena, h->value)};
-    }
-    a.headers = (struct trb_pairs){pairs, n, sizeof *pairs};
-    return a;
-}
-
-static bool send_text(struct arrival *v, struct text *message)
-{
-    struct trb_buf *b = text_to_buf(message);
-    bool room = grpc_send_message(v->stream, buf_data(b));
-    buf_unref(b);
-    return room;
-}
-
-static bool send_payload(struct arrival *v, const struct peer_response *head, struct trb_slice data)
-{
-    struct text message = {0};
-    struct peer_payload payload = {.data = data, .seq = v->seq_out, .is_present = data.len > 0};
-    if (data.len)
-        v->seq_out++;
-    peer_write_response_chunk(&message, head, &payload);
-    return send_text(v, &message);
-}
-
-static bool send_pieces(struct arrival *v, struct trb_slice rest)
-{
-    bool room = true;
-    while (rest.len) {
-        struct trb_slice part = slice_cut(rest, rest.len < CHUNK ? rest.len : CHUNK);
-        room = send_payload(v, NULL, part);
-        rest = slice_skip(rest, part.len);
-    }
-    return room;
-}
-
-static struct arrival *arrival_of(struct request *rq)
-{
-    return checked(rq->door_data, struct arrival, ARRIVAL_MAGIC);
-}
-
-static void arrival_destroy(struct arrival *v)
-{
-    v->magic = 0;
-    mem_free(v);
-}
-
-static void finish(struct arrival *v, const struct trb_error *status)
-{
-    struct grpc_stream *stream = v->stream;
-    v->stream = NULL;
-    text_fini(&v->unary);
-    if (!v->rq)
-        arrival_destroy(v);
-    if (stream)
-        grpc_finish(stream, status);
-}
-
-static void on_head(struct request *rq, uint32_t status, int64_t length)
-{
-    struct arrival *v = arrival_of(rq);
-    v->has_answered = true;
-    peer_metrics_answered(channel_setup()->info->app_id, v->caller, (int32_t)status);
-    v->answer = response_of(rq, status);
-    if (v->stream && !v->is_unary)
-        send_payload(v, &v->answer, SLICE(""));
-}
-
-static bool on_piece(struct request *rq, struct trb_data piece)
-{
-    struct arrival *v = arrival_of(rq);
-    if (!v->stream)
-        return true;
-    if (!v->is_unary)
-        return send_pieces(v, slice_from(piece.at, piece.len));
-    text_add(&v->unary, slice_from(piece.at, piece.len));
-    return true;
-}
-
-static void on_end(struct request *rq)
-{
-    struct arrival *v = arrival_of(rq);
-    struct text message = {0};
-    if (v->stream && v->is_unary) {
-        v->answer.data = text_slice(&v->unary);
-        peer_write_response(&message, &v->answer);
-        send_text(v, &message);
-    }
-    finish(v, NULL);
-}
-
-static void on_whole(struct request *rq, uint32_t status, struct trb_data body)
-{
-    on_head(rq, status, (int64_t)body.len);
-    if (body.len)
-        on_piece(rq, body);
-    on_end(rq);
-}
-
-static void fail(struct arrival *v, trb_code code, const char *sentence)
-{
-    struct trb_error err = ERROR_INIT;
-    error_set(&err, code, "PEER", "%s", sentence);
-    finish(v, &err);
-}
-
-static void on_cut(struct request *rq)
-{
-    fail(arrival_of(rq), TRB_INTERNAL, "error invoking app channel: unexpected EOF");
-}
-
-static void on_refuse(struct request *rq, const struct trb_refusal *r)
-{
-    struct trb_error err = ERROR_INIT;
-    error_set(&err, r->row->grpc, r->row->code, "%.*s", SLICE_ARG(r->message));
-    finish(arrival_of(rq), &err);
-}
-
-static void on_expire(struct request *rq)
-{
-    fail(arrival_of(rq), TRB_DEADLINE, "context deadline exceeded");
-}
-
-static void on_consume(struct request *rq, size_t bytes)
-{
-    struct arrival *v = arrival_of(rq);
-    if (v->stream)
-        grpc_consume(v->stream, bytes);
-}
-
-static void on_ended(struct request *rq)
-{
-    struct arrival *v = arrival_of(rq);
-    if (v->stream)
-        finish(v, NULL);
-}
-
-static void on_release(struct request *rq)
-{
-    arrival_destroy(arrival_of(rq));
-    arena_destroy(rq->arena);
-}
-
-static const struct request_door door = {
-    .whole = on_whole, .head = on_head, .piece = on_piece, .end = on_end, .cut = on_cut, .refuse = on_refuse,
-    .expire = on_expire, .consume = on_consume, .ended = on_ended, .release = on_release};
 
 /* ------------------------------------------------------------------------------- the question */
 static struct http_headers *headers_of(struct request *rq, const struct peer_request *q)
@@ -267,17 +96,17 @@ static bool begin(struct arrival *v, const struct peer_request *q)
     if (router)
         router_match(router, SLICE("POST"), SLICE("/peer"), &match);
     if (match.kind != ROUTE_FOUND) {
-        fail(v, TRB_UNIMPLEMENTED, "this sidecar serves no invocation: its invoke block is not loaded");
+        arrival_fail(v, TRB_UNIMPLEMENTED, "this sidecar serves no invocation: its invoke block is not loaded");
         return false;
     }
     struct request_birth birth = {.loop = loop_self(), .arena = arena_create(BUDGET), .door_kind = TRB_DOOR_PEER,
-                                  .door = &door, .door_data = v, .owner = match.owner};
+                                  .door = &arrival_door, .door_data = v, .owner = match.owner};
     v->rq = request_create(&birth);
     v->rq->route = match.route;
     fill(v->rq, v, q);
     struct trb_error err = ERROR_INIT;
     if (policy && policy(v->rq->peer_identity, method_of(v->rq), v->rq->method, &err)) {
-        finish(v, &err);
+        arrival_finish(v, &err);
         request_end(v->rq);
         return false;
     }
@@ -290,9 +119,9 @@ static void take_unary(struct arrival *v, struct trb_slice message, struct arena
 {
     struct peer_request q;
     if (!peer_read_request(scratch, message, &q))
-        return fail(v, TRB_INTERNAL, "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data");
+        return arrival_fail(v, TRB_INTERNAL, "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data");
     if (!q.has_message)
-        return fail(v, TRB_INVALID, "parsing InternalInvokeRequest error: field Message is nil");
+        return arrival_fail(v, TRB_INVALID, "parsing InternalInvokeRequest error: field Message is nil");
     if (!begin(v, &q))
         return;
     request_body_feed(v->rq, (struct trb_data){q.data.at ? q.data.at : "", q.data.len, NULL});
@@ -304,7 +133,7 @@ static void take_unary(struct arrival *v, struct trb_slice message, struct arena
 static void break_off(struct arrival *v, trb_code code, const char *sentence)
 {
     struct request *rq = v->rq;
-    fail(v, code, sentence);
+    arrival_fail(v, code, sentence);
     if (rq)
         request_cancel(rq, TRB_WHY_CLIENT);
 }
@@ -393,7 +222,7 @@ static void on_half_close(struct grpc_stream *s)
     struct arrival *v = checked(grpc_stream_owner(s), struct arrival, ARRIVAL_MAGIC);
     struct request *rq = v->rq;
     if (!v->has_head)
-        return fail(v, TRB_UNKNOWN, "EOF");
+        return arrival_fail(v, TRB_UNKNOWN, "EOF");
     if (!rq || v->is_unary)
         return;
     request_pin(rq);
