@@ -21,6 +21,7 @@ struct channel_setup {                     /* constant while the runtime lives; 
                     void (*found)(void *found_arg, struct trb_slice address, const struct trb_error *err),
                     void *found_arg);
     void *arg;
+    bool few_paths;                        /* metrics name the start calls' paths only */
 };
 
 void channel_start(const struct channel_setup *);          /* [main loop], before requests */

@@ -30,8 +30,8 @@ static void stop(struct outgoing *o)
 {
     if (o->call.link && !o->ended && !o->failed)
         http_call_cancel(&o->call);
+    over(o);                                           /* counted by what came until here */
     o->failed = true;
-    over(o);
 }
 
 /* What nobody waits for any more may still be on its way. */

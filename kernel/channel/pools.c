@@ -50,6 +50,12 @@ static bool has_suffix_s(struct trb_name protocol)
     return protocol.len && protocol.at[protocol.len - 1] == 's';
 }
 
+/* Each loop has a pool of its own. */
+static uint32_t share_of(uint32_t all)
+{
+    return (all + loop_count() - 1) / loop_count();
+}
+
 static struct http_target app_target(void)
 {
     const struct trb_runtime_info *info = setup.info;
@@ -58,8 +64,8 @@ static struct http_target app_target(void)
     return (struct http_target){
         .host = slice_name(info->app_channel_address), .port = (uint16_t)info->app_port,
         .tls = has_suffix_s(info->app_protocol), .version = plain ? 1 : 2, .connect_timeout_ns = 20 * CLOCK_S,
-        .max_connections = 1024, .max_idle = 64, .max_streams = 100, .idle_timeout_ns = 90 * CLOCK_S,
-        .max_head = 1 << 20, .window = 256 << 10};
+        .max_connections = share_of(1024), .max_idle = share_of(64), .max_streams = 100,
+        .idle_timeout_ns = 90 * CLOCK_S, .max_head = 1 << 20, .window = 256 << 10};
 }
 
 struct http_pool *pool_for_app(void)

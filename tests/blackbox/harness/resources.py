@@ -1,6 +1,7 @@
 """Resource documents as Python values, and their files."""
 
 import os
+import uuid
 
 import yaml
 
@@ -61,7 +62,7 @@ def text_of(value):
 def file_write(folder, name, value):
     """Puts the file there in one step, so that a watcher never sees half of it."""
     path = os.path.join(folder, name)
-    hidden = os.path.join(os.path.dirname(folder), f".{name}.new")
+    hidden = os.path.join(os.path.dirname(folder), f".{name}.{uuid.uuid4().hex}")
     with open(hidden, "w", encoding="utf-8") as handle:
         handle.write(text_of(value))
     os.replace(hidden, path)
