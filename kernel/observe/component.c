@@ -31,9 +31,8 @@ static const char *operation_of(const char *block, const char *verb)
     return NULL;
 }
 
-struct cached {
-    const char *verb;
-    char name[64];
+struct cached {                            /* by text: a plugin's may be unmapped, and others come to its place */
+    char verb[24], name[64];
     bool success;
     struct trb_metric *count, *latency;
 };
@@ -55,13 +54,13 @@ void observe_component(const char *name, const char *block, const char *verb, bo
 {
     static _Thread_local struct cached cache[16];
     struct cached *c = &cache[((uintptr_t)verb ^ (uintptr_t)verb >> 7 ^ (uintptr_t)success) & 15];
-    if (c->verb != verb || c->success != success || strcmp(c->name, name)) {
+    if (c->success != success || strcmp(c->verb, verb) || strcmp(c->name, name)) {
         const char *operation = operation_of(block, verb);
         if (!operation)
             return;
         snprintf(c->name, sizeof c->name, "%s", name);
         look_up(c, block, operation, success);
-        c->verb = verb;
+        snprintf(c->verb, sizeof c->verb, "%s", verb);
         c->success = success;
     }
     metric_add(c->count, 1);

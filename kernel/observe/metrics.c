@@ -44,7 +44,7 @@ struct trb_metric {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct map series;                  /* "name{labels}" to trb_metric; kept per family in order */
-static bool is_enabled = true;
+static _Atomic bool is_enabled = true;
 static int64_t latency_bounds[128];
 static uint32_t latency_count;
 
@@ -154,6 +154,8 @@ static void sum_add(struct trb_metric *m, double step)
 
 void metric_add(struct trb_metric *m, double value)
 {
+    if (!atomic_load_explicit(&is_enabled, memory_order_relaxed))
+        return;
     sum_add(m, value);
     atomic_fetch_add_explicit(&m->count, 1, memory_order_relaxed);
     for (uint32_t i = 0; i < m->bound_count; i++)
