@@ -126,7 +126,8 @@ static void put_oidc(struct setting *s, const struct kafka_options *o)
     for (const char *at = o->oidc_scopes; *at; at++)
         text_addc(&scopes, *at == ',' ? ' ' : *at);
     put(s, "sasl.mechanism", "OAUTHBEARER");
-    put(s, "sasl.oauthbearer.method", "oidc");
+    if (!s->code && rd_kafka_conf_set(s->conf, "sasl.oauthbearer.method", "oidc", NULL, 0) != RD_KAFKA_CONF_OK)
+        refuse(s, "authType oidc: librdkafka was built without it on this machine; install one that has OIDC");
     put(s, "sasl.oauthbearer.token.endpoint.url", o->oidc_endpoint);
     put(s, "sasl.oauthbearer.client.id", o->oidc_client_id);
     put(s, "sasl.oauthbearer.client.secret", o->oidc_client_secret);

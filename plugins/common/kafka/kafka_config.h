@@ -66,7 +66,7 @@ struct kafka_options {
     TRB_BOOL(self, kafka.retry_enabled, "consumeRetryEnabled", .fallback = "true",                                     \
              .doc = "Deliver a message again that the app failed to handle, before the next one."),                    \
     TRB_DURATION(self, kafka.retry_interval_ns, "consumeRetryInterval", .fallback = "100ms", .bare_unit_ns = KAFKA_MS, \
-                 .doc = "Pause before the group is joined again after a failure."),                                    \
+                 .doc = "Accepted; the client paces its attempts to join the group by itself."),                                    \
     TRB_CHOICE(self, kafka.backoff_policy, "backOffPolicy", .choices = "constant|exponential", .fallback = "constant", \
                .doc = "How the pauses between deliveries of one message grow."),                                       \
     TRB_DURATION(self, kafka.backoff_duration_ns, "backOffDuration", .fallback = "5s", .bare_unit_ns = KAFKA_MS,       \

@@ -12,6 +12,12 @@ static const struct trb_option options[] = {
 };
 
 /* --------------------------------------------------------------------------------------- starting */
+void kafka_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    struct kafka *k = rd_kafka_opaque(rk);
+    trb_log(k->host, k->origin, level <= 3 ? TRB_LOG_WARN : TRB_LOG_DEBUG, "%s: %s", facility, text);
+}
+
 /* Everything that waits to be polled for goes to the thread that calls produce_event. */
 static void forward_events(rd_kafka_t *rk)
 {
@@ -30,6 +36,7 @@ static trb_code producer_create(struct kafka *k, struct trb_error *err)
         return code;
     rd_kafka_conf_set_opaque(conf, k);
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
+    rd_kafka_conf_set_log_cb(conf, kafka_log);
     rd_kafka_conf_set_background_event_cb(conf, produce_event);
     k->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
     if (k->producer) {

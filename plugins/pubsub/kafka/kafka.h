@@ -82,6 +82,9 @@ void kafka_resume(void *self, struct trb_call *);
 /* --- event.c ------------------------------------------------------------------------------------------ */
 uint32_t event_emit(struct kafka *, struct subscription *, const rd_kafka_message_t *, void *cookie);
 
+/* librdkafka's own words, to our log; its opaque is the struct kafka. */
+void kafka_log(const rd_kafka_t *, int level, const char *facility, const char *text);
+
 /* --- member.c: the thread ------------------------------------------------------------------------------ */
 trb_verb kafka_subscribe;
 void kafka_cancel(void *self, struct trb_call *, uint32_t why);

@@ -108,12 +108,6 @@ static void on_error(rd_kafka_t *rk, int fault, const char *reason, void *self)
     trb_log(k->host, k->origin, TRB_LOG_DEBUG, "%s", reason);
 }
 
-static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
-{
-    struct kafka *k = rd_kafka_opaque(rk);
-    trb_log(k->host, k->origin, level <= 3 ? TRB_LOG_WARN : TRB_LOG_DEBUG, "%s: %s", facility, text);
-}
-
 /* ------------------------------------------------------------------------------------ the topics */
 static trb_code consumer_create(struct kafka *k, struct trb_error *err)
 {
@@ -125,7 +119,7 @@ static trb_code consumer_create(struct kafka *k, struct trb_error *err)
     rd_kafka_conf_set_opaque(conf, k);
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_error_cb(conf, on_error);
-    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_log_cb(conf, kafka_log);
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
     if (!rk) {
         rd_kafka_conf_destroy(conf);
