@@ -46,14 +46,16 @@ static void begin_data(struct text *t, const struct envelope *e)
         text_add_json(t, e->data, true);
 }
 
+/* Whole seconds or a duration, up to some sixty years. */
 static bool ttl_parse(struct trb_slice ttl, int64_t *ret_ns)
 {
     int64_t seconds;
-    if (slice_to_i64(ttl, &seconds)) {
-        *ret_ns = seconds * (int64_t)CLOCK_S;
-        return seconds >= 0 && seconds < INT32_MAX;
-    }
-    return clock_parse_duration(ttl, ret_ns) && *ret_ns >= 0 && *ret_ns < INT32_MAX * (int64_t)CLOCK_S;
+    if (!slice_to_i64(ttl, &seconds))
+        return clock_parse_duration(ttl, ret_ns) && *ret_ns >= 0 && *ret_ns < INT32_MAX * (int64_t)CLOCK_S;
+    if (seconds < 0 || seconds >= INT32_MAX)
+        return false;
+    *ret_ns = seconds * (int64_t)CLOCK_S;
+    return true;
 }
 
 /* When the product cannot expire messages the event says itself until when it counts. */
