@@ -7,6 +7,7 @@
 #define MAX_HEARD 4096u
 
 struct listener {
+    struct listener *before;                   /* all stay until the process ends: events may come late */
     struct test *test;
     struct instance *instance;
     const void *question;
@@ -81,7 +82,10 @@ static void open_there(void *arg)
 
 struct listener *listen_begin(struct test *t, const void *question, uint32_t credit, uint32_t loop)
 {
+    static struct listener *last;
     struct listener *l = mem_zero(sizeof *l);
+    l->before = last;
+    last = l;
     l->test = t;
     l->instance = t->instance;
     l->question = question;
