@@ -206,8 +206,11 @@ static void leave(rd_kafka_t *rk)
 {
     rd_kafka_queue_t *events = rd_kafka_queue_new(rk);
     rd_kafka_error_t *fault = rd_kafka_consumer_close_queue(rk, events);
-    while (!fault && !rd_kafka_consumer_closed(rk))
-        rd_kafka_queue_poll_callback(events, IDLE_MS);
+    while (!fault && !rd_kafka_consumer_closed(rk)) {
+        rd_kafka_message_t *late = rd_kafka_consume_queue(events, IDLE_MS);
+        if (late)
+            rd_kafka_message_destroy(late);
+    }
     if (fault)
         rd_kafka_error_destroy(fault);
     rd_kafka_queue_destroy(events);
