@@ -31,6 +31,23 @@ static void begin_base64(struct text *t, struct trb_slice data)
 }
 
 /* --------------------------------------------------------------------------------- new events */
+/* A document as deep as our reader goes would be too deep inside an event: nobody could read it. */
+static bool is_too_deep(struct trb_slice json)
+{
+    uint32_t depth = 0;
+    bool in_text = false;
+    for (size_t i = 0; json.len > 2 * JSON_MAX_DEPTH - 2 && i < json.len && depth < JSON_MAX_DEPTH; i++) {
+        char c = json.at[i];
+        if (in_text && c == '\\')
+            i++;
+        else if (c == '"')
+            in_text = !in_text;
+        else if (!in_text)
+            depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+    }
+    return depth == JSON_MAX_DEPTH;
+}
+
 static void begin_data(struct text *t, const struct envelope *e)
 {
     struct json_value v;
@@ -40,7 +57,7 @@ static void begin_data(struct text *t, const struct envelope *e)
         return;
     }
     text_adds(t, "{\"data\":");
-    if (is_json_type(e->content_type) && json_parse(e->data, &v, &fault))
+    if (is_json_type(e->content_type) && json_parse(e->data, &v, &fault) && !is_too_deep(e->data))
         json_canonical(v, t);
     else
         text_add_json(t, e->data, true);

@@ -74,6 +74,21 @@ static void what_is_no_document_is_a_string(void **state)
     assert_true(has("{\"data\":\"{}\","));
 }
 
+static void what_is_too_deep_for_an_event_is_a_string(void **state)
+{
+    char deep[2 * JSON_MAX_DEPTH + 1] = "";
+    struct json_value back;
+    for (int n = JSON_MAX_DEPTH - 1; n <= JSON_MAX_DEPTH; n++) {
+        memset(deep, '[', (size_t)n);
+        memset(deep + n, ']', (size_t)n);
+        deep[2 * n] = 0;
+        struct envelope e = envelope("application/json", deep);
+        write_event(&e);
+        assert_true(envelope_read(text_slice(&written), &back, &fault));
+        assert_int_equal(json_find(back, SLICE("data")).kind, n < JSON_MAX_DEPTH ? JSON_ARRAY : JSON_STRING);
+    }
+}
+
 static void without_a_type_it_is_plain_text(void **state)
 {
     struct envelope e = envelope(NULL, "x");
@@ -198,6 +213,7 @@ int main(void)
         TEST(members_stand_in_their_order),
         TEST(numbers_keep_their_digits),
         TEST(what_is_no_document_is_a_string),
+        TEST(what_is_too_deep_for_an_event_is_a_string),
         TEST(without_a_type_it_is_plain_text),
         TEST(binary_types_are_coded),
         TEST(an_empty_source_is_the_runtime),
