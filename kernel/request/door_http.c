@@ -131,7 +131,7 @@ static void consume(struct request *rq, size_t bytes)
 static void ended(struct request *rq)
 {
     struct door *d = door_of(rq);
-    if (d->setup.log_calls && !d->setup.is_public && (d->setup.log_health || !is_health(rq)))
+    if (rq->is_let_in && d->setup.log_calls && (d->setup.log_health || !is_health(rq)))
         door_log_http(&d->setup, rq);
     door_done(d, rq);
 }
@@ -263,6 +263,18 @@ static struct trb_next first_step(struct door *d, struct request *rq)
     return rq->route->first;
 }
 
+static void take_match(struct door *d, struct request *rq, const struct route_match *match)
+{
+    if (match->kind == ROUTE_NONE) {
+        answer(rq, 404, "404 page not found");
+    } else if (match->kind == ROUTE_METHOD) {
+        answer_method(rq, match);
+    } else {
+        rq->then = first_step(d, rq);
+        start_if_whole(rq);
+    }
+}
+
 static void open_route(struct door *d, struct request *rq, const struct route_match *match)
 {
     const char *fault = door_trace(d, rq, (struct trb_slice){NULL, 0});
@@ -273,13 +285,9 @@ static void open_route(struct door *d, struct request *rq, const struct route_ma
         answer(rq, 200, NULL);
     } else if (!has_token(d, rq)) {
         answer(rq, 401, "invalid api token");
-    } else if (match->kind == ROUTE_NONE) {
-        answer(rq, 404, "404 page not found");
-    } else if (match->kind == ROUTE_METHOD) {
-        answer_method(rq, match);
     } else {
-        rq->then = first_step(d, rq);
-        start_if_whole(rq);
+        rq->is_let_in = !d->setup.is_public;
+        take_match(d, rq, match);
     }
 }
 

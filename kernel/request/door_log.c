@@ -61,5 +61,5 @@ void door_log_grpc(const struct door_setup *setup, struct request *rq)
     if (agent.len)
         fields[count++] = (struct log_field){.key = "useragent", .text = agent};
     fields[count++] = (struct log_field){.key = "code", .number = rq->out.grpc_code};
-    log_fields(LOG_INFO, "dapr.runtime.grpc-info", SLICE("gRPC API Called"), fields, count);
+    log_fields(LOG_INFO, "dapr.runtime.grpc.api-info", SLICE("gRPC API Called"), fields, count);
 }

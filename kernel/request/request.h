@@ -99,6 +99,7 @@ struct request {
     uint32_t magic;
     uint8_t phase, cancelled;       /* cancelled: TRB_WHY_…, 0: no */
     bool in_step, is_awaiting, is_lingering;
+    bool is_let_in;                 /* past the token: its call is logged */
     uint32_t pins;
     struct loop *loop;
     struct request_home *home;
