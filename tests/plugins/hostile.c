@@ -125,13 +125,18 @@ static void misbehave(struct hostile *h, uint32_t how, struct trb_call *call, co
 {
     struct trb_error err = {.size = sizeof err, .item = -1};
     const struct trb_host *host = call->host;
+    char kept[64];
     switch (how) {
     case TWICE: answer(call, text); answer(call, "second"); break;
     case NEVER: case AFTER_CANCEL: keep(h, call); break;
     case LATE_AGAIN: answer(call, text); keep(h, call); break;
     case THREAD: answer_elsewhere(h, call, text, 1); break;
     case THREAD_TWICE: answer_elsewhere(h, call, text, 2); break;
-    case TWO_THREADS: answer_elsewhere(h, call, text, 1); answer_elsewhere(h, call, text, 1); break;
+    case TWO_THREADS:
+        snprintf(kept, sizeof kept, "%s", text);
+        answer_elsewhere(h, call, kept, 1);
+        answer_elsewhere(h, call, kept, 1);
+        break;
     case FAIL_AFTER_DONE: answer(call, text); err.code = TRB_INTERNAL; host->fail(call, &err); break;
     case ITEM_AFTER_DONE: answer(call, text); host->item(call, 0, NULL, 0, NULL); break;
     case SHORT_ANSWER: cut(call, text, offsetof(struct trb_state_item, etag)); break;
