@@ -22,7 +22,8 @@ static void take_response(struct outgoing *o, const struct peer_response *a)
     struct trb_slice type = a->content_type;
     if (type.len && !trb_pair_get(&a->headers, "content-type").at) {
         struct trb_pair *to = arena_zero(o->rq->arena, (a->headers.count + 1) * sizeof *to);
-        memcpy(to, a->headers.at, a->headers.count * sizeof *to);
+        for (uint32_t i = 0; i < a->headers.count; i++)
+            to[i] = *trb_pair_at(&a->headers, i);
         to[a->headers.count] = (struct trb_pair){NAME("Content-Type"), arena_name(o->rq->arena, type)};
         o->outcome.headers = (struct trb_pairs){to, a->headers.count + 1, sizeof *to};
     }
