@@ -71,7 +71,7 @@ static void refuse_now(struct call *c, trb_code code, const char *reason, const 
     host_table.fail(&c->slot->public_, &err);
 }
 
-static void dispatch(struct call *c)
+void call_dispatch(struct call *c)
 {
     struct instance *i = c->instance;
     if (i->component->run == TRB_ON_WORKERS) {
@@ -95,8 +95,8 @@ struct call *call_ask(struct instance *i, const struct call_question *q, call_an
     call_arm(c, q->origin ? q->origin : instance_origin(i, c->loop));
     if (atomic_load_explicit(&i->calls, memory_order_relaxed) > MAX_OWED)
         refuse_now(c, TRB_EXHAUSTED, "TOO_MANY_CALLS", "this component owes too many answers");
-    else
-        dispatch(c);
+    else if (!q->verb || !call_is_held(c))
+        call_dispatch(c);
     return c;
 }
 
@@ -316,7 +316,7 @@ void call_tell_cancel(struct call *c, uint32_t why)
         return;
     c->told = true;
     atomic_store(&c->slot->cancelled, 1);
-    if (!i->component->cancel)
+    if (!i->component->cancel || c->is_held)
         return;
     struct cancel_message *m = mem_zero(sizeof *m);
     *m = (struct cancel_message){.call = c, .slot = c->slot, .instance = i, .self = c->origin->self, .why = why};

@@ -46,7 +46,8 @@ struct call {
     struct trb_error *failure;
     struct call_item *items;
     uint32_t item_count, item_room;
-    struct list owed_link;
+    struct list owed_link, held_link;
+    bool is_held;                          /* not dispatched yet: see hold.c */
     struct letter letter, travel;
     struct work work;
     struct job job;
@@ -54,6 +55,8 @@ struct call {
 };
 
 void call_tell_cancel(struct call *, uint32_t why);
+void call_dispatch(struct call *);         /* to where its instance runs */
+bool call_is_held(struct call *);          /* true: its instance is held, and it waits */
 void slot_take(struct call *);                 /* gives it a token */
 void slot_spend(struct call *);                /* its answer has come: the token is laid aside */
 bool slot_redeem(struct slot *, const char *verb);     /* true for the one answer that counts */

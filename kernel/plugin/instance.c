@@ -136,6 +136,7 @@ static struct instance *instance_destroy(struct instance *i)
         return NULL;
     mem_free(i->origins);
     mem_free(i->name);
+    pthread_mutex_destroy(&i->hold_lock);
     i->magic = 0;
     return mem_free(i);
 }
@@ -170,6 +171,8 @@ trb_code instance_create(const struct instance_spec *spec, const struct trb_bloc
     i->created_ns = clock_now_ns();
     i->slots = slot_home_create(i);
     list_init(&i->link);
+    list_init(&i->held);
+    pthread_mutex_init(&i->hold_lock, NULL);
     keep_setup(i, spec);
     create_selves(i);
     if (c->run == TRB_ON_WORKERS)

@@ -13,6 +13,7 @@
 #include <loop/loop.h>
 #include <loop/workers.h>
 #include <plugin/loader.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <trilby/block.h>
 
@@ -86,6 +87,9 @@ struct instance {
     uint32_t owed;                         /* answers of start or stop still missing */
     bool timed_out, has_been_asked;        /* asked: start was called, so stop is owed */
     struct list link;                      /* free for the owner */
+    _Atomic uint32_t is_held;              /* calls wait: see instance_hold */
+    pthread_mutex_t hold_lock;
+    struct list held;
 };
 
 static inline struct instance *instance_of(const struct trb_instance *view)
@@ -107,6 +111,10 @@ void instance_drain(struct instance *, void (*quiet)(void *arg), void *arg);
 /* No new pins may come (it is out of every catalog). Waits until quiet, stops, frees everything.
  * gone(arg) on the main loop; may be NULL. Does not give up; what it waits for is instance_story. */
 void instance_retire(struct instance *, void (*gone)(void *arg), void *arg);
+/* Calls of verbs wait from now on until release, wherever they are asked: while an earlier copy hands
+ * over what it keeps. [main loop] */
+void instance_hold(struct instance *);
+void instance_release(struct instance *);
 /* "state.redis stays: 3 calls, 1 buffer, oldest 41 s" [any] */
 void instance_story(const struct instance *, char *ret_text, size_t size);
 

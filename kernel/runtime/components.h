@@ -36,6 +36,7 @@ struct entry {                             /* one component, whatever has become
     struct instance *instance;
     struct trb_instance *view;             /* in the catalog while live */
     struct plugin *plugin;                 /* a copy to start from; NULL: the newest */
+    struct handover *handover;             /* to the one that takes its place, or NULL */
     struct timer again;                    /* heal */
     uint64_t pause_ns;
     struct text why;                       /* of the failure */
@@ -71,6 +72,8 @@ void components_changed(struct runtime *);
 /* The pieces of it, for replacing (replace.h). */
 struct entry *entry_create(struct runtime *, struct component *given);         /* at the end of the list */
 void entry_start(struct entry *);                      /* its secrets are there, or nobody waits for them */
+/* old leaves with the coming catalog, and new_ takes over what it keeps. */
+void entry_supersede(struct entry *old, struct entry *new_);
 void entry_retire(struct entry *, void (*gone)(void *arg), void *arg);         /* it is in no catalog any more */
 
 /* resolve_context.get: asks a live secret store. */

@@ -6,6 +6,7 @@
 #include <base/slice.h>
 #include <observe/metrics.h>
 #include <plugin/call.h>
+#include <runtime/handover.h>
 #include <runtime/inside.h>
 
 #define HEAL_FIRST_NS CLOCK_S
@@ -290,7 +291,7 @@ static void on_gone(void *arg)
 }
 
 /* Nobody uses it any more: its block hears that, then it stops. */
-static void on_quiet(void *arg)
+static void stop(void *arg)
 {
     struct entry *e = arg;
     e->view = view_destroy(e->view);
@@ -305,6 +306,22 @@ static void tell_maker(struct entry *e)
     error_set(&err, TRB_CANCELLED, "LEAVING", "component %s was taken away before it was up", log_name(e));
     if (then)
         then(e->arg, e, &err);
+}
+
+static void on_quiet(void *arg)
+{
+    struct entry *e = arg;
+    if (e->handover)
+        handover_run(e->handover, stop, e);
+    else
+        stop(e);
+}
+
+void entry_supersede(struct entry *old, struct entry *new_)
+{
+    if (old->state == ENTRY_LIVE && new_)
+        old->handover = handover_begin(old->instance, new_->instance);
+    old->state = ENTRY_LEAVING;
 }
 
 void entry_retire(struct entry *e, void (*gone)(void *), void *arg)

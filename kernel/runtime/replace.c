@@ -50,10 +50,10 @@ static void on_published(void *arg)
     finish(r);
 }
 
-static void publish(struct replacement *r)
+static void publish(struct replacement *r, struct entry *new_)
 {
     if (r->old)
-        r->old->state = ENTRY_LEAVING;     /* it is in the next catalog no more */
+        entry_supersede(r->old, new_);     /* it is in the next catalog no more */
     components_publish(r->rt, on_published, r);
 }
 
@@ -61,7 +61,7 @@ static void on_up(void *arg, struct entry *e, const struct trb_error *err)
 {
     struct replacement *r = arg;
     if (!err)
-        return publish(r);
+        return publish(r, e);
     r->err = *err;
     if (e->state != ENTRY_LEAVING)
         entry_retire(e, NULL, NULL);
@@ -165,7 +165,7 @@ void replace_reload(struct runtime *rt, struct trb_slice name, replace_done *don
 
 static void remove_now(void *arg)
 {
-    publish(arg);
+    publish(arg, NULL);
 }
 
 void replace_remove(struct runtime *rt, struct trb_slice name, replace_done *done, void *arg)

@@ -101,8 +101,10 @@ static void exchange_block(struct swap *s, struct moved_block *m)
 
 static void exchange(struct swap *s)
 {
-    list_each(node, &s->entries)
-        list_item(node, struct moved_entry, link)->old->state = ENTRY_LEAVING;
+    list_each(node, &s->entries) {
+        struct moved_entry *m = list_item(node, struct moved_entry, link);
+        entry_supersede(m->old, m->new_);
+    }
     list_each(node, &s->blocks)
         exchange_block(s, list_item(node, struct moved_block, link));
     if (!list_is_empty(&s->blocks))

@@ -4,6 +4,7 @@ It is Trilby's own, so the whole file is left out on any other sidecar."""
 import os
 import shutil
 import signal
+import threading
 
 import pytest
 
@@ -167,6 +168,41 @@ def test_a_block_moves_to_another_copy_of_its_code(pair, block):
     assert admin.swap(block).status == 200
     until(lambda: copies(admin, f"{block}.so") != before and len(copies(admin, f"{block}.so")) == 1, "the old copy to go")
     assert save(sidecar, "store") == 204 and sidecar.is_ready() and sidecar.metadata()["id"] == "admined"
+
+
+@pytest.mark.parametrize("change", [lambda admin: admin.reload("store"), lambda admin: admin.swap("state.in-memory")],
+                         ids=["reload", "swap"])
+def test_what_a_store_keeps_goes_over_to_the_new_one(pair, change):
+    sidecar, admin = pair
+    assert save(sidecar, "store", "kept", 7) == 204
+    etag = sidecar.get("/v1.0/state/store/kept").header("Etag")
+    assert change(admin).status == 200
+    answer = sidecar.get("/v1.0/state/store/kept")
+    assert answer.body == b"7" and answer.header("Etag") == etag
+
+
+def test_no_acknowledged_write_is_lost_while_a_store_moves(pair):
+    sidecar, admin = pair
+    ended, kept = threading.Event(), []
+
+    def write():
+        while not ended.is_set():
+            if save(sidecar, "store", f"k{len(kept)}") != 204:
+                kept.append("refused")
+                return
+            kept.append("saved")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    for _ in range(10):
+        before = len(kept)
+        assert admin.swap("state.in-memory").status == 200
+        until(lambda: len(kept) > before + 5, "writes to go on")
+    ended.set()
+    writer.join(30)
+    assert "refused" not in kept
+    for number in range(len(kept)):
+        assert sidecar.get(f"/v1.0/state/store/k{number}").body == b"1", number
 
 
 def test_an_unknown_plugin_is_not_found(pair):
