@@ -60,7 +60,7 @@ trb_code redis_config_check(struct redis_config *, struct trb_error *err);
     TRB_BOOL(self, c.tls, "enableTLS", .fallback = "false",                                        \
              .doc = "Speak TLS, 1.2 or newer, and verify the server."),                            \
     TRB_BOOL(self, c.skip_verify, "insecureSkipTLSVerify", .fallback = "false",                    \
-             .doc = "Speak TLS without verifying the server: for tests only."),                    \
+             .doc = "With enableTLS, do not verify the server: for tests only."),                    \
     TRB_STRING(self, c.ca_cert, "caCert", .empty_is_absent = 1,                                    \
                .doc = "PEM of the authorities to trust instead of the system's."),                 \
     TRB_STRING(self, c.client_cert, "clientCert", .empty_is_absent = 1,                            \

@@ -13,6 +13,7 @@
 
 #define LARGE 16384u                    /* from here a value with an owner is referenced, not copied */
 #define MAX_WAITING (64u << 20)         /* bytes kept for a connection that is being dialled */
+#define REPLICA_PATIENCE_NS 1000000000ull   /* a master that became a replica: its name may lead elsewhere by now */
 #define READ_LIMIT (1u << 30)           /* one answer, whole: two of the largest strings */
 
 struct redis_link {
@@ -29,6 +30,7 @@ struct redis_link {
     struct text waiting;                /* their bytes */
     struct resp_reader reader;
     struct trb_error fault;             /* why the last attempt failed */
+    uint64_t up_ns;                     /* since when it is up */
 };
 #define LINK_MAGIC 0x4c494e4bu
 
@@ -169,6 +171,7 @@ static void on_greeted(struct redis_link *l, const struct resp *reply)
         return;
     uint64_t now = l->setup.host->now_ns();
     l->state = UP;
+    l->up_ns = now;
     l->failures = 0;
     timer_stop(l);
     for (uint32_t i = 0; i < l->asked.count; i++)
@@ -191,7 +194,11 @@ static void on_reply(struct redis_link *l, const struct resp *reply)
         return;
     }
     struct redis_entry e = redis_queue_take(&l->asked);
+    bool is_replica = resp_error_is(reply, "READONLY");
+    uint32_t had = l->streams_had;
     e.wish.answered(&e.wish, reply, NULL);
+    if (is_replica && l->streams_had == had && l->setup.host->now_ns() - l->up_ns > REPLICA_PATIENCE_NS)
+        lose(l, TRB_UNAVAILABLE, "READONLY", "the server is a read-only replica now");
 }
 
 static void on_readable(void *arg)
@@ -268,7 +275,7 @@ void redis_link_found(struct redis_link *l, const struct redis_address *where)
     const struct redis_config *c = l->setup.config;
     l->address = *where;
     struct trb_stream_target target = {
-        .size = sizeof target, .host = slice_of(l->address.host), .port = l->address.port, .tls = c->tls || c->skip_verify,
+        .size = sizeof target, .host = slice_of(l->address.host), .port = l->address.port, .tls = c->tls,
         .verify = !c->skip_verify, .ca_pem = slice_of(c->ca_cert), .certificate_pem = slice_of(c->client_cert),
         .key_pem = slice_of(c->client_key), .connect_timeout_ns = (uint64_t)c->dial_timeout_ns};
     l->stream = l->streams->connect(l->setup.origin, &target, &stream_events, l);

@@ -111,7 +111,7 @@ static void on_ended(void *arg, const struct trb_error *err)
     if (err)
         l->failure = *err;
     sem_post(&l->opened);
-    sem_post(&l->ended);                             /* the last touch: it may be freed now */
+    sem_post(&l->ended);
 }
 
 static void open_here(void *arg)
@@ -182,9 +182,19 @@ static void close_here(void *arg)
     stream_call_close(l->stream, TRB_WHY_DRAINING);
 }
 
+static void pass(void *arg)
+{
+    sem_post(arg);
+}
+
+/* Its loop is through with it once a letter behind the end has come. */
 static struct listener *listener_free(struct listener *l)
 {
+    static sem_t passed;
     sem_wait(&l->ended);
+    sem_init(&passed, 0, 0);
+    loop_call(loop_at(l->loop), pass, &passed);
+    sem_wait(&passed);
     pthread_mutex_destroy(&l->lock);
     return mem_free(l);
 }

@@ -387,6 +387,18 @@ static void a_stalled_server_is_given_up_and_found_again(void **state)
     assert_int_equal(first_answer_after(TRB_UNAVAILABLE, 2 * CLOCK_S), TRB_OK);
 }
 
+static void a_server_that_became_a_replica_is_an_error_for_a_while(void **state)
+{
+    struct trb_error err;
+    struct trb_state_set q = {.key = NAME("k"), .value = data_of("1")};
+    redis_say(&server, "REPLICAOF 127.0.0.1 1");
+    assert_int_equal(set_as(q, &err), TRB_UNAVAILABLE);
+    assert_int_equal(err.retryable, 1);
+    assert_non_null(strstr(err.message, "READONLY"));
+    redis_say(&server, "REPLICAOF NO ONE");
+    assert_int_equal(set_as(q, &err), TRB_OK);
+}
+
 static void ping_answers(void **state)
 {
     struct asked a = {.instance = store, .function = store->component->ping};
@@ -422,6 +434,7 @@ int main(void)
         CASE(a_killed_server_is_an_error_and_its_return_is_found),
         CASE(a_connection_that_only_broke_is_not_noticed),
         CASE(a_stalled_server_is_given_up_and_found_again),
+        CASE(a_server_that_became_a_replica_is_an_error_for_a_while),
         CASE(ping_answers),
     };
     redis_server_start(&server, NULL);
