@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import signal
 import ssl
 import subprocess
 import threading
@@ -166,6 +167,28 @@ def test_an_unhealthy_app_does_not_matter(bench, outside, url):
         "enable-app-health-check": "true", "app-health-probe-interval": 1, "app-health-threshold": 1,
         "app-health-probe-timeout": 500})
     assert invoke(sidecar, "named").status == 200
+
+
+def test_a_running_call_is_finished_at_the_end(bench, outside, url):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(request, sock):
+        begun.set()
+        assert go_on.wait(20)
+        return reply(200, b"late", [("Content-Type", "a/b")])
+
+    outside.route("/slow", slow)
+    sidecar = bench.sidecar(resources=[endpoint("named", url)])
+    answers = []
+    calling = threading.Thread(target=lambda: answers.append(invoke(sidecar, "named", "/slow")))
+    calling.start()
+    assert begun.wait(10)
+    sidecar.signal(signal.SIGTERM)
+    sidecar.wait_log("beginning shutdown")
+    go_on.set()
+    calling.join(20)
+    assert (answers[0].status, answers[0].body) == (200, b"late")
+    assert sidecar.wait_end() == 0
 
 
 # ---------------------------------------------------------------------------------------- TLS

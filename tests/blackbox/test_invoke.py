@@ -338,6 +338,12 @@ def test_interim_answers_are_skipped(sidecar, app):
     assert (answer.status, answer.body) == (200, b"ok")
 
 
+def test_switching_protocols_is_handed_back(sidecar, app):
+    app.route("/i", raw_reply(b"HTTP/1.1 101 Switching Protocols\r\nX-App: 1\r\n\r\n"))
+    answer = call(sidecar, "GET", "/i")
+    assert (answer.status, answer.body, answer.header("X-App")) == (101, b"", "1")
+
+
 # ------------------------------------------------------------------------------------ the log
 def test_the_log_names_the_target_alone(bench, app):
     sidecar = bench.sidecar(app=app, config={"logging": {"apiLogging": {"enabled": True, "obfuscateURLs": True}}})

@@ -7,7 +7,7 @@ import pytest
 
 from harness import raw
 from harness.app import reply
-from harness.resources import component, endpoint, resiliency, subscription
+from harness.resources import component, document, endpoint, resiliency, subscription
 
 ORDER = ["id", "runtimeVersion", "enabledFeatures", "actors", "components", "extended", "subscriptions",
          "httpEndpoints", "appConnectionProperties", "actorRuntime", "scheduler", "workflows", "mcpServers",
@@ -140,6 +140,17 @@ def test_without_an_app(bench):
     value = bench.sidecar().metadata()
     assert value["appConnectionProperties"] == {"protocol": "http", "channelAddress": "127.0.0.1"}
     assert "components" not in value and "subscriptions" not in value and "httpEndpoints" not in value
+
+
+def test_other_resources_are_named(bench):
+    sidecar = bench.sidecar(resources=[
+        document("MCPServer", "tools", {"endpoint": {"streamableHTTP": {"url": "http://127.0.0.1:1"}},
+                                        "ignoreErrors": True}),
+        document("WorkflowAccessPolicy", "guard", {"rules": [
+            {"callers": [{"appID": "x"}], "workflows": [{"name": "*", "operations": ["schedule"]}]}]})])
+    value = sidecar.metadata()
+    assert value["mcpServers"] == [{"name": "tools"}]
+    assert value["workflowAccessPolicies"] == [{"name": "guard"}]
 
 
 def test_a_failed_component_is_absent(bench):
