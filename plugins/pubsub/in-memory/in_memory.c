@@ -215,6 +215,10 @@ static void publish(void *self, struct trb_call *call, const void *question)
     struct broker *b = self;
     struct message *m = message_create(call, question);
     struct list claimed, *node;
+    if (!m) {
+        trb_fail(call, TRB_EXHAUSTED, "NO_MEMORY", "there is no buffer for the message");
+        return;
+    }
     list_init(&claimed);
     pthread_mutex_lock(&b->lock);
     bool fits = has_room(b, m->event.topic, m->cost);

@@ -42,20 +42,23 @@ static struct trb_data keep(struct trb_call *call, struct trb_data from)
         return from;
     }
     struct trb_buf *copy = call->host->buf_new(call->origin, from.len, &bytes);
-    if (from.len)
+    if (copy && from.len)
         memcpy(bytes, from.at, from.len);
     return (struct trb_data){bytes, from.len, copy};
 }
 
 struct message *message_create(struct trb_call *call, const struct trb_pubsub_publish *q)
 {
+    struct trb_data data = keep(call, q->data);
+    if (!data.owner)
+        return NULL;
     size_t texts = text_cost(q);
     struct message *m = mem_zero(sizeof *m + texts);
     struct trb_pair *pairs = (struct trb_pair *)(void *)(m + 1);
     char *room = (char *)(pairs + q->metadata.count);
     m->refs = 1;
     m->cost = sizeof *m + texts + q->data.len;
-    m->event = (struct trb_pubsub_event){.size = sizeof m->event, .data = keep(call, q->data)};
+    m->event = (struct trb_pubsub_event){.size = sizeof m->event, .data = data};
     m->event.metadata = put_pairs(pairs, &room, &q->metadata);
     m->event.topic = put(&room, q->topic);
     m->event.content_type = put(&room, q->content_type);

@@ -12,7 +12,7 @@ struct message {
     struct trb_pubsub_event event;  /* its texts stand behind the struct; data.owner is ours */
 };
 
-struct message *message_create(struct trb_call *, const struct trb_pubsub_publish *); /* one reference */
+struct message *message_create(struct trb_call *, const struct trb_pubsub_publish *); /* one reference; NULL: no buffer */
 void message_unref(const struct trb_host *, struct message *);
 
 #endif

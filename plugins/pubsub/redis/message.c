@@ -33,16 +33,18 @@ void subscription_take(struct subscription *s, const struct resp *entry)
     memcpy(m->id, id->text.at, id->text.len);
     m->since_ns = s->bus->host->now_ns();
     const struct resp *name = resp_first(fields);
+    bool has_data = false;
     for (uint32_t i = 0; i + 1 < fields->count; i += 2, name = resp_next(resp_next(name))) {
         struct trb_slice value = resp_next(name)->text;
-        if (slice_is(name->text, SLICE("data")) && !m->data) {
+        if (slice_is(name->text, SLICE("data")) && !has_data) {
+            has_data = true;
             keep_data(m, value);
         } else if (slice_is(name->text, SLICE("metadata")) && !m->metadata) {
             m->metadata = mem_text(value.at, value.len);
             m->metadata_len = value.len;
         }
     }
-    if (!m->data)
+    if (!has_data)
         keep_data(m, SLICE(""));
     if (!m->data) {                         /* the host has no more: it stays pending, and comes again */
         message_free(m);

@@ -54,12 +54,16 @@ void in_memory_hand_over(void *self, struct trb_call *call, const void *unused)
     answer.owner = s->host->buf_new(s->origin, size, &bytes);
     answer.at = bytes;
     answer.len = size;
-    bytes = put(bytes, FORM, sizeof FORM - 1);
-    for (uint32_t n = 0; n < SHARDS; n++)
+    if (answer.owner)
+        bytes = put(bytes, FORM, sizeof FORM - 1);
+    for (uint32_t n = 0; n < SHARDS && answer.owner; n++)
         bytes = write_items(&s->shards[n].items, bytes);
     for (uint32_t n = 0; n < SHARDS; n++)
         pthread_mutex_unlock(&s->shards[n].lock);
-    call->host->done(call, &answer, sizeof answer);
+    if (answer.owner)
+        call->host->done(call, &answer, sizeof answer);
+    else
+        trb_fail(call, TRB_EXHAUSTED, "NO_MEMORY", "there is no buffer for what is handed over: %zu bytes", size);
 }
 
 static void adopt_one(struct store *s, const struct kept *k, const char *key, const char *value)
@@ -68,6 +72,11 @@ static void adopt_one(struct store *s, const struct kept *k, const char *key, co
     uint64_t hash = item_hash(slice_from(key, k->key_len));
     struct items *items = &shard_of(s, hash)->items;
     struct trb_buf *copy = s->host->buf_new(s->origin, k->value_len, &bytes);
+    if (!copy) {
+        trb_log(s->host, s->origin, TRB_LOG_ERROR, "an item of %u bytes is lost: there is no buffer for it",
+                (unsigned)k->value_len);
+        return;
+    }
     put(bytes, value, k->value_len);
     struct item *i = items_take(items, slice_from(key, k->key_len), hash);
     items_write(items, i, (struct trb_data){bytes, k->value_len, copy}, k->expires_ns, k->expires_wall_ns);

@@ -21,6 +21,8 @@ static struct trb_data value_keep(struct store *s, const struct trb_data *d)
     if (d->owner && d->len >= COPY_BELOW && s->host->buf_bytes(d->owner).len - d->len < d->len / 2)
         return (struct trb_data){d->at, d->len, s->host->buf_ref(d->owner)};
     struct trb_buf *copy = s->host->buf_new(s->origin, d->len, &bytes);
+    if (!copy)
+        return (struct trb_data){NULL, 0, NULL};
     if (d->len)
         memcpy(bytes, d->at, d->len);
     return (struct trb_data){bytes, d->len, copy};
@@ -52,6 +54,8 @@ static trb_code check(struct store *s, const struct writing *w, uint64_t now_ns,
 {
     const struct trb_state_operation *op = w->op;
     struct trb_slice key = slice_name(op->key), etag = slice_name(op->etag);
+    if (op->kind == TRB_STATE_UPSERT && !w->value.owner)
+        return trb_error(err, TRB_EXHAUSTED, "NO_MEMORY", "there is no buffer for a value of %zu bytes", op->value.len);
     if (!etag.len && op->concurrency != TRB_STATE_FIRST_WRITE)
         return TRB_OK;
     const struct item *i = items_find(&shard_of(s, w->hash)->items, key, w->hash, now_ns);

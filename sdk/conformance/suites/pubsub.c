@@ -178,6 +178,29 @@ static void opens_and_closes(struct test *t)
     }
 }
 
+/* What was refused is refused in words; what was taken arrives whole, now or later. */
+static void buffers_run_out(struct test *t)
+{
+    struct trb_name name = topic(t, "no buffers");
+    struct listener *l = hear(t, name, 100, 0);
+    struct trb_pubsub_publish q = {.size = sizeof q, .topic = name, .data = {"{\"n\":7}", 7, NULL}};
+    listen_settle_all(l, TRB_ACK);
+    for (uint32_t i = 0; i < 12; i++) {
+        atomic_store(&shim_ways.fail_each, 1 + i % 3);
+        struct asked *a = ask_begin(t, "publish", &q, &(struct how){.loop = i, .without_owner = true});
+        EXPECT(t, ask_wait(a, PATIENCE_NS), "publish was not answered when there was no buffer");
+        ask_end(a);
+    }
+    atomic_store(&shim_ways.fail_each, 0);
+    say(t, name, SLICE("{\"n\":8}"));
+    for (uint32_t heard = 0; !has_heard(l, 8) && listen_wait(l, heard + 1, PATIENCE_NS); heard++)
+        ;
+    EXPECT(t, has_heard(l, 8), "it does not deliver when there are buffers again");
+    for (uint32_t i = 0, count = listen_count(l); i < count; i++)
+        EXPECT(t, listen_heard(l, i).data.len == 7, "a message arrived that is not whole");
+    close_it(t, l);
+}
+
 static void in_bulk(struct test *t)
 {
     struct trb_name name = topic(t, "bulk");
@@ -209,6 +232,7 @@ const struct test_case suite_pubsub[] = {
     {"pubsub", "emits no more than its credit, and goes on at resume", credit_is_kept, "pubsub"},
     {"pubsub", "keeps topics apart", no_cross_talk, "pubsub"},
     {"pubsub", "ends with events that were held", ends_with_events_held, "pubsub"},
+    {"pubsub", "fails, and recovers, when there are no buffers", buffers_run_out, "pubsub"},
     {"pubsub", "opens and ends subscriptions again and again", opens_and_closes, "pubsub"},
     {"pubsub", "publishes many at once", in_bulk, "pubsub", "bulk_publish"},
     {0},

@@ -119,6 +119,25 @@ static void read_by_the_other_loop(struct test *t)
     }
 }
 
+static void writes_without_buffers(struct test *t)
+{
+    struct trb_name key = test_key(t, "unwritten");
+    struct trb_state_set q = {.size = sizeof q, .key = key, .value = {"\"value\"", 7, NULL}};
+    for (uint32_t each = 1; each < 3; each++) {
+        atomic_store(&shim_ways.fail_each, each);
+        for (uint32_t i = 0; i < 6; i++) {
+            struct asked *a = ask_begin(t, "set", &q, &(struct how){.loop = i, .without_owner = true});
+            EXPECT(t, ask_wait(a, PATIENCE_NS), "set was not answered when there was no buffer");
+            ask_end(a);
+        }
+    }
+    atomic_store(&shim_ways.fail_each, 0);
+    REQUIRE(t, state_put(t, key, SLICE("\"later\"")), "it does not write when there are buffers again");
+    struct stored got = state_read(t, key);
+    EXPECT(t, slice_is(got.value, SLICE("\"later\"")), "it does not recover when there are buffers again");
+    stored_end(&got);
+}
+
 static void buffers_run_out(struct test *t)
 {
     struct trb_name key = test_key(t, "no buffers");
@@ -222,7 +241,8 @@ const struct test_case suite_state[] = {
     {"state", "deletes", removed, "state"},
     {"state", "overwrites", overwritten, "state"},
     {"state", "shows to one loop what the other wrote", read_by_the_other_loop, "state"},
-    {"state", "fails, and recovers, when there are no buffers", buffers_run_out, "state"},
+    {"state", "fails to read, and recovers, when there are no buffers", buffers_run_out, "state"},
+    {"state", "fails to write, and recovers, when there are no buffers", writes_without_buffers, "state"},
     {"state", "writes many at once", bulk_written, "state", "bulk_set"},
     {"state", "reads many at once, absent ones too", bulk_read, "state", "bulk_get"},
     {"state", "deletes many at once, and again", bulk_removed, "state", "bulk_remove"},
