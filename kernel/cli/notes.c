@@ -73,4 +73,3 @@ void watch_tell_notes(struct watch *w)
     if (++w->notes == NOTES)
         announce(w);
 }
-

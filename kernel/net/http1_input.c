@@ -263,4 +263,3 @@ size_t http1_look_for_head(struct http1 *h, bool *ret_again)
         *ret_again = wait_for_head(h, bytes);
     return len;
 }
-

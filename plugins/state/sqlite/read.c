@@ -169,7 +169,8 @@ void sqlite_bulk_get(void *self, struct trb_call *call, const void *question)
 
 /* -------------------------------------------------------------------------------------------- keys */
 /* A full page has a token, also when nothing follows. */
-static trb_code read_keys(struct reader *r, struct trb_call *call, const struct trb_state_keys_like *q, int64_t after, struct trb_error *err)
+static trb_code read_keys(struct reader *r, struct trb_call *call, const struct trb_state_keys_like *q, int64_t after,
+                          struct trb_error *err)
 {
     uint32_t count = 0;
     int step;

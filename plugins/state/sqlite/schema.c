@@ -30,7 +30,8 @@ static trb_code make_tables(struct store *s, struct trb_error *err)
 {
     char sql[1024];
     trb_code code;
-    snprintf(sql, sizeof sql, "CREATE TABLE IF NOT EXISTS %s (\n  key TEXT NOT NULL PRIMARY KEY,\n  value TEXT NOT NULL\n)", s->metadata_table);
+    snprintf(sql, sizeof sql, "CREATE TABLE IF NOT EXISTS %s (\n  key TEXT NOT NULL PRIMARY KEY,\n  value TEXT NOT NULL\n)",
+             s->metadata_table);
     if ((code = sqlite_db_run(s->writer.db, sql, err)))
         return code;
     snprintf(sql, sizeof sql,

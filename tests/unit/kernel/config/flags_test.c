@@ -368,7 +368,7 @@ static void faults_of_meaning_end_the_start_with_the_contracts_words(void **stat
 
 static void sizes_and_spans_have_a_prefix_of_their_own(void **state)
 {
-    expect_fatal("--max-body-size 4x", "Failed to parse flags: invalid value for 'max-body-size' option: " 
+    expect_fatal("--max-body-size 4x", "Failed to parse flags: invalid value for 'max-body-size' option: "
                  "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
     expect_fatal("--read-buffer-size=", "Failed to parse flags: invalid value for 'read-buffer-size' option: "
                  "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
