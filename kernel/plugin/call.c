@@ -95,6 +95,8 @@ struct call *call_ask(struct instance *i, const struct call_question *q, call_an
     call_arm(c, q->origin ? q->origin : instance_origin(i, c->loop));
     if (atomic_load_explicit(&i->calls, memory_order_relaxed) > MAX_OWED)
         refuse_now(c, TRB_EXHAUSTED, "TOO_MANY_CALLS", "this component owes too many answers");
+    else if (q->verb && i->failure.code)
+        host_table.fail(&c->slot->public_, &i->failure);
     else if (!q->verb || !call_is_held(c))
         call_dispatch(c);
     return c;

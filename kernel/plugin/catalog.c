@@ -45,11 +45,12 @@ static struct shelf *shelf_add(struct catalog *c, const char *block)
 struct catalog *catalog_create(struct trb_instance *const *views, uint32_t count)
 {
     struct catalog *c = mem_zero(sizeof *c + count * sizeof *views);
-    c->count = count;
     for (uint32_t i = 0; i < count; i++) {
         struct shelf *s = shelf_add(c, views[i]->instance->block);
-        c->views[i] = views[i];
         map_set(&s->names, slice_of(views[i]->instance->name), views[i]);
+        if (views[i]->instance->failure.code)  /* it only says why it does not serve */
+            continue;
+        c->views[c->count++] = views[i];
         s->count++;
     }
     return c;

@@ -81,7 +81,7 @@ struct instance {
     struct slot_home *slots;               /* where its calls' tokens live */
     uint64_t init_timeout_ns, created_ns;
     struct timer timer;
-    struct trb_error failure;              /* why it failed, or was lost */
+    struct trb_error failure;              /* why it did not start: what every verb answers then */
     void (*then)(void *arg, struct instance *, const struct trb_error *);
     void *then_arg;
     uint32_t owed;                         /* answers of start or stop still missing */

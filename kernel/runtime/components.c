@@ -6,6 +6,7 @@
 #include <plugin/catalog.h>
 #include <policy/ask.h>
 #include <runtime/inside.h>
+#include <runtime/standin.h>
 #include <trilby/secretstores.h>
 
 void components_init(struct components *c)
@@ -122,6 +123,8 @@ void components_publish(struct runtime *rt, void (*then)(void *), void *arg)
     list_each(node, &rt->components.entries)
         if (entry_at(node)->state == ENTRY_LIVE)
             views[count++] = entry_at(node)->view;
+        else if (entry_at(node)->standin && entry_at(node)->state != ENTRY_LEAVING)
+            views[count++] = standin_view(entry_at(node)->standin);
     catalog_publish(catalog_create(views, count), then, arg);
     mem_free(views);
 }
@@ -196,14 +199,30 @@ void components_start(struct runtime *rt, void (*loaded)(struct runtime *))
     components_changed(rt);
 }
 
+void components_check_gone(struct runtime *rt)
+{
+    struct components *c = &rt->components;
+    void (*all_gone)(void *) = c->all_gone;
+    if (!c->is_withdrawn || !all_gone || c->standins || !list_is_empty(&c->entries))
+        return;
+    c->all_gone = NULL;
+    all_gone(c->arg);
+}
+
+void components_standin_gone(struct runtime *rt)
+{
+    rt->components.standins--;
+    components_check_gone(rt);
+}
+
 static void on_withdrawn(void *arg)
 {
     struct runtime *rt = arg;
+    rt->components.is_withdrawn = true;
     list_each(node, &rt->components.entries)
         if (entry_at(node)->state != ENTRY_LEAVING)
             entry_retire(entry_at(node), NULL, NULL);
-    if (list_is_empty(&rt->components.entries))
-        rt->components.all_gone(rt->components.arg);
+    components_check_gone(rt);
 }
 
 void components_stop(struct runtime *rt, void (*done)(void *), void *arg)

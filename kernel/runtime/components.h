@@ -36,6 +36,7 @@ struct entry {                             /* one component, whatever has become
     struct instance *instance;
     struct trb_instance *view;             /* in the catalog while live */
     struct plugin *plugin;                 /* a copy to start from; NULL: the newest */
+    struct standin *standin;               /* serves its reason while it does not serve, or NULL */
     struct handover *handover;             /* to the one that takes its place, or NULL */
     struct timer again;                    /* heal */
     uint64_t pause_ns;
@@ -50,10 +51,11 @@ struct entry {                             /* one component, whatever has become
 
 struct components {
     struct list entries;                   /* in the order of the documents; leaving ones too */
-    bool is_loaded;
+    uint32_t standins;                     /* that still exist */
+    bool is_loaded, is_withdrawn;
     struct job advance;
     void (*loaded)(struct runtime *);
-    void (*all_gone)(void *arg);           /* once entries is empty */
+    void (*all_gone)(void *arg);           /* once nothing is left of all these */
     void *arg;
 };
 
@@ -68,6 +70,8 @@ void components_stop(struct runtime *, void (*done)(void *arg), void *arg);
 
 /* What has come up or failed may be what others waited for: looked at in this turn's run queue. */
 void components_changed(struct runtime *);
+void components_standin_gone(struct runtime *);
+void components_check_gone(struct runtime *);          /* an entry has gone */
 
 /* The pieces of it, for replacing (replace.h). */
 struct entry *entry_create(struct runtime *, struct component *given);         /* at the end of the list */

@@ -8,6 +8,7 @@
 #include <plugin/call.h>
 #include <runtime/handover.h>
 #include <runtime/inside.h>
+#include <runtime/standin.h>
 
 #define HEAL_FIRST_NS CLOCK_S
 #define HEAL_MOST_NS (30 * CLOCK_S)
@@ -24,15 +25,14 @@ struct entry *entry_create(struct runtime *rt, struct component *given)
 
 static void entry_destroy(struct entry *e)
 {
-    struct components *all = &e->rt->components;
+    struct runtime *rt = e->rt;
     list_remove(&e->link);
     timer_end(&e->again);
     text_fini(&e->why);
     plugin_unref(e->plugin);
     resource_unref(&e->component->head);
     mem_free(e);
-    if (all->all_gone && list_is_empty(&all->entries))
-        all->all_gone(all->arg);
+    components_check_gone(rt);
 }
 
 static const char *log_name(const struct entry *e)
@@ -115,8 +115,30 @@ static void fail(struct entry *e, const char *kind, const char *reason, trb_code
 }
 
 /* ------------------------------------------------------------------------------------ starting */
-static void on_failed_gone(void *arg)
+static void retire_standin(void *arg)
 {
+    standin_retire(arg);
+}
+
+/* Takes what stands in now out of the catalog. */
+static void set_standin(struct entry *e, struct standin *in)
+{
+    struct standin *old = e->standin;
+    e->standin = in;
+    if (e->rt->components.is_loaded && (old || in || e->state == ENTRY_LIVE))
+        components_publish(e->rt, retire_standin, old);
+    else
+        standin_retire(old);
+}
+
+/* An instance that did not start: it goes, unless it can say why until another try succeeds. */
+static void dismiss(struct entry *e, struct service *s, struct instance *i, const char *why)
+{
+    bool heals = e->rt->setup.flags->heal && !e->component->ignore_errors && !e->then && !runtime_is_stopping(e->rt);
+    if (heals)
+        set_standin(e, standin_create(e->rt, s, i, why));
+    else
+        instance_retire(i, NULL, NULL);
 }
 
 static void on_started(void *arg, struct instance *i, const struct trb_error *why)
@@ -133,7 +155,6 @@ static void on_started(void *arg, struct instance *i, const struct trb_error *wh
         return;
     if (err.code) {
         e->instance = NULL;
-        instance_retire(i, on_failed_gone, NULL);
         if (!strcmp(err.reason, "INIT_TIMEOUT")) {
             char limit[CLOCK_TEXT];
             clock_duration_text((int64_t)e->component->init_timeout_ns, limit);
@@ -141,6 +162,7 @@ static void on_started(void *arg, struct instance *i, const struct trb_error *wh
         } else {
             text_add(&cause, error_text(&err));
         }
+        dismiss(e, s, i, cause.at);
         fail(e, "INIT_COMPONENT_FAILURE", "init", err.code, cause.at);
         text_fini(&cause);
         return;
@@ -153,8 +175,8 @@ static void on_started(void *arg, struct instance *i, const struct trb_error *wh
     e->then = NULL;
     if (then)
         then(e->arg, e, NULL);
-    else if (e->rt->components.is_loaded)
-        components_publish(e->rt, NULL, NULL);
+    else
+        set_standin(e, NULL);
     components_changed(e->rt);
 }
 
@@ -330,6 +352,8 @@ void entry_retire(struct entry *e, void (*gone)(void *), void *arg)
     e->gone = gone;
     e->gone_arg = arg;
     timer_end(&e->again);
+    standin_retire(e->standin);            /* nor is that */
+    e->standin = NULL;
     tell_maker(e);
     if (e->resolution)
         resolution_cancel(e->resolution);
