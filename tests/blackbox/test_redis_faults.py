@@ -22,12 +22,17 @@ redis = pytest.importorskip("redis")
 RECOVERY_SECONDS = 1.0
 
 
+def port_below(limit):
+    """A node of a cluster has a second port, 10000 above."""
+    return until(lambda: next((port for port in [free_port()] if port < limit), None), f"a port below {limit}")
+
+
 class Server:
     """A redis-server that can be killed, stalled and started again at the same port, with what it held."""
 
     def __init__(self, *options):
         self.folder = tempfile.mkdtemp(prefix="blackbox-redis-")
-        self.port = free_port()
+        self.port = port_below(55535)
         self.options = options
         self.process = None
 
