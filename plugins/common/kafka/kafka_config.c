@@ -192,6 +192,13 @@ const char *kafka_config_group(const struct kafka_options *o)
     return o->group ? o->group : o->consumer_id;
 }
 
+void kafka_config_serve_tokens(rd_kafka_t *rk)
+{
+    rd_kafka_error_t *none = rd_kafka_sasl_background_callbacks_enable(rk);
+    if (none)
+        rd_kafka_error_destroy(none);
+}
+
 trb_code kafka_config_create(const struct kafka_options *o, bool consumer, rd_kafka_conf_t **ret_conf, struct trb_error *err)
 {
     struct setting s = {.conf = rd_kafka_conf_new(), .err = err};

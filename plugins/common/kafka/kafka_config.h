@@ -121,6 +121,8 @@ struct kafka_options {
 /* consumer: the parts of a group member are set too. The result is the caller's, or given to rd_kafka_new. */
 trb_code kafka_config_create(const struct kafka_options *, bool consumer, rd_kafka_conf_t **ret_conf,
                              struct trb_error *err);
+/* Tokens of authType oidc are renewed without polling; for the others there is nothing to do. */
+void kafka_config_serve_tokens(rd_kafka_t *);
 const char *kafka_config_group(const struct kafka_options *);
 
 #endif

@@ -41,7 +41,7 @@ static trb_code producer_create(struct kafka *k, struct trb_error *err)
     k->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
     if (k->producer) {
         forward_events(k->producer);
-        rd_kafka_sasl_background_callbacks_enable(k->producer);
+        kafka_config_serve_tokens(k->producer);
         return TRB_OK;
     }
     rd_kafka_conf_destroy(conf);

@@ -125,7 +125,7 @@ static trb_code consumer_create(struct kafka *k, struct trb_error *err)
         rd_kafka_conf_destroy(conf);
         return trb_error(err, TRB_INVALID, "KAFKA", "%s", why);
     }
-    rd_kafka_sasl_background_callbacks_enable(rk);
+    kafka_config_serve_tokens(rk);
     rd_kafka_poll_set_consumer(rk);
     pthread_mutex_lock(&k->lock);
     k->consumer = rk;
