@@ -13,7 +13,7 @@ import h2.events
 import pytest
 
 from harness import raw
-from harness.app import App, json_reply, reply
+from harness.app import App, json_reply, raw_reply, reply
 from harness.ports import free_port
 from harness.resources import component
 from harness.wait import until
@@ -230,6 +230,29 @@ def test_calls_share_a_connection_of_h2c(bench):
     for number in range(30):
         assert invoke(sidecar, f"/{number}", method="POST", body=b"x").body == b"x"
     assert app.connections <= 8
+
+
+# --- Answers that are not what they say ---
+
+def test_a_switch_of_protocols_is_handed_on_as_the_status(bench):
+    app = bench.app()
+    app.route("/up", raw_reply(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"))
+    sidecar = bench.sidecar(app=app)
+    with raw.Connection(sidecar.http) as connection:
+        connection.send(raw.request_bytes(sidecar.http, "GET", f"/v1.0/invoke/{sidecar.app_id}/method/up"))
+        assert connection.head_read().status == 101
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_what_follows_the_said_length_is_not_the_answers(bench, status):
+    app = bench.app()
+    app.route("/short", raw_reply(b"HTTP/1.1 %d X\r\nContent-Length: 3\r\nContent-Type: a/b\r\n\r\nabcdef" % status))
+    app.route("/next", reply(200, b"next"))
+    sidecar = bench.sidecar(app=app)
+    answer = invoke(sidecar, "/short")
+    assert (answer.status, answer.body) == (status, b"abc")
+    assert answer.header("Content-Length") in (None, "3")
+    assert invoke(sidecar, "/next").body == b"next"
 
 
 # --- How many at once ---

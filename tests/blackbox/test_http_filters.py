@@ -219,6 +219,37 @@ def test_a_deeper_name_matches_no_route(bench):
     assert state_of(lists(bench, allowed=[rule("state/store")])) == 404
 
 
+def test_an_entry_without_a_protocol_is_for_http(bench):
+    assert state_of(lists(bench, denied=[rule("state", "v1", None)])) == 404
+
+
+@pytest.mark.parametrize("name, version, is_covered", [("sta", "v1.0", True), ("state/", "v1.0", True), ("sta", "v1", False),
+                                                       ("state/store", "v1.0", False)])
+def test_the_older_spelling_is_a_prefix(bench, name, version, is_covered):
+    assert (state_of(lists(bench, denied=[rule(name, version)])) == 404) == is_covered
+
+
+@pytest.mark.parametrize("name, method, path", [
+    ("invoke", "GET", "/v1.0/invoke/me/method/hi"), ("state", "GET", "/v1.0/state/store/k"), ("publish", "POST", "/v1.0/publish/p/t"),
+    ("secrets", "GET", "/v1.0/secrets/s/k"), ("metadata", "GET", "/v1.0/metadata"), ("shutdown", "POST", "/v1.0/shutdown")])
+def test_each_api_may_be_denied(bench, name, method, path):
+    sidecar = lists(bench, denied=[rule(name)])
+    answer = sidecar.request(method, path)
+    if name == "invoke":
+        assert (answer.status, answer.text) == (404, "404 page not found\n")
+    else:
+        assert_error(answer, 404, "ERR_DIRECT_INVOKE", NO_TARGET)
+    assert sidecar.is_ready() and sidecar.get("/v1.0/healthz/outbound").status == 204
+
+
+def test_a_denied_api_may_be_a_path_of_the_app(bench):
+    app = bench.app()
+    app.route("/v1.0/state/store/k", reply(200, b"the app's"))
+    sidecar = bench.sidecar(app=app, app_id="me", config={"api": {"denied": [rule("state")]}},
+                            resources=[component("store", "state.in-memory")])
+    assert sidecar.get("/v1.0/state/store/k", [("dapr-app-id", "me")]).body == b"the app's"
+
+
 # --- 2.9 API log ---
 
 def api_lines(sidecar):
@@ -284,6 +315,16 @@ def test_none_is_all_zero(traced):
 def test_an_invalid_parent_is_zero_in_the_answer_and_forwarded(traced):
     answer, call = seen_by_app(traced, [("traceparent", "nonsense")])
     assert answer.header("traceparent") == ZERO and call.header("traceparent") == "nonsense"
+
+
+@pytest.mark.parametrize("parent", [
+    "00-00000000000000000000000000000000-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+    "00-0af7651916cd43dd8448eb211c8031-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b71692033-01",
+    "00-0af7651916cd43dd8448eb211c80319g-b7ad6b7169203331-01", "-".join(["00"] * 4), ""])
+def test_what_is_no_parent(traced, parent):
+    answer, _ = seen_by_app(traced, [("traceparent", parent)])
+    assert answer.header("traceparent") == ZERO
 
 
 def test_the_apps_own_answer_wins(traced):

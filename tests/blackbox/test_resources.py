@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from harness.errors import assert_error
-from harness.resources import component, endpoint, subscription, text_of
+from harness.resources import component, endpoint, resiliency, subscription, text_of
 from harness.wait import until
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -446,6 +446,13 @@ def test_healing_keeps_the_process_up_and_takes_the_component_back(bench, tmp_pa
     path.write_text('{"k": "v"}')
     until(lambda: sidecar.get("/v1.0/secrets/later/k").status == 200, "the component to come into service", 30)
     assert sidecar.component_names() == {"store", "later"}
+
+
+def test_a_resiliency_that_cannot_be_read(bench):
+    broken = resiliency("careless", {"timeouts": {"slow": "soon"}}, {"apps": {"x": {"timeout": "slow"}}})
+    sidecar = bench.sidecar(resources=[broken, STORE])
+    assert sidecar.component_names() == {"store"}
+    assert sidecar.logged("Could not read resiliency policy careless: ")
 
 
 # --- Without resources ---
