@@ -51,7 +51,8 @@ bool key_make(struct trb_request *rq, struct trb_instance *store, struct trb_sli
     }
     char *at = trb_alloc(rq, s->prefix.len + key.len + 1);
     memcpy(at, s->prefix.at, s->prefix.len);
-    memcpy(at + s->prefix.len, key.at, key.len);
+    if (key.len)
+        memcpy(at + s->prefix.len, key.at, key.len);
     *ret_full = (struct trb_name){at, s->prefix.len + key.len};
     return true;
 }
