@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 import uuid
+from contextlib import ExitStack
 
 import pytest
 
@@ -22,17 +23,12 @@ redis = pytest.importorskip("redis")
 RECOVERY_SECONDS = 1.0
 
 
-def port_below(limit):
-    """A node of a cluster has a second port, 10000 above."""
-    return until(lambda: next((port for port in [free_port()] if port < limit), None), f"a port below {limit}")
-
-
 class Server:
     """A redis-server that can be killed, stalled and started again at the same port, with what it held."""
 
     def __init__(self, *options):
         self.folder = tempfile.mkdtemp(prefix="blackbox-redis-")
-        self.port = port_below(55535)
+        self.port = free_port()
         self.options = options
         self.process = None
 
@@ -56,7 +52,11 @@ class Server:
             ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir", self.folder,
              "--save", "", "--appendonly", "yes", "--appendfsync", "always", *self.options],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(self.answers, "redis-server to answer")
+        try:
+            until(self.answers, "redis-server to answer")
+        except AssertionError:
+            self.stop()
+            raise
         return self
 
     def kill(self):
@@ -398,16 +398,19 @@ def test_sentinels_that_know_no_such_master_are_told(bench, watched):
 
 @pytest.fixture
 def cluster():
-    servers = [Server("--cluster-enabled", "yes", "--cluster-node-timeout", "2000").start() for _ in range(3)]
-    subprocess.run(["redis-cli", "--cluster", "create", *[one.address for one in servers], "--cluster-yes"],
-                   check=True, capture_output=True)
+    servers = []
+    with ExitStack() as ending:
+        for _ in range(3):
+            one = Server("--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", str(free_port()))
+            servers.append(one.start())
+            ending.callback(one.stop)
+        subprocess.run(["redis-cli", "--cluster", "create", *[one.address for one in servers], "--cluster-yes"],
+                       check=True, capture_output=True)
 
-    def is_whole():
-        return all(one.client().execute_command("CLUSTER INFO")["cluster_state"] == "ok" for one in servers)
-    until(is_whole, "the cluster", 20)
-    yield servers
-    for one in servers:
-        one.stop()
+        def is_whole():
+            return all(one.client().execute_command("CLUSTER INFO")["cluster_state"] == "ok" for one in servers)
+        until(is_whole, "the cluster", 20)
+        yield servers
 
 
 def clustered(servers):
@@ -450,7 +453,7 @@ def test_slots_that_move_are_followed(bench, cluster):
     names = [one.client().execute_command("CLUSTER MYID") for one in cluster]
     for source, target in ((0, 2), (1, 0), (2, 1)):
         subprocess.run(["redis-cli", "--cluster", "reshard", cluster[0].address, "--cluster-from", names[source],
-                        "--cluster-to", names[target], "--cluster-slots", "5000", "--cluster-yes"],
+                        "--cluster-to", names[target], "--cluster-slots", "2000", "--cluster-yes"],
                        check=True, capture_output=True)
     for load in loads:
         load.end()
