@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SET = 1000, SECRET, RESOLVE, ORDERED, NO_ROLLBACK, JUNIT, ONLY, LIST, TYPE, RELEASE, LIMIT, PATIENCE, DESCRIBE, HERE, VERSION };
+enum { SET = 1000, SECRET, RESOLVE, ORDERED, NO_ROLLBACK, FOREIGN, JUNIT, ONLY, LIST, TYPE, RELEASE, LIMIT, PATIENCE, DESCRIBE, HERE, VERSION };
 
 static const struct option words[] = {
     {"config", required_argument, NULL, 'c'},      {"set", required_argument, NULL, SET},
     {"secret", required_argument, NULL, SECRET},   {"resolve", required_argument, NULL, RESOLVE},
     {"ordered", no_argument, NULL, ORDERED},       {"no-rollback", no_argument, NULL, NO_ROLLBACK},
-    {"junit", required_argument, NULL, JUNIT},
+    {"foreign-descriptors", no_argument, NULL, FOREIGN}, {"junit", required_argument, NULL, JUNIT},
     {"only", required_argument, NULL, ONLY},       {"list", no_argument, NULL, LIST},
     {"type", required_argument, NULL, TYPE},       {"component-version", required_argument, NULL, RELEASE},
     {"limit", required_argument, NULL, LIMIT},     {"patience", required_argument, NULL, PATIENCE},
@@ -55,6 +55,7 @@ static bool take(struct command *c, int word)
         return c->secret_count < 16 && strchr(optarg, '=') ? (c->secrets[c->secret_count++] = optarg, true) : false;
     case RESOLVE: c->resolve = optarg; return true;
     case ORDERED: c->ordered = true; return true;
+    case FOREIGN: c->foreign_descriptors = true; return true;
     case NO_ROLLBACK: c->no_rollback = true; return true;
     case JUNIT: c->junit = optarg; return true;
     case ONLY: c->only = optarg; return true;

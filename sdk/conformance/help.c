@@ -42,6 +42,8 @@ const char command_help[] =
     "                          secondsecret=efgh are expected; both are also set as environment variables.\n"
     "    --resolve APP[=ADDR]  nameresolution: an app that can be found, and where.\n"
     "    --ordered             pubsub: the product promises the order of a topic's messages.\n"
+    "    --foreign-descriptors The client library opens descriptors that a program started later would inherit, and\n"
+    "                          cannot be told not to.\n"
     "    --no-rollback         state: the product cannot undo a part of a failed transaction (Redis).\n"
     "\n"
     "EXIT STATUS\n"

@@ -165,6 +165,7 @@ static void take_facts(const struct command *c, struct subject *s)
         s->resolve_address = equals ? equals + 1 : NULL;
     }
     s->is_ordered = c->ordered;
+    s->foreign_descriptors = c->foreign_descriptors;
     s->cannot_roll_back = c->no_rollback;
 }
 
