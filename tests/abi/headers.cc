@@ -18,4 +18,5 @@ static void get(void *, trb_call *call, const void *question)
         call->host->done(call, &item, sizeof item);
 }
 
-trb_verb *const verb = get;
+extern trb_verb *const headers_verb;
+trb_verb *const headers_verb = get;
