@@ -83,10 +83,15 @@ static void put_tls(struct setting *s, const struct kafka_options *o)
     }
 }
 
+static bool is_given(const char *text)
+{
+    return text && *text;
+}
+
 static void put_password(struct setting *s, const struct kafka_options *o)
 {
     const char *mechanism = o->sasl_mechanism ? o->sasl_mechanism : "";
-    if (!o->sasl_username || !*o->sasl_username || !o->sasl_password || !*o->sasl_password)
+    if (!is_given(o->sasl_username) || !is_given(o->sasl_password))
         refuse(s, "authType password needs saslUsername and saslPassword");
     put(s, "sasl.mechanism", !strcmp(mechanism, "SHA-256") ? "SCRAM-SHA-256" : !strcmp(mechanism, "SHA-512") ? "SCRAM-SHA-512" : "PLAIN");
     put(s, "sasl.username", o->sasl_username);
@@ -121,7 +126,7 @@ static void put_extensions(struct setting *s, const char *json)
 static void put_oidc(struct setting *s, const struct kafka_options *o)
 {
     struct text scopes = {0};
-    if (!o->oidc_endpoint || !*o->oidc_endpoint || !o->oidc_client_id || !*o->oidc_client_id || !o->oidc_client_secret || !*o->oidc_client_secret)
+    if (!is_given(o->oidc_endpoint) || !is_given(o->oidc_client_id) || !is_given(o->oidc_client_secret))
         refuse(s, "authType oidc needs oidcTokenEndpoint, oidcClientID and oidcClientSecret");
     for (const char *at = o->oidc_scopes; *at; at++)
         text_addc(&scopes, *at == ',' ? ' ' : *at);
