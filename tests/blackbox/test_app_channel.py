@@ -137,9 +137,19 @@ def test_https_without_looking_at_the_certificate(bench, certificate):
     assert sidecar.logged("application protocol: https. waiting on port ")
 
 
+class PlainApp(App):
+    """Ends a connection that does not begin as HTTP does."""
+
+    def _serve(self, sock):
+        if sock.recv(1, socket.MSG_PEEK) not in (b"G", b"P"):
+            return sock.close()
+        super()._serve(sock)
+
+
 def test_https_to_an_app_that_speaks_none(bench):
-    app = bench.app()
-    sidecar = bench.sidecar(app=app, ready=False, flags={"app-protocol": "https"})
+    app = PlainApp()
+    bench.stack.callback(app.stop)
+    sidecar = bench.sidecar(app=app.start(), ready=False, flags={"app-protocol": "https"})
     until(sidecar.is_outbound_ready, "outbound health")
     assert sidecar.status_of("/v1.0/healthz") == 500
     assert invoke(sidecar, "/hi").json["errorCode"] == "ERR_DIRECT_INVOKE"

@@ -45,13 +45,15 @@ def test_a_chunked_body_of_4_mebibytes_and_no_more(sidecar):
     assert send((4 << 20) + 2) == 400
 
 
-@pytest.mark.parametrize("port", ["http", "public", "metrics"])
-def test_a_head_that_does_not_end_is_cut_after_10_seconds(sidecar, port):
+def test_a_head_that_does_not_end_is_cut_after_10_seconds(sidecar):
     begun = time.monotonic()
-    with raw.Connection(getattr(sidecar, port)) as connection:
+    connections = [raw.Connection(port) for port in (sidecar.http, sidecar.public, sidecar.metrics)]
+    for connection in connections:
         connection.send(b"GET /v1.0/healthz HTTP/1.1\r\nHost: x\r\n")
+    for connection in connections:
         connection.reader.all()
-    assert 8 < time.monotonic() - begun < 20
+        assert 8 < time.monotonic() - begun < 20
+        connection.close()
 
 
 def test_a_body_may_take_longer_than_that(sidecar):

@@ -420,7 +420,6 @@ def test_a_start_that_takes_too_long(bench, ignore):
     else:
         sidecar.wait_ready()
         assert sidecar.component_names() == {"store"}
-        sidecar.stop()
 
 
 def test_a_server_that_is_not_there(bench):
