@@ -530,4 +530,4 @@ def test_publishing_does_not_wait_for_the_app(heard):
     heard.app.route("/heard", lambda request, sock: None if sock.recv(1) else None)
     for n in range(20):
         heard.published(heard.heard_topic, {"n": n})
-    assert json.loads(heard.app.wait_one("/heard").body)["data"] == {"n": 0}
+    assert json.loads(heard.app.wait_one("/heard").body)["data"]["n"] in range(20)
