@@ -131,6 +131,8 @@ bool configuration_has_feature(const struct configuration *, const char *name);
 /* components.deny; type and version as written. */
 bool configuration_denies_component(const struct configuration *, struct trb_slice type,
                                     struct trb_slice version);
+/* What is given and does nothing yet, a sentence each; NULL behind the last. */
+const char *configuration_without_effect(const struct configuration *, uint32_t index);
 void configuration_metrics_json(const struct configuration *, struct text *);   /* for "metric spec: …" */
 void configuration_features_json(const struct configuration *, struct text *);  /* ["HotReload", …] */
 

@@ -39,7 +39,7 @@ static void tell_configuration(struct runtime *rt)
 {
     const struct flags *f = rt->setup.flags;
     struct text line = {0};
-    const char *flag;
+    const char *flag, *part;
     if (!f->config.count)
         log_info(SCOPE, "loading default configuration");
     if (rt->configuration->metrics.enabled) {
@@ -56,6 +56,8 @@ static void tell_configuration(struct runtime *rt)
         log_warn(SCOPE, "No global default action has been specified. Setting default global action as Deny");
     for (uint32_t i = 0; (flag = flags_without_effect(f, i)); i++)
         log_warn(SCOPE, "the flag --%s is accepted and has no effect yet", flag);
+    for (uint32_t i = 0; (part = configuration_without_effect(rt->configuration, i)); i++)
+        log_warn(SCOPE, "%s", part);
     log_info(SCOPE, "%s mode configured", f->mode.at);
     log_info(SCOPE, "app id: %s", f->app_id.at);
 }

@@ -67,6 +67,22 @@ def test_what_has_no_effect_yet_is_said(binary, bench):
     assert not sidecar.logged("the flag --control-plane-address is accepted")
 
 
+@pytest.mark.differs
+@pytest.mark.parametrize("spec, text", [
+    ({"accessControl": {"defaultAction": "deny"}}, "spec.accessControl has no effect yet: every caller is admitted"),
+    ({"httpPipeline": {"handlers": [{"name": "a", "type": "middleware.http.uppercase"}]}}, "spec.httpPipeline has no effect yet"),
+    ({"appHttpPipeline": {"handlers": [{"name": "a", "type": "middleware.http.uppercase"}]}}, "spec.appHttpPipeline has no effect"),
+    ({"tracing": {"zipkin": {"endpointAddress": "http://127.0.0.1:1/"}}}, "the exporters of spec.tracing have no effect yet"),
+    ({"metrics": {"rules": [{"name": "x", "labels": []}]}}, "spec.metrics.rules has no effect yet"),
+    ({"workflow": {"maxConcurrentWorkflowInvocations": 5}}, "spec.workflow has no effect yet"),
+    ({"accessControl": {"trustDomain": "hello"}}, None), ({}, None)], ids=str)
+def test_what_of_a_configuration_has_no_effect_yet_is_said(bench, spec, text):
+    sidecar = bench.sidecar(config=spec)
+    lines = [line for line in sidecar.log() if "no effect yet" in line and "the flag" not in line]
+    assert len(lines) == (text is not None)
+    assert not text or (text in lines[0] and "level=warning" in lines[0])
+
+
 @pytest.mark.quick
 @pytest.mark.parametrize("arguments", [
     ["--no-such-flag"], ["--no-such-flag=1"], ["-x"], ["--app-id"], ["--app-max-concurrency=many"], ["--enable-metrics=maybe"],
