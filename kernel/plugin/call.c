@@ -44,7 +44,7 @@ static void call_arm(struct call *c, struct trb_origin *origin)
     c->slot->deadline_ns = c->deadline_ns;
     atomic_store_explicit(&c->slot->cancelled, 0, memory_order_relaxed);
     c->origin = origin;
-    atomic_fetch_add_explicit(&c->instance->calls, 1, memory_order_relaxed);
+    atomic_fetch_add(&c->instance->calls, 1);          /* ordered before the look at is_held: see hold.c */
     atomic_store_explicit(&c->slot->state, SLOT_ASKED, memory_order_release);
 }
 
@@ -63,7 +63,7 @@ static void on_home_loop(struct letter *l)
     run_function(container_of(l, struct call, travel));
 }
 
-static void refuse_now(struct call *c, trb_code code, const char *reason, const char *sentence)
+void call_refuse(struct call *c, trb_code code, const char *reason, const char *sentence)
 {
     struct trb_error err = ERROR_INIT;
     error_set(&err, code, reason, "%s", sentence);
@@ -77,7 +77,7 @@ void call_dispatch(struct call *c)
     if (i->component->run == TRB_ON_WORKERS) {
         c->work.run = on_worker;
         if (!worker_queue_add(i->queue, &c->work))
-            refuse_now(c, TRB_UNAVAILABLE, "QUEUE_FULL", "too many calls are waiting for this component");
+            call_refuse(c, TRB_UNAVAILABLE, "QUEUE_FULL", "too many calls are waiting for this component");
     } else if (c->origin->loop && c->origin->loop != c->loop) {
         c->travel.deliver = on_home_loop;
         loop_post(c->origin->loop, &c->travel);
@@ -86,15 +86,40 @@ void call_dispatch(struct call *c)
     }
 }
 
+static trb_verb *verb_at(const struct instance *i, uint32_t offset)
+{
+    const void *ops = i->component->ops;
+    uint32_t size = *(const uint32_t *)ops;
+    return size >= offset + sizeof(trb_verb *) ? *(trb_verb *const *)(const void *)((const char *)ops + offset) : NULL;
+}
+
+void call_move(struct call *c, struct instance *to)
+{
+    struct instance *from = c->instance;
+    uint32_t offset = c->verb->offset;
+    atomic_store(&c->slot->state, SLOT_ANSWERED);
+    slot_spend(c);
+    atomic_fetch_sub(&from->calls, 1);
+    c->instance = to;
+    instance_pin(to);
+    call_arm(c, instance_origin(to, c->loop));
+    instance_unpin(from);
+    c->function = verb_at(to, offset);
+    if (!c->function)
+        call_refuse(c, TRB_UNIMPLEMENTED, "NO_VERB", "the component that took over does not do that");
+    else if (!call_is_held(c))
+        call_dispatch(c);
+}
+
 struct call *call_ask(struct instance *i, const struct call_question *q, call_answered *answered, void *arg)
 {
     struct call *c = call_create(i, q, answered, arg);
-    c->function = q->verb ? *(trb_verb *const *)(const void *)((const char *)i->component->ops + q->verb->offset)
-                          : q->function;
+    c->verb = q->verb;
+    c->function = q->verb ? verb_at(i, q->verb->offset) : q->function;
     check(c->function);
     call_arm(c, q->origin ? q->origin : instance_origin(i, c->loop));
     if (atomic_load_explicit(&i->calls, memory_order_relaxed) > MAX_OWED)
-        refuse_now(c, TRB_EXHAUSTED, "TOO_MANY_CALLS", "this component owes too many answers");
+        call_refuse(c, TRB_EXHAUSTED, "TOO_MANY_CALLS", "this component owes too many answers");
     else if (q->verb && i->failure.code)
         host_table.fail(&c->slot->public_, &i->failure);
     else if (!q->verb || !call_is_held(c))
@@ -127,7 +152,7 @@ static void on_job(void *arg)
 static void send_home(struct call *c)
 {
     slot_spend(c);
-    atomic_fetch_sub_explicit(&c->instance->calls, 1, memory_order_relaxed);
+    atomic_fetch_sub(&c->instance->calls, 1);          /* what it changed is seen by who finds it still */
     if (loop_self() == c->loop) {
         job_defer(c->loop, &c->job, on_job, c);
     } else {

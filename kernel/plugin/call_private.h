@@ -33,6 +33,7 @@ struct call {
     struct trb_origin *origin;
     struct loop *loop;                     /* of the asker */
     trb_verb *function;
+    const struct trb_verb_info *verb;      /* NULL: lifecycle */
     const struct trb_layout *layout;
     const void *question;
     uint64_t deadline_ns, asked_ns;
@@ -56,7 +57,9 @@ struct call {
 
 void call_tell_cancel(struct call *, uint32_t why);
 void call_dispatch(struct call *);         /* to where its instance runs */
-bool call_is_held(struct call *);          /* true: its instance is held, and it waits */
+bool call_is_held(struct call *);          /* true: its instance is held, and it waits or went elsewhere */
+void call_move(struct call *, struct instance *);      /* not dispatched yet: to another of the same type */
+void call_refuse(struct call *, trb_code, const char *reason, const char *sentence);   /* retryable */
 void slot_take(struct call *);                 /* gives it a token */
 void slot_spend(struct call *);                /* its answer has come: the token is laid aside */
 bool slot_redeem(struct slot *, const char *verb);     /* true for the one answer that counts */

@@ -123,6 +123,8 @@ static struct instance *instance_destroy(struct instance *i)
         mem_free(i->origins[n].self);
     /* A plugin that broke the law may still speak through its origin. */
     bool leave = atomic_load(&i->misbehaved) > 0;
+    if (i->successor)
+        instance_unpin(i->successor);
     worker_queue_destroy(i->queue);
     slot_home_destroy(i->slots);
     wipe_properties(i);

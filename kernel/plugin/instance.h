@@ -87,9 +87,11 @@ struct instance {
     uint32_t owed;                         /* answers of start or stop still missing */
     bool timed_out, has_been_asked;        /* asked: start was called, so stop is owed */
     struct list link;                      /* free for the owner */
-    _Atomic uint32_t is_held;              /* calls wait: see instance_hold */
-    pthread_mutex_t hold_lock;
+    _Atomic uint32_t is_held;              /* calls wait, or go to the successor: see instance_hold */
+    pthread_mutex_t hold_lock;             /* of the three below */
     struct list held;
+    int64_t held_count;
+    struct instance *successor;            /* pinned; what keeps the contents now, or NULL */
 };
 
 static inline struct instance *instance_of(const struct trb_instance *view)
@@ -111,10 +113,12 @@ void instance_drain(struct instance *, void (*quiet)(void *arg), void *arg);
 /* No new pins may come (it is out of every catalog). Waits until quiet, stops, frees everything.
  * gone(arg) on the main loop; may be NULL. Does not give up; what it waits for is instance_story. */
 void instance_retire(struct instance *, void (*gone)(void *arg), void *arg);
-/* Calls of verbs wait from now on until release, wherever they are asked: while an earlier copy hands
- * over what it keeps. [main loop] */
+/* Calls of verbs (not streams) wait from now on, wherever they are asked, until release lets them go on
+ * here or succeed sends them, and all later ones, to another instance. [main loop] */
 void instance_hold(struct instance *);
+bool instance_is_still(struct instance *);             /* held, and only those that wait are unanswered */
 void instance_release(struct instance *);
+void instance_succeed(struct instance *, struct instance *successor);
 /* "state.redis stays: 3 calls, 1 buffer, oldest 41 s" [any] */
 void instance_story(const struct instance *, char *ret_text, size_t size);
 

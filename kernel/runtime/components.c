@@ -121,7 +121,7 @@ void components_publish(struct runtime *rt, void (*then)(void *), void *arg)
         room++;
     struct trb_instance **views = mem_zero((room + 1) * sizeof *views);
     list_each(node, &rt->components.entries)
-        if (entry_at(node)->state == ENTRY_LIVE)
+        if (entry_at(node)->state == ENTRY_LIVE && !entry_at(node)->is_behind)
             views[count++] = entry_at(node)->view;
         else if (entry_at(node)->standin && entry_at(node)->state != ENTRY_LEAVING)
             views[count++] = standin_view(entry_at(node)->standin);

@@ -37,7 +37,8 @@ struct entry {                             /* one component, whatever has become
     struct trb_instance *view;             /* in the catalog while live */
     struct plugin *plugin;                 /* a copy to start from; NULL: the newest */
     struct standin *standin;               /* serves its reason while it does not serve, or NULL */
-    struct handover *handover;             /* to the one that takes its place, or NULL */
+    bool is_behind;                        /* live, and in no catalog before its turn */
+    bool is_challenged;                    /* another may take its place: nobody else changes it meanwhile */
     struct timer again;                    /* heal */
     uint64_t pause_ns;
     struct text why;                       /* of the failure */
@@ -76,8 +77,6 @@ void components_check_gone(struct runtime *);          /* an entry has gone */
 /* The pieces of it, for replacing (replace.h). */
 struct entry *entry_create(struct runtime *, struct component *given);         /* at the end of the list */
 void entry_start(struct entry *);                      /* its secrets are there, or nobody waits for them */
-/* old leaves with the coming catalog, and new_ takes over what it keeps. */
-void entry_supersede(struct entry *old, struct entry *new_);
 void entry_retire(struct entry *, void (*gone)(void *arg), void *arg);         /* it is in no catalog any more */
 
 /* resolve_context.get: asks a live secret store. */

@@ -6,7 +6,6 @@
 #include <base/slice.h>
 #include <observe/metrics.h>
 #include <plugin/call.h>
-#include <runtime/handover.h>
 #include <runtime/inside.h>
 #include <runtime/standin.h>
 
@@ -330,22 +329,6 @@ static void tell_maker(struct entry *e)
         then(e->arg, e, &err);
 }
 
-static void on_quiet(void *arg)
-{
-    struct entry *e = arg;
-    if (e->handover)
-        handover_run(e->handover, stop, e);
-    else
-        stop(e);
-}
-
-void entry_supersede(struct entry *old, struct entry *new_)
-{
-    if (old->state == ENTRY_LIVE && new_)
-        old->handover = handover_begin(old->instance, new_->instance);
-    old->state = ENTRY_LEAVING;
-}
-
 void entry_retire(struct entry *e, void (*gone)(void *), void *arg)
 {
     e->state = ENTRY_LEAVING;
@@ -363,5 +346,5 @@ void entry_retire(struct entry *e, void (*gone)(void *), void *arg)
     log_info("dapr.runtime.processor", "Shutting down component %s", log_name(e));
     if (e->view && TRB_HAS(e->view->service->block, component_leaving))
         e->view->service->block->component_leaving(e->view->service->self, e->view, e->view->data);
-    instance_drain(e->instance, on_quiet, e);
+    instance_drain(e->instance, stop, e);
 }

@@ -1,23 +1,23 @@
-/* handover: holding, asking, adopting, releasing. An old instance that does not get quiet in time keeps
- * what it has: the new one begins empty, and that is said. */
+/* handover: holding, asking, adopting. A call that is never answered, or an old instance that cannot, leaves
+ * everything where it was. */
 #include <base/buf.h>
 #include <base/clock.h>
 #include <base/error.h>
-#include <base/log.h>
 #include <base/mem.h>
 #include <base/slice.h>
 #include <plugin/call.h>
+#include <plugin/service.h>
 #include <runtime/handover.h>
 
-#define SCOPE "dapr.runtime"
-#define PATIENCE_NS (10 * CLOCK_S)
+#define PATIENCE_NS (5 * CLOCK_S)
+#define LOOK_NS (CLOCK_MS / 2)
 
 struct handover {
-    struct instance *old, *new_;           /* new_ is pinned */
-    struct timer patience;
-    bool is_late;
-    struct trb_data kept;
-    void (*then)(void *);
+    struct instance *old, *new_;           /* pinned; NULL: there is nothing to hand over */
+    struct timer look, patience;
+    struct job job;
+    struct call *call;                     /* hand_over, until it is answered */
+    void (*then)(void *, const struct trb_error *);
     void *arg;
 };
 
@@ -25,89 +25,131 @@ static const struct trb_field kept_field = {.name = "kept", .doc = "What adopt u
 static const struct trb_layout kept_layout = {.name = "kept", .size = sizeof(struct trb_data), .field_count = 1,
                                               .fields = &kept_field};
 
-static bool can_hand_over(const struct instance *old, const struct instance *new_)
+static bool has_streams(const struct trb_block *b)
+{
+    for (uint32_t n = 0; n < b->verb_count; n++) {
+        const struct trb_verb_info *v = (const void *)((const char *)b->verbs + n * b->verb_size);
+        if (v->flags & TRB_VERB_STREAM)
+            return true;
+    }
+    return false;
+}
+
+static bool can_hand_over(const struct instance *old, const struct instance *new_, const struct trb_block *b)
 {
     return TRB_HAS(old->component, hand_over) && TRB_HAS(new_->component, adopt) && old->origin_count == 1 &&
-           new_->origin_count == 1 && new_->component->run != TRB_ON_WORKERS &&
+           new_->origin_count == 1 && new_->component->run != TRB_ON_WORKERS && !has_streams(b) &&
            slice_is_nocase(slice_of(old->component->type), slice_of(new_->component->type));
 }
 
-static void on_late(void *arg)
+static void over(struct handover *h, const struct trb_error *err)
 {
-    struct handover *h = arg;
-    char story[160];
-    instance_story(h->old, story, sizeof story);
-    log_error(SCOPE, "component '%s' begins empty: the earlier copy could not hand over in time, %s", h->new_->name, story);
-    h->is_late = true;
-    instance_release(h->new_);
-}
-
-struct handover *handover_begin(struct instance *old, struct instance *new_)
-{
-    if (!can_hand_over(old, new_))
-        return NULL;
-    struct handover *h = mem_zero(sizeof *h);
-    h->old = old;
-    h->new_ = new_;
-    instance_pin(new_);
-    instance_hold(new_);
-    timer_after(loop_at(0), &h->patience, PATIENCE_NS, on_late, h);
-    return h;
-}
-
-static void finish(void *arg)
-{
-    struct handover *h = arg;
+    timer_end(&h->look);
     timer_end(&h->patience);
-    if (!h->is_late)
-        instance_release(h->new_);
-    instance_unpin(h->new_);
-    buf_unref(h->kept.owner);
-    h->then(h->arg);
-    mem_free(h);
+    h->then(h->arg, err);
 }
 
-static void adopt_here(void *arg)
+/* Its self is not bound to another loop than this: see can_hand_over. */
+static void adopt(struct handover *h, const struct trb_data *kept)
 {
-    struct handover *h = arg;
-    struct trb_origin *o = instance_origin(h->new_, loop_self());
-    h->new_->component->adopt(o->self, slice_from(h->kept.at, h->kept.len));
-    loop_call(loop_at(0), finish, h);
+    if (kept && kept->at)
+        h->new_->component->adopt(instance_origin(h->new_, loop_self())->self, slice_from(kept->at, kept->len));
+    over(h, NULL);
 }
 
 static void on_kept(struct call *c, void *arg)
 {
     struct handover *h = arg;
-    const struct trb_data *kept = call_answer(c);
-    if (kept && kept->at) {
-        h->kept = *kept;
-        buf_ref(h->kept.owner);
-    } else if (call_failure(c)) {
-        log_error(SCOPE, "component '%s' begins empty: the earlier copy could not hand over: %s", h->new_->name,
-                  call_failure(c)->message);
+    struct trb_error err = ERROR_INIT;
+    h->call = NULL;
+    if (call_failure(c)) {
+        error_set(&err, TRB_ABORTED, "HANDOVER", "component '%s' stays: it could not hand over what it keeps: %.*s",
+                  h->old->name, SLICE_ARG(error_text(call_failure(c))));
+        over(h, &err);
+    } else {
+        adopt(h, call_answer(c));
     }
     call_release(c);
-    struct loop *home = instance_origin(h->new_, loop_at(0))->loop;
-    if (h->kept.at && !h->is_late)
-        loop_call(home ? home : loop_at(0), adopt_here, h);
-    else
-        finish(h);
 }
 
-static void ask_here(void *arg)
+static void look(void *arg)
 {
     struct handover *h = arg;
     struct call_question q = {.function = h->old->component->hand_over, .answer = &kept_layout};
-    call_ask(h->old, &q, on_kept, h);
+    if (instance_is_still(h->old))
+        h->call = call_ask(h->old, &q, on_kept, h);
+    else
+        timer_after(loop_at(0), &h->look, LOOK_NS, look, h);
 }
 
-void handover_run(struct handover *h, void (*then)(void *), void *arg)
+static void on_settled(void *arg)
 {
-    h->then = then;
-    h->arg = arg;
-    timer_end(&h->patience);
-    if (h->is_late)
-        finish(h);
-    else
-        ask_here(h);
+    instance_unpin(arg);
+}
+
+static void on_late(void *arg)
+{
+    struct handover *h = arg;
+    struct trb_error err = ERROR_INIT;
+    char story[160];
+    instance_story(h->old, story, sizeof story);
+    error_set(&err, TRB_DEADLINE, "HANDOVER", "component '%s' could not hand over what it keeps in time: %s",
+              h->old->name, story);
+    if (h->call) {
+        instance_pin(h->old);
+        call_abandon(h->call, TRB_WHY_DEADLINE, on_settled, h->old);
+        h->call = NULL;
+    }
+    over(h, &err);
+}
+
+static void nothing_to_do(void *arg)
+{
+    over(arg, NULL);
+}
+
+struct handover *handover_begin(const struct entry *old, const struct entry *new_,
+                                void (*then)(void *, const struct trb_error *), void *arg)
+{
+    struct handover *h = mem_zero(sizeof *h);
+    *h = (struct handover){.then = then, .arg = arg};
+    if (!can_hand_over(old->instance, new_->instance, old->view->service->block)) {
+        job_defer(loop_at(0), &h->job, nothing_to_do, h);
+        return h;
+    }
+    h->old = old->instance;
+    h->new_ = new_->instance;
+    instance_pin(h->old);
+    instance_pin(h->new_);
+    instance_hold(h->old);
+    timer_after(loop_at(0), &h->patience, PATIENCE_NS, on_late, h);
+    timer_after(loop_at(0), &h->look, 0, look, h);
+    return h;
+}
+
+static void end(struct handover *h)
+{
+    if (h->old) {
+        instance_unpin(h->old);
+        instance_unpin(h->new_);
+    }
+    mem_free(h);
+}
+
+void handover_commit(struct handover *h)
+{
+    if (!h)
+        return;
+    if (h->old)
+        instance_succeed(h->old, h->new_);
+    end(h);
+}
+
+void handover_abort(struct handover *h)
+{
+    if (!h)
+        return;
+    if (h->old)
+        instance_release(h->old);
+    end(h);
 }

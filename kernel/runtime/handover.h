@@ -1,17 +1,23 @@
 /* handover: what an instance keeps goes over to the one that takes its place, e.g. the items of an
  * in-memory store. [main loop]
  *
- *     the new one is held ──► catalog ──► the old one quiet ──► hand_over ──► adopt ──► the new one released */
+ *     old is held ──► nothing of it is unanswered ──► hand_over ──► adopt ──► commit: its calls go to the new one
+ *           └──────────── late, or it cannot ────────────┴──► abort: they go on at the old one
+ *
+ * Nothing is lost either way. Components with streams are not handed over: their events are their product's. */
 #ifndef RUNTIME_HANDOVER_H
 #define RUNTIME_HANDOVER_H
 
-#include <plugin/instance.h>
+#include <runtime/components.h>
 
 struct handover;
 
-/* Before the catalog that brings new_: holds it. NULL: there is nothing to hand over. */
-struct handover *handover_begin(struct instance *old, struct instance *new_);
-/* old is quiet. Calls then, perhaps before it returns; the new one is released by then. */
-void handover_run(struct handover *, void (*then)(void *arg), void *arg);
+/* Both are live. then(arg, NULL or why not) once, never inside; NULL as well when there is nothing to hand
+ * over. Until commit or abort the calls of old wait. */
+struct handover *handover_begin(const struct entry *old, const struct entry *new_,
+                                void (*then)(void *arg, const struct trb_error *err), void *arg);
+/* After then; NULL is welcome. */
+void handover_commit(struct handover *);
+void handover_abort(struct handover *);
 
 #endif

@@ -2,13 +2,16 @@
 #include <base/error.h>
 #include <base/mem.h>
 #include <base/slice.h>
+#include <runtime/handover.h>
 #include <runtime/inside.h>
 #include <runtime/replace.h>
 
 struct replacement {
     struct runtime *rt;
     struct component *component;           /* a reference, until its entry has it */
-    struct entry *old;                     /* NULL: there was none */
+    struct entry *old;                     /* NULL: there was none, or it has gone with the runtime */
+    struct entry *new_;
+    struct handover *handover;
     struct trb_error err;
     replace_done *done;
     void *arg;
@@ -50,29 +53,60 @@ static void on_published(void *arg)
     finish(r);
 }
 
-static void publish(struct replacement *r, struct entry *new_)
+static void publish(struct replacement *r)
 {
     if (r->old)
-        entry_supersede(r->old, new_);     /* it is in the next catalog no more */
+        r->old->state = ENTRY_LEAVING;     /* it is in the next catalog no more */
+    if (r->new_)
+        r->new_->is_behind = false;
     components_publish(r->rt, on_published, r);
+}
+
+/* A runtime that stops takes all entries away by itself. */
+static void give_up(struct replacement *r)
+{
+    if (r->old && !runtime_is_stopping(r->rt))
+        r->old->is_challenged = false;
+    if (r->new_ && r->new_->state != ENTRY_LEAVING && !runtime_is_stopping(r->rt))
+        entry_retire(r->new_, NULL, NULL);
+    finish(r);
+}
+
+static void on_handed_over(void *arg, const struct trb_error *err)
+{
+    struct replacement *r = arg;
+    if (err)
+        r->err = *err;
+    else if (runtime_is_stopping(r->rt))
+        error_set(&r->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is stopping");
+    if (r->err.code) {
+        handover_abort(r->handover);
+        return give_up(r);
+    }
+    handover_commit(r->handover);
+    publish(r);
 }
 
 static void on_up(void *arg, struct entry *e, const struct trb_error *err)
 {
     struct replacement *r = arg;
-    if (!err)
-        return publish(r, e);
-    r->err = *err;
-    if (e->state != ENTRY_LEAVING)
-        entry_retire(e, NULL, NULL);
-    finish(r);
+    r->new_ = e;
+    if (err) {
+        r->err = *err;
+        give_up(r);
+    } else if (r->old && r->old->state == ENTRY_LIVE) {
+        r->handover = handover_begin(r->old, e, on_handed_over, r);
+    } else {
+        publish(r);
+    }
 }
 
 static bool is_busy(struct runtime *rt, struct trb_slice name)
 {
     list_each(node, &rt->components.entries) {
         struct entry *e = list_item(node, struct entry, link);
-        if (e->then && slice_is(slice_name(e->component->head.name), name))
+        if ((e->then || (e->is_challenged && e->state != ENTRY_LEAVING)) &&
+            slice_is(slice_name(e->component->head.name), name))
             return true;
     }
     return false;
@@ -104,7 +138,9 @@ static void start(void *arg)
     if (r->old) {
         list_remove(&e->link);
         list_insert(&r->old->link, &e->link);
+        r->old->is_challenged = true;
     }
+    e->is_behind = true;
     e->then = on_up;
     e->arg = r;
     entry_start(e);
@@ -165,7 +201,7 @@ void replace_reload(struct runtime *rt, struct trb_slice name, replace_done *don
 
 static void remove_now(void *arg)
 {
-    publish(arg, NULL);
+    publish(arg);
 }
 
 void replace_remove(struct runtime *rt, struct trb_slice name, replace_done *done, void *arg)

@@ -8,6 +8,7 @@
 #include <base/log.h>
 #include <base/mem.h>
 #include <base/slice.h>
+#include <runtime/handover.h>
 #include <runtime/inside.h>
 #include <runtime/replace.h>
 
@@ -26,6 +27,7 @@ struct moved_block {
 struct moved_entry {
     struct list link;
     struct entry *old, *new_;
+    struct handover *handover;
 };
 
 struct swap {
@@ -103,7 +105,8 @@ static void exchange(struct swap *s)
 {
     list_each(node, &s->entries) {
         struct moved_entry *m = list_item(node, struct moved_entry, link);
-        entry_supersede(m->old, m->new_);
+        m->old->state = ENTRY_LEAVING;
+        m->new_->is_behind = false;
     }
     list_each(node, &s->blocks)
         exchange_block(s, list_item(node, struct moved_block, link));
@@ -112,10 +115,22 @@ static void exchange(struct swap *s)
     components_publish(s->rt, on_published, s);
 }
 
+static void give_up(struct swap *s);
+
+static bool is_stopping(struct swap *s)
+{
+    return runtime_is_stopping(s->rt) &&
+           error_set(&s->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is stopping");
+}
+
 static void on_drained(void *arg)
 {
     struct swap *s = arg;
-    if (--s->owed == 0)
+    if (--s->owed)
+        return;
+    if (is_stopping(s))
+        give_up(s);
+    else
         exchange(s);
 }
 
@@ -127,6 +142,46 @@ static void drain_blocks(struct swap *s)
         service_drain(list_item(node, struct moved_block, link)->old, on_drained, s);
     }
     on_drained(s);
+}
+
+/* -------------------------------------------------------------- what the old components keep goes over */
+static void end_handovers(struct swap *s)
+{
+    list_each(node, &s->entries) {
+        struct moved_entry *m = list_item(node, struct moved_entry, link);
+        if (s->err.code)
+            handover_abort(m->handover);
+        else
+            handover_commit(m->handover);
+        m->handover = NULL;
+    }
+}
+
+static void one_handed_over(void *arg, const struct trb_error *err)
+{
+    struct swap *s = arg;
+    if (err && !s->err.code)
+        s->err = *err;
+    if (--s->owed)
+        return;
+    if (!s->err.code)
+        (void)is_stopping(s);
+    end_handovers(s);
+    if (s->err.code)
+        give_up(s);
+    else
+        drain_blocks(s);
+}
+
+static void hand_over(struct swap *s)
+{
+    if (list_is_empty(&s->entries))
+        return drain_blocks(s);
+    list_each(node, &s->entries) {
+        struct moved_entry *m = list_item(node, struct moved_entry, link);
+        s->owed++;
+        m->handover = handover_begin(m->old, m->new_, one_handed_over, s);
+    }
 }
 
 /* ---------------------------------------------------------------------------------- new blocks */
@@ -187,6 +242,9 @@ static void give_up(struct swap *s)
     struct list *node;
     list_each(at, &s->entries) {
         struct moved_entry *m = list_item(at, struct moved_entry, link);
+        if (runtime_is_stopping(s->rt))    /* it takes all entries away by itself */
+            continue;
+        m->old->is_challenged = false;
         if (m->new_ && m->new_->state != ENTRY_LEAVING)
             entry_retire(m->new_, NULL, NULL);
     }
@@ -200,7 +258,7 @@ static void all_up(struct swap *s)
     if (s->err.code || make_blocks(s))
         give_up(s);
     else
-        drain_blocks(s);
+        hand_over(s);
 }
 
 static void on_up(void *arg, struct entry *e, const struct trb_error *err)
@@ -233,8 +291,21 @@ static void collect(struct swap *s)
             continue;
         struct moved_entry *m = mem_zero(sizeof *m);
         m->old = e;
+        e->is_challenged = true;
         list_append(&s->entries, &m->link);
     }
+}
+
+static bool is_busy(struct swap *s)
+{
+    list_each(node, &s->rt->components.entries) {
+        struct entry *e = list_item(node, struct entry, link);
+        bool is_ours = slice_is(slice_name(e->component->plugin), slice_from(s->plugin->file, strlen(s->plugin->file) - 3));
+        if (e->state != ENTRY_LEAVING && (is_ours || runs_from(e, s->plugin)) && (e->then || e->is_challenged))
+            return error_set(&s->err, TRB_ABORTED, "BUSY", "component %s is being replaced already",
+                             e->component->head.name.at);
+    }
+    return false;
 }
 
 static void start_one(struct swap *s, struct moved_entry *m)
@@ -244,6 +315,7 @@ static void start_one(struct swap *s, struct moved_entry *m)
     list_insert(&m->old->link, &e->link);
     m->new_ = e;
     e->plugin = plugin_ref(s->plugin);
+    e->is_behind = true;
     e->then = on_up;
     e->arg = s;
     entry_start(e);
@@ -252,7 +324,7 @@ static void start_one(struct swap *s, struct moved_entry *m)
 static void start(void *arg)
 {
     struct swap *s = arg;
-    if (s->err.code)
+    if (s->err.code || is_busy(s))
         return finish(s);
     collect(s);
     s->owed = 1;

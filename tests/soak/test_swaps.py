@@ -71,3 +71,21 @@ def test_a_hundred_swaps_of_the_state_block(bench, tmp_path):
 def test_a_hundred_swaps_of_the_state_block_on_redis(bench, tmp_path, redis_server):
     store = component("store", "state.redis", {"redisHost": redis_server.address})
     swap_under_load(bench, tmp_path, [store], "state", int(100 * FACTOR))
+
+
+def test_a_hundred_swaps_of_state_in_memory_keep_every_key(bench, tmp_path):
+    """What the store keeps goes from copy to copy while clients write: nothing acknowledged is lost."""
+    path = str(tmp_path / "admin.sock")
+    sidecar = bench.sidecar(resources=[component("store", "state.in-memory")], flags={
+        "admin-listen": f"unix:{path}", "enable-api-logging": "false", "log-level": "error"})
+    admin = Admin(path=path)
+    store = "/v1.0/state/store"
+    keys = [f"key-{number}" for number in range(500)]
+    assert sidecar.post(store, [{"key": key, "value": key} for key in keys]).status == 204
+    load = Load(f"http://127.0.0.1:{sidecar.http}{store}/k1", lua=SAVE_AND_GET)
+    swap_many(admin, "state.in-memory", int(100 * FACTOR))
+    settled(admin, sidecar, "state.in-memory")
+    requests = load.end()
+    assert requests > 100
+    for key in keys:
+        assert sidecar.get(f"{store}/{key}").json == key
