@@ -486,8 +486,8 @@ static void remove_files(struct folder *f, uint32_t count)
 static void later_files_win_field_by_field_and_list_by_list(void **state)
 {
     static const char *const texts[] = {
-        "metadata: {name: one}\nspec:\n  features: [{name: Feature1, enabled: true}]\n"
-        "  tracing: {samplingRate: '0.5', stdout: true}\n  api: {denied: [{name: state, version: v1}]}\n",
+        ("metadata: {name: one}\nspec:\n  features: [{name: Feature1, enabled: true}]\n"
+         "  tracing: {samplingRate: '0.5', stdout: true}\n  api: {denied: [{name: state, version: v1}]}\n"),
         "spec:\n  features: [{name: Feature2, enabled: true}]\n  tracing: {samplingRate: '1'}\n",
         "metadata: {name: three}\n---\nspec: {tracing: {stdout: false}}\n"};
     struct folder f;
