@@ -133,6 +133,51 @@ static void denied_beats_allowed_and_health_is_always_there(void **state)
     router_unref(r);
 }
 
+static void a_wrong_method_names_all_that_are_right(void **state)
+{
+    static const struct trb_route two[] = {{"GET", "v1.0/thing/{id}", "Get", "thing", 0, {0}},
+                                           {"POST PUT", "v1.0/thing/{id}", "Set", "thing", 0, {0}}};
+    static const struct trb_block things = {.routes = two, .route_size = sizeof two[0], .route_count = 2};
+    static struct router_source source = {.block = &things};
+    struct router_setup setup = {.sources = &source, .source_count = 1};
+    struct router *r = router_create(&setup);
+    struct route_match m;
+    assert_string_equal(taken(r, "PATCH", "/v1.0/thing/x", &m), "method");
+    assert_true(slice_is(slice_from(m.allowed, m.allowed_len), SLICE("GET POST PUT")));
+    assert_string_equal(taken(r, "PUT", "/v1.0/thing/x", &m), "Set");
+    assert_string_equal(taken(r, "PATCH", "/v1.0/thing", &m), "none");
+    router_unref(r);
+}
+
+static void peers_and_clients_do_not_see_each_others_routes(void **state)
+{
+    static const struct trb_route both[] = {{"POST", "peer", "Peer", "invoke", TRB_ROUTE_PEER, {0}},
+                                            {"GET", "v1.0/thing", "Thing", "thing", 0, {0}}};
+    static const struct trb_block block_of_both = {.routes = both, .route_size = sizeof both[0], .route_count = 2};
+    static struct router_source source = {.block = &block_of_both};
+    struct router_setup setup = {.sources = &source, .source_count = 1};
+    struct router *clients = router_create(&setup);
+    setup.is_peer = true;
+    struct router *peers = router_create(&setup);
+    assert_string_equal(under(clients, "GET", "/v1.0/thing"), "Thing");
+    assert_string_equal(under(clients, "POST", "/peer"), "none");
+    assert_string_equal(under(peers, "POST", "/peer"), "Peer");
+    assert_string_equal(under(peers, "GET", "/v1.0/thing"), "none");
+    router_unref(clients);
+    router_unref(peers);
+}
+
+static void a_path_is_cleaned_and_its_escapes_are_left_alone(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"/a/b", "/a/b"}, {"//a//b", "/a/b"}, {"/a/./b/", "/a/b/"}, {"/a/../b", "/b"}, {"/../../b", "/b"},
+        {"/a/..", "/"}, {"", "/"}, {"*", "/*"}, {"/a/%2e%2e/b", "/a/%2e%2e/b"}, {"/a%2Fb//", "/a%2Fb/"}, {"/.a", "/.a"}};
+    struct arena *arena = arena_create(1 << 20);
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        assert_true(slice_is(path_clean(arena, slice_of(pairs[i][0])), slice_of(pairs[i][1])));
+    arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +187,9 @@ int main(void)
         cmocka_unit_test(the_public_server_has_its_routes_only),
         cmocka_unit_test(lists_name_apis_by_group_or_by_the_beginning_of_their_path),
         cmocka_unit_test(denied_beats_allowed_and_health_is_always_there),
+        cmocka_unit_test(a_wrong_method_names_all_that_are_right),
+        cmocka_unit_test(peers_and_clients_do_not_see_each_others_routes),
+        cmocka_unit_test(a_path_is_cleaned_and_its_escapes_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
