@@ -16,6 +16,7 @@
 #define RED_ZONE 8u
 #define GUARD 0x6465725a6f6e6521ull
 #define KEPT 32
+#define PRINTED 256                         /* longer texts are printed twice */
 
 struct block {
     struct block *next;
@@ -215,14 +216,33 @@ struct trb_name arena_name(struct arena *a, struct trb_slice from)
     return (struct trb_name){at, from.len};
 }
 
+struct trb_name arena_join(struct arena *a, const struct trb_slice *parts, size_t count)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++)
+        len += parts[i].len;
+    char *start = arena_alloc(a, len + 1), *at = start;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len)
+            memcpy(at, parts[i].at, parts[i].len);
+        at += parts[i].len;
+    }
+    *at = 0;
+    return (struct trb_name){start, len};
+}
+
 struct trb_name arena_vprintf(struct arena *a, const char *format, va_list ap)
 {
+    char room[PRINTED];
     va_list again;
     va_copy(again, ap);
-    int len = vsnprintf(NULL, 0, format, ap);
+    int len = vsnprintf(room, sizeof room, format, ap);
     check(len >= 0);
     char *at = arena_alloc(a, (size_t)len + 1);
-    vsnprintf(at, (size_t)len + 1, format, again);
+    if ((size_t)len < sizeof room)
+        memcpy(at, room, (size_t)len + 1);
+    else
+        vsnprintf(at, (size_t)len + 1, format, again);
     va_end(again);
     return (struct trb_name){at, (size_t)len};
 }

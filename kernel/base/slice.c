@@ -6,12 +6,10 @@ static char lower(char c)
     return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
-bool slice_is_nocase(struct trb_slice a, struct trb_slice b)
+bool slice_is_nocase_at(const char *a, const char *b, size_t len)
 {
-    if (a.len != b.len)
-        return false;
-    for (size_t i = 0; i < a.len; i++)
-        if (lower(a.at[i]) != lower(b.at[i]))
+    for (size_t i = 0; i < len; i++)
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
             return false;
     return true;
 }
@@ -48,18 +46,6 @@ struct trb_slice slice_trim(struct trb_slice s)
     while (s.len && is_blank(s.at[s.len - 1]))
         s.len--;
     return s;
-}
-
-struct trb_slice slice_skip(struct trb_slice s, size_t n)
-{
-    if (n > s.len)
-        n = s.len;
-    return (struct trb_slice){s.at ? s.at + n : NULL, s.len - n};
-}
-
-struct trb_slice slice_cut(struct trb_slice s, size_t len)
-{
-    return (struct trb_slice){s.at, len < s.len ? len : s.len};
 }
 
 struct trb_slice slice_split(struct trb_slice *s, char sep)
@@ -99,6 +85,15 @@ bool slice_to_i64(struct trb_slice s, int64_t *ret_value)
         return false;
     *ret_value = negative ? (int64_t)(0 - value) : (int64_t)value;
     return true;
+}
+
+struct trb_slice slice_decimal(uint64_t value, char room[20])
+{
+    char *at = room + 20;
+    do
+        *--at = (char)('0' + value % 10);
+    while (value /= 10);
+    return slice_from(at, (size_t)(room + 20 - at));
 }
 
 bool slice_is_truthy(struct trb_slice s)

@@ -35,14 +35,30 @@ static inline bool slice_is(struct trb_slice a, struct trb_slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
-bool slice_is_nocase(struct trb_slice a, struct trb_slice b);         /* ASCII letters only */
+bool slice_is_nocase_at(const char *a, const char *b, size_t len);
+
+static inline bool slice_is_nocase(struct trb_slice a, struct trb_slice b)    /* ASCII letters only */
+{
+    return a.len == b.len && slice_is_nocase_at(a.at, b.at, a.len);
+}
+
 bool slice_starts(struct trb_slice s, struct trb_slice with);
 bool slice_starts_nocase(struct trb_slice s, struct trb_slice with);
 bool slice_ends(struct trb_slice s, struct trb_slice with);
 bool slice_contains(struct trb_slice s, struct trb_slice part);
 struct trb_slice slice_trim(struct trb_slice s);                      /* blanks, tabs, line ends */
-struct trb_slice slice_skip(struct trb_slice s, size_t n);            /* n is cut to the length */
-struct trb_slice slice_cut(struct trb_slice s, size_t len);           /* the first len bytes */
+
+static inline struct trb_slice slice_skip(struct trb_slice s, size_t n)       /* n is cut to the length */
+{
+    if (n > s.len)
+        n = s.len;
+    return (struct trb_slice){s.at ? s.at + n : NULL, s.len - n};
+}
+
+static inline struct trb_slice slice_cut(struct trb_slice s, size_t len)      /* the first len bytes */
+{
+    return (struct trb_slice){s.at, len < s.len ? len : s.len};
+}
 
 /* Splits at the first sep: returns the part before it and moves s behind it. With no sep left the
  * rest is returned and s becomes absent (at == NULL), which ends the loop:
@@ -52,6 +68,8 @@ struct trb_slice slice_split(struct trb_slice *s, char sep);
 /* Strict decimal: digits only, whole slice, no overflow. Returns false and leaves ret alone. */
 bool slice_to_u64(struct trb_slice s, uint64_t *ret_value);
 bool slice_to_i64(struct trb_slice s, int64_t *ret_value);            /* with an optional sign */
+
+struct trb_slice slice_decimal(uint64_t value, char room[20]);
 
 /* true for 1 t true y yes on (any case); what is neither that nor 0 f false n no off is *ret_bad. */
 bool slice_is_truthy(struct trb_slice s);

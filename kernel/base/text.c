@@ -33,6 +33,17 @@ static char *more(struct text *t, size_t len)
     return t->at + t->len;
 }
 
+char *text_room(struct text *t, size_t len)
+{
+    return more(t, len);
+}
+
+void text_wrote(struct text *t, size_t len)
+{
+    t->len += len;
+    t->at[t->len] = 0;
+}
+
 void text_add(struct text *t, struct trb_slice s)
 {
     char *at = more(t, s.len);

@@ -19,6 +19,8 @@ void text_adds(struct text *, const char *);
 void text_addc(struct text *, char);
 void text_addf(struct text *, const char *format, ...) TRB_PRINTF(2, 3);
 void text_vaddf(struct text *, const char *format, va_list);
+char *text_room(struct text *, size_t len);               /* where len bytes and a NUL may be written, then wrote */
+void text_wrote(struct text *, size_t len);
 struct trb_buf *text_to_buf(struct text *);                           /* given; t is empty again */
 
 static inline struct trb_slice text_slice(const struct text *t)

@@ -80,8 +80,8 @@ static int64_t length_of(struct outgoing *o)
 static struct trb_slice target_of(struct outgoing *o, struct trb_slice base)
 {
     struct trb_outcall *q = &o->question;
-    return slice_name(arena_printf(o->rq->arena, "%.*s%.*s%s%.*s", SLICE_ARG(base), SLICE_ARG(q->path),
-                                   q->query.len ? "?" : "", SLICE_ARG(q->query)));
+    struct trb_slice parts[] = {base, q->path, q->query.len ? SLICE("?") : SLICE(""), q->query};
+    return slice_name(arena_join(o->rq->arena, parts, countof(parts)));
 }
 
 static bool refuse(struct outgoing *o, const char *sentence, struct trb_slice what)
@@ -127,9 +127,12 @@ static bool open_url(struct outgoing *o, struct trb_slice *ret_base)
 static bool open_app(struct outgoing *o)
 {
     const struct trb_runtime_info *info = channel_setup()->info;
-    bool v6 = memchr(info->app_channel_address.at, ':', info->app_channel_address.len) != NULL;
-    o->head.authority = slice_name(arena_printf(o->rq->arena, v6 ? "[%s]:%u" : "%s:%u", info->app_channel_address.at,
-                                                info->app_port));
+    struct trb_slice host = slice_name(info->app_channel_address);
+    bool v6 = memchr(host.at, ':', host.len) != NULL;
+    char port[20];
+    struct trb_slice parts[] = {v6 ? SLICE("[") : SLICE(""), host, v6 ? SLICE("]:") : SLICE(":"),
+                                slice_decimal(info->app_port, port)};
+    o->head.authority = slice_name(arena_join(o->rq->arena, parts, countof(parts)));
     o->head.scheme = info->app_protocol.len && info->app_protocol.at[info->app_protocol.len - 1] == 's'
         ? SLICE("https") : SLICE("http");
     o->pool = pool_for_app();

@@ -9,6 +9,13 @@
 #include <channel/peer_metrics.h>
 
 #define CHUNK 32768
+#define USUAL_HEAD 480             /* room for most messages without their payload */
+
+/* They are only written: nobody looks for a NUL behind them. */
+static struct trb_name as_name(struct trb_slice s)
+{
+    return (struct trb_name){s.at, s.len};
+}
 
 static struct peer_response response_of(struct request *rq, uint32_t status)
 {
@@ -19,7 +26,7 @@ static struct peer_response response_of(struct request *rq, uint32_t status)
         const struct http_header *h = &rq->out.headers.at[i];
         if (slice_is_nocase(h->name, SLICE("content-type")))
             a.content_type = h->value;
-        pairs[n++] = (struct trb_pair){arena_name(rq->arena, h->name), arena_name(rq->arena, h->value)};
+        pairs[n++] = (struct trb_pair){as_name(h->name), as_name(h->value)};
     }
     a.headers = (struct trb_pairs){pairs, n, sizeof *pairs};
     return a;
@@ -27,9 +34,8 @@ static struct peer_response response_of(struct request *rq, uint32_t status)
 
 static bool send_text(struct arrival *v, struct text *message)
 {
-    struct trb_buf *b = text_to_buf(message);
-    bool room = grpc_send_message(v->stream, buf_data(b));
-    buf_unref(b);
+    bool room = grpc_send_message(v->stream, (struct trb_data){message->at, message->len, NULL});
+    text_fini(message);
     return room;
 }
 
@@ -39,6 +45,7 @@ static bool send_payload(struct arrival *v, const struct peer_response *head, st
     struct peer_payload payload = {.data = data, .seq = v->seq_out, .is_present = data.len > 0};
     if (data.len)
         v->seq_out++;
+    (void)text_room(&message, USUAL_HEAD + data.len);
     peer_write_response_chunk(&message, head, &payload);
     return send_text(v, &message);
 }

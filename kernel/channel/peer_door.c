@@ -39,13 +39,13 @@ void peer_door_set_policy(peer_policy *p)
 }
 
 /* ------------------------------------------------------------------------------- the question */
+/* What was decoded stands in the request's own memory. */
 static struct http_headers *headers_of(struct request *rq, const struct peer_request *q)
 {
     struct http_headers *h = arena_zero(rq->arena, sizeof *h);
     for (uint32_t i = 0; i < q->metadata.count; i++) {
         const struct trb_pair *p = trb_pair_at(&q->metadata, i);
-        http_header_add(rq->arena, h, slice_name(arena_name(rq->arena, slice_name(p->key))),
-                        slice_name(arena_name(rq->arena, slice_name(p->value))));
+        http_header_add(rq->arena, h, slice_name(p->key), slice_name(p->value));
     }
     if (q->content_type.len && !http_header_get(h, SLICE("content-type")).at)
         http_header_add(rq->arena, h, SLICE("Content-Type"), slice_name(arena_name(rq->arena, q->content_type)));
@@ -80,15 +80,17 @@ static int64_t length_of(struct arrival *v, const struct peer_request *q)
 /* The method as it will be called: a policy judges what happens, not how it was spelled. */
 static struct trb_slice method_of(struct request *rq)
 {
-    struct trb_name rooted = arena_printf(rq->arena, "/%.*s", SLICE_ARG(rq->target));
+    struct trb_slice parts[] = {SLICE("/"), rq->target};
+    struct trb_name rooted = arena_join(rq->arena, parts, countof(parts));
     struct trb_slice path = path_clean(rq->arena, slice_name(rooted));
     if (path.len > 1 && path.at[path.len - 1] == '/')
         path.len--;
     return slice_skip(path, 1);
 }
 
-/* The one route for peers; without the invoke block there is none. */
-static bool begin(struct arrival *v, const struct peer_request *q)
+/* The one route for peers; without the invoke block there is none. The request takes the arena in which q
+ * was decoded. */
+static bool begin(struct arrival *v, const struct peer_request *q, struct arena **arena)
 {
     struct route_match match;
     struct router *router = shared_slot_get(peers);
@@ -99,8 +101,9 @@ static bool begin(struct arrival *v, const struct peer_request *q)
         arrival_fail(v, TRB_UNIMPLEMENTED, "this sidecar serves no invocation: its invoke block is not loaded");
         return false;
     }
-    struct request_birth birth = {.loop = loop_self(), .arena = arena_create(BUDGET), .door_kind = TRB_DOOR_PEER,
+    struct request_birth birth = {.loop = loop_self(), .arena = *arena, .door_kind = TRB_DOOR_PEER,
                                   .door = &arrival_door, .door_data = v, .owner = match.owner};
+    *arena = NULL;
     v->rq = request_create(&birth);
     v->rq->route = match.route;
     fill(v->rq, v, q);
@@ -115,14 +118,14 @@ static bool begin(struct arrival *v, const struct peer_request *q)
     return true;
 }
 
-static void take_unary(struct arrival *v, struct trb_slice message, struct arena *scratch)
+static void take_unary(struct arrival *v, struct trb_slice message, struct arena **arena)
 {
     struct peer_request q;
-    if (!peer_read_request(scratch, message, &q))
+    if (!peer_read_request(*arena, message, &q))
         return arrival_fail(v, TRB_INTERNAL, "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data");
     if (!q.has_message)
         return arrival_fail(v, TRB_INVALID, "parsing InternalInvokeRequest error: field Message is nil");
-    if (!begin(v, &q))
+    if (!begin(v, &q, arena))
         return;
     request_body_feed(v->rq, (struct trb_data){q.data.at ? q.data.at : "", q.data.len, NULL});
     request_body_end(v->rq);
@@ -171,17 +174,17 @@ static bool refuse_chunk(struct arrival *v, bool is_first, bool has_request, con
     return true;
 }
 
-static void take_chunk(struct arrival *v, struct trb_slice message, struct arena *scratch)
+static void take_chunk(struct arrival *v, struct trb_slice message, struct arena **arena)
 {
     struct peer_request q;
     struct peer_payload payload;
     bool has_request, is_first = !v->has_head;
-    if (!peer_read_request_chunk(scratch, message, &has_request, &q, &payload))
+    if (!peer_read_request_chunk(*arena, message, &has_request, &q, &payload))
         return break_off(v, TRB_INTERNAL, "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data");
     if (refuse_chunk(v, is_first, has_request, &q))
         return;
     v->has_head = true;
-    if (is_first && !begin(v, &q))
+    if (is_first && !begin(v, &q, arena))
         return;
     grpc_consume(v->stream, message.len - (payload.is_present ? payload.data.len : 0));
     if (payload.is_present && !feed(v, &payload))
@@ -195,17 +198,17 @@ static void on_message(struct grpc_stream *s, struct trb_data message)
 {
     struct arrival *v = checked(grpc_stream_owner(s), struct arrival, ARRIVAL_MAGIC);
     struct request *rq = v->rq;
-    struct arena *scratch = arena_create(BUDGET);
+    struct arena *arena = arena_create(BUDGET);
     struct trb_slice bytes = slice_from(message.at, message.len);
     if (rq)
         request_pin(rq);
     if (v->is_unary && !v->has_head) {
         v->has_head = true;
-        take_unary(v, bytes, scratch);
+        take_unary(v, bytes, &arena);
     } else if (!v->is_unary) {
-        take_chunk(v, bytes, scratch);
+        take_chunk(v, bytes, &arena);
     }
-    arena_destroy(scratch);
+    arena_destroy(arena);
     if (rq)
         request_unpin(rq);
 }

@@ -14,6 +14,8 @@
 #include <channel/peer_metrics.h>
 
 #define CHUNK 32768
+#define COPIED 4096                /* bytes below which a frame is copied */
+#define USUAL_HEAD 896
 #define TRIES 3
 #define STREAMED SLICE("/dapr.proto.internals.v1.ServiceInvocation/CallLocalStream")
 #define UNARY SLICE("/dapr.proto.internals.v1.ServiceInvocation/CallLocal")
@@ -21,10 +23,28 @@
 static void connect_to(struct outgoing *o);
 static void look_up(struct outgoing *o);
 
-static struct trb_data framed(struct text *message, struct trb_buf **ret_buf)
+/* The message is written behind its prefix. room: what it will measure, about. */
+static struct text frame_begin(size_t room)
 {
-    *ret_buf = grpc_frame(text_slice(message), false);
-    return buf_data(*ret_buf);
+    struct text frame = {0};
+    (void)text_room(&frame, GRPC_PREFIX + room);
+    text_wrote(&frame, GRPC_PREFIX);
+    return frame;
+}
+
+/* What is small is copied on its way, the rest travels in its own memory. */
+static bool frame_send(struct outgoing *o, struct text *frame)
+{
+    grpc_frame_prefix(frame->at, frame->len - GRPC_PREFIX);
+    if (frame->len < COPIED) {
+        bool room = http_call_write(&o->call, (struct trb_data){frame->at, frame->len, NULL});
+        text_fini(frame);
+        return room;
+    }
+    struct trb_buf *all = text_to_buf(frame);
+    bool room = http_call_write(&o->call, buf_data(all));
+    buf_unref(all);
+    return room;
 }
 
 /* ------------------------------------------------------------------------------------ requests */
@@ -37,16 +57,12 @@ static struct peer_request request_of_call(struct outgoing *o)
 
 static bool send_chunk(struct outgoing *o, const struct peer_request *head, struct trb_slice data, bool has_data)
 {
-    struct text message = {0};
-    struct trb_buf *frame;
+    struct text frame = frame_begin((head ? USUAL_HEAD : 32) + data.len);
     struct peer_payload payload = {.data = data, .seq = o->seq_out, .is_present = has_data};
-    peer_write_request_chunk(&message, head, &payload);
-    bool room = http_call_write(&o->call, framed(&message, &frame));
-    buf_unref(frame);
-    text_fini(&message);
+    peer_write_request_chunk(&frame, head, &payload);
     if (has_data)
         o->seq_out++;
-    return room;
+    return frame_send(o, &frame);
 }
 
 bool peer_out_write(struct outgoing *o, struct trb_data piece)
@@ -69,14 +85,11 @@ void peer_out_finish(struct outgoing *o)
 static void send_unary(struct outgoing *o)
 {
     struct peer_request whole = request_of_call(o);
-    struct text message = {0};
-    struct trb_buf *frame;
     if (o->question.body_mode == TRB_BODY_GIVEN)
         whole.data = slice_from(o->question.body.at, o->question.body.len);
-    peer_write_request(&message, &whole);
-    http_call_write(&o->call, framed(&message, &frame));
-    buf_unref(frame);
-    text_fini(&message);
+    struct text frame = frame_begin(USUAL_HEAD + whole.data.len);
+    peer_write_request(&frame, &whole);
+    frame_send(o, &frame);
     peer_out_finish(o);
 }
 

@@ -29,6 +29,9 @@ bool grpc_reader_is_empty(const struct grpc_reader *);      /* at a message bord
 
 /* The 5-byte prefix and the message, in one buffer. gzip: compressed. Given. */
 struct trb_buf *grpc_frame(struct trb_slice message, bool gzip);
+/* Five bytes in front of a message of which only the length is known: not packed. */
+#define GRPC_PREFIX 5u
+void grpc_frame_prefix(char to[GRPC_PREFIX], size_t len);
 
 trb_code grpc_timeout_parse(struct trb_slice, uint64_t *ret_ns, struct trb_error *err);
 size_t grpc_timeout_text(uint64_t ns, char ret_text[16]);   /* e.g. 1500m, at most 8 digits */

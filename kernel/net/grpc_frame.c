@@ -182,6 +182,11 @@ static void put_prefix(char *to, bool is_packed, size_t len)
     to[4] = (char)len;
 }
 
+void grpc_frame_prefix(char to[GRPC_PREFIX], size_t len)
+{
+    put_prefix(to, false, len);
+}
+
 struct trb_buf *grpc_frame(struct trb_slice message, bool gzip)
 {
     bool is_packed = gzip && message.len;

@@ -134,7 +134,8 @@ void grpc_status_add(struct arena *arena, struct http_headers *trailers, const s
 {
     trb_code code = err ? err->code : TRB_OK;
     struct trb_slice message = err ? error_text(err) : SLICE("");
-    http_header_add(arena, trailers, SLICE("grpc-status"), slice_name(arena_printf(arena, "%d", code)));
+    struct trb_slice number = code ? slice_name(arena_printf(arena, "%d", code)) : SLICE("0");
+    http_header_add(arena, trailers, SLICE("grpc-status"), number);
     http_header_add(arena, trailers, SLICE("grpc-message"), slice_name(grpc_message_encode(arena, message)));
     if (err && err->details && buf_bytes(err->details).len)
         add_details(arena, trailers, buf_bytes(err->details));

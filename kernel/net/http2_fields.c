@@ -4,7 +4,6 @@
 #include <base/check.h>
 #include <base/slice.h>
 #include <net/http_class.h>
-#include <stdio.h>
 #include <string.h>
 
 #define FIELD_OVERHEAD 32u
@@ -67,10 +66,9 @@ void http2_fields_add_all(struct http2_fields *f, const struct http_headers *hea
 
 void http2_fields_add_length(struct http2_fields *f, int64_t length)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%lld", (long long)length);
-    http2_fields_add(f, SLICE("content-length"),
-                     slice_name(arena_name(f->arena, slice_from(text, (size_t)len))));
+    char room[20];
+    struct trb_slice text = slice_decimal((uint64_t)length, room);
+    http2_fields_add(f, SLICE("content-length"), slice_name(arena_name(f->arena, text)));
 }
 
 static size_t size_of(const struct http2_fields *f)

@@ -6,6 +6,8 @@
 #include <request/grpc_private.h>
 #include <request/private.h>
 
+#define SMALL 1024u                 /* bytes of a message up to which it is framed on the stack */
+
 /* --------------------------------------------------------------------------------- coming in */
 
 static bool is_raw(const struct grpc_stream *s)
@@ -194,6 +196,16 @@ static bool is_too_large(struct grpc_stream *s, size_t len)
     return true;
 }
 
+/* The stream copies what is small anyway. */
+static bool write_small(struct grpc_stream *s, struct trb_data message)
+{
+    char frame[GRPC_PREFIX + SMALL];
+    grpc_frame_prefix(frame, message.len);
+    if (message.len)
+        memcpy(frame + GRPC_PREFIX, message.at, message.len);
+    return s->x->ops->write(s->x, (struct trb_data){frame, GRPC_PREFIX + message.len, NULL});
+}
+
 bool grpc_send_message(struct grpc_stream *s, struct trb_data message)
 {
     if (is_over(s))
@@ -206,6 +218,8 @@ bool grpc_send_message(struct grpc_stream *s, struct trb_data message)
     if (is_too_large(s, message.len))
         return true;
     grpc_send_head(s);
+    if (!s->gzip && message.len <= SMALL)
+        return s->rq->out.has_room = write_small(s, message);
     struct trb_buf *frame = grpc_frame((struct trb_slice){message.at ? message.at : "", message.len}, s->gzip);
     bool room = s->x->ops->write(s->x, buf_data(frame));
     buf_unref(frame);

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <wire/wire.h>
 
-static bool varint(struct trb_slice *rest, uint64_t *ret)
+static bool long_varint(struct trb_slice *rest, uint64_t *ret)
 {
     uint64_t value = 0;
     for (uint32_t i = 0; i < 10 && i < rest->len; i++) {
@@ -18,6 +18,17 @@ static bool varint(struct trb_slice *rest, uint64_t *ret)
         }
     }
     return false;
+}
+
+/* Nearly all have one byte. */
+static inline bool varint(struct trb_slice *rest, uint64_t *ret)
+{
+    if (!rest->len || rest->at[0] & 0x80)
+        return long_varint(rest, ret);
+    *ret = (uint8_t)rest->at[0];
+    rest->at++;
+    rest->len--;
+    return true;
 }
 
 static bool fixed(struct trb_slice *rest, uint32_t width, uint64_t *ret)
@@ -75,30 +86,38 @@ bool wire_map_entry(struct trb_slice entry, struct trb_slice *ret_key, struct wi
     return !r.broken;
 }
 
+static char *put_varint(char *at, uint64_t value)
+{
+    for (; value > 0x7f; value >>= 7)
+        *at++ = (char)(value | 0x80);
+    *at++ = (char)value;
+    return at;
+}
+
+#define LONGEST 10u                 /* bytes of a varint */
+
 void wire_put_varint(struct text *t, uint64_t value)
 {
-    char bytes[10];
-    size_t n = 0;
-    do {
-        bytes[n++] = (char)((value & 0x7f) | (value > 0x7f ? 0x80 : 0));
-        value >>= 7;
-    } while (value);
-    text_add(t, slice_from(bytes, n));
+    char *at = text_room(t, LONGEST);
+    text_wrote(t, (size_t)(put_varint(at, value) - at));
 }
 
 void wire_put_uint(struct text *t, uint32_t number, uint64_t value)
 {
     if (!value)
         return;
-    wire_put_varint(t, number << 3 | WIRE_VARINT);
-    wire_put_varint(t, value);
+    char *at = text_room(t, 2 * LONGEST);
+    char *end = put_varint(put_varint(at, number << 3 | WIRE_VARINT), value);
+    text_wrote(t, (size_t)(end - at));
 }
 
 void wire_put_bytes_always(struct text *t, uint32_t number, struct trb_slice bytes)
 {
-    wire_put_varint(t, number << 3 | WIRE_BYTES);
-    wire_put_varint(t, bytes.len);
-    text_add(t, bytes);
+    char *at = text_room(t, 2 * LONGEST + bytes.len);
+    char *end = put_varint(put_varint(at, number << 3 | WIRE_BYTES), bytes.len);
+    if (bytes.len)
+        memcpy(end, bytes.at, bytes.len);
+    text_wrote(t, (size_t)(end - at) + bytes.len);
 }
 
 void wire_put_bytes(struct text *t, uint32_t number, struct trb_slice bytes)
@@ -107,18 +126,29 @@ void wire_put_bytes(struct text *t, uint32_t number, struct trb_slice bytes)
         wire_put_bytes_always(t, number, bytes);
 }
 
-/* Five bytes are kept for the length, a longer form of the same number: legal, and nothing moves. */
+#define KEPT 5u                     /* bytes kept for a length until it is known */
+
 size_t wire_begin(struct text *t, uint32_t number)
 {
-    wire_put_varint(t, number << 3 | WIRE_BYTES);
-    size_t mark = t->len;
-    text_add(t, slice_from("\x80\x80\x80\x80\x00", 5));
-    return mark;
+    char *at = text_room(t, LONGEST + KEPT);
+    char *mark = put_varint(at, number << 3 | WIRE_BYTES);
+    text_wrote(t, (size_t)(mark - at) + KEPT);
+    return t->len - KEPT;
 }
 
+/* A short message moves up to its length. A longer one stays, behind a longer form of the same number:
+ * legal as well. */
 void wire_end(struct text *t, size_t mark)
 {
-    size_t len = t->len - mark - 5;
-    for (uint32_t i = 0; i < 5; i++)
-        t->at[mark + i] = (char)(((len >> (7 * i)) & 0x7f) | (i < 4 ? 0x80 : 0));
+    size_t len = t->len - mark - KEPT;
+    char *at = t->at + mark;
+    if (len < 0x80) {
+        memmove(at + 1, at + KEPT, len + 1);
+        t->len -= KEPT - 1;
+    } else {
+        for (uint32_t i = 0; i < KEPT - 1; i++)
+            at[1 + i] = (char)(len >> (7 * (i + 1)) | 0x80);
+        at[KEPT - 1] &= 0x7f;
+    }
+    at[0] = (char)(len < 0x80 ? len : len | 0x80);
 }

@@ -3,20 +3,28 @@
 #include <base/slice.h>
 #include <string.h>
 
-static bool is_one_of(struct trb_slice name, const char *const *list)
+static bool is_hop_by_hop(struct trb_slice n)
 {
-    for (; *list; list++)
-        if (slice_is_nocase(name, slice_of(*list)))
-            return true;
-    return false;
-}
-
-static bool is_hop_by_hop(struct trb_slice name)
-{
-    static const char *const names[] = {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade",
-                                        "http2-settings", "te", "trailer", "proxy-authorization",
-                                        "proxy-authenticate", NULL};
-    return is_one_of(name, names);
+    switch (n.len) {
+    case 2:
+        return slice_is_nocase(n, SLICE("te"));
+    case 7:
+        return slice_is_nocase(n, SLICE("upgrade")) || slice_is_nocase(n, SLICE("trailer"));
+    case 10:
+        return slice_is_nocase(n, SLICE("connection")) || slice_is_nocase(n, SLICE("keep-alive"));
+    case 14:
+        return slice_is_nocase(n, SLICE("http2-settings"));
+    case 16:
+        return slice_is_nocase(n, SLICE("proxy-connection"));
+    case 17:
+        return slice_is_nocase(n, SLICE("transfer-encoding"));
+    case 18:
+        return slice_is_nocase(n, SLICE("proxy-authenticate"));
+    case 19:
+        return slice_is_nocase(n, SLICE("proxy-authorization"));
+    default:
+        return false;
+    }
 }
 
 /* Connection: keep-alive, X-Foo */
@@ -35,15 +43,26 @@ static bool is_named_by_connection(const struct trb_pairs *all, struct trb_slice
 }
 
 /* What the way itself says: length and type by codec or message, the trace by the kernel. */
-static bool is_said_otherwise(struct trb_slice name, uint32_t way)
+static bool is_said_otherwise(struct trb_slice n, uint32_t way)
 {
-    static const char *const app[] = {"content-length", "traceparent", "tracestate", "host", NULL};
-    static const char *const peer[] = {"content-length", "content-type", "traceparent", "tracestate", "host", NULL};
-    static const char *const client[] = {"content-length", NULL};
-    return is_one_of(name, way == HEADERS_TO_APP ? app : way == HEADERS_TO_PEER ? peer : client);
+    bool leaves = way == HEADERS_TO_APP || way == HEADERS_TO_PEER;
+    switch (n.len) {
+    case 4:
+        return leaves && slice_is_nocase(n, SLICE("host"));
+    case 10:
+        return leaves && slice_is_nocase(n, SLICE("tracestate"));
+    case 11:
+        return leaves && slice_is_nocase(n, SLICE("traceparent"));
+    case 12:
+        return way == HEADERS_TO_PEER && slice_is_nocase(n, SLICE("content-type"));
+    case 14:
+        return slice_is_nocase(n, SLICE("content-length"));
+    default:
+        return false;
+    }
 }
 
-static bool passes(const struct trb_pairs *all, struct trb_slice name, uint32_t way)
+static bool passes(const struct trb_pairs *all, bool has_connection, struct trb_slice name, uint32_t way)
 {
     if (is_hop_by_hop(name) || is_said_otherwise(name, way) || slice_is_nocase(name, SLICE("destination-app-id")))
         return false;
@@ -51,7 +70,15 @@ static bool passes(const struct trb_pairs *all, struct trb_slice name, uint32_t 
         return false;
     if (way != HEADERS_TO_CLIENT && slice_is_nocase(name, SLICE("dapr-app-id")))
         return false;
-    return !is_named_by_connection(all, name);
+    return !has_connection || !is_named_by_connection(all, name);
+}
+
+static bool has_name(const struct trb_pairs *all, struct trb_slice name)
+{
+    for (uint32_t i = 0; i < all->count; i++)
+        if (slice_is_nocase(slice_name(trb_pair_at(all, i)->key), name))
+            return true;
+    return false;
 }
 
 static char spell(char c, bool upper)
@@ -87,9 +114,10 @@ size_t headers_room(const struct trb_pairs *from)
 struct trb_pairs headers_filter(const struct trb_pairs *from, uint32_t way, struct trb_pair *to, char *names)
 {
     uint32_t count = 0;
+    bool has_connection = has_name(from, SLICE("connection"));
     for (uint32_t i = 0; i < from->count; i++) {
         const struct trb_pair *p = trb_pair_at(from, i);
-        if (passes(from, slice_name(p->key), way))
+        if (passes(from, has_connection, slice_name(p->key), way))
             to[count++] = (struct trb_pair){canonical(slice_name(p->key), &names), p->value};
     }
     return (struct trb_pairs){to, count, sizeof *to};

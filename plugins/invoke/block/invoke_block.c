@@ -51,6 +51,25 @@ bool verb_has_body(struct trb_slice verb)
     return is_one_of(verb, list);
 }
 
+/* ------------------------------------------------------------------------------------- texts */
+struct trb_name text_joined(struct trb_request *rq, const struct trb_slice *parts, uint32_t count)
+{
+    size_t len = 0;
+    for (uint32_t i = 0; i < count; i++)
+        len += parts[i].len;
+    char *start = trb_alloc(rq, len + 1), *at = start;
+    for (uint32_t i = 0; i < count; at += parts[i++].len)
+        if (parts[i].len)
+            memcpy(at, parts[i].at, parts[i].len);
+    *at = '\0';
+    return (struct trb_name){start, len};
+}
+
+struct trb_name text_kept(struct trb_request *rq, struct trb_slice s)
+{
+    return text_joined(rq, &s, 1);
+}
+
 /* ------------------------------------------------------------------------------------- headers */
 void headers_take(struct trb_request *rq, struct invoke *v, uint32_t way, uint32_t extra)
 {
@@ -102,11 +121,11 @@ struct trb_slice json_quoted(struct trb_request *rq, struct trb_slice s)
 }
 
 /* ------------------------------------------------------------------------------------- sending */
-const char *url_make(struct trb_request *rq, struct invoke *v, const char *base)
+const char *url_make(struct trb_request *rq, struct invoke *v, url_base *base)
 {
     struct trb_slice path, bad;
     if (!method_path(v->method, trb_alloc(rq, 3 * v->method.len + 2), &path, &bad))
-        return trb_printf(rq, "parse \"%s/%.*s\": invalid URL escape \"%.*s\"", base, SLICE_ARG(v->method),
+        return trb_printf(rq, "parse \"%s/%.*s\": invalid URL escape \"%.*s\"", base(rq), SLICE_ARG(v->method),
                           SLICE_ARG(bad)).at;
     v->call.path = path;
     v->call.query = rq->kernel->raw_query(rq);

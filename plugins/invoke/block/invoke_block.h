@@ -44,6 +44,9 @@ struct trb_next invoke_call_failed(struct trb_request *);
 /* GET HEAD POST PUT PATCH DELETE OPTIONS TRACE as they are, CONNECT too, anything else is POST. */
 struct trb_slice verb_of(struct trb_slice method);
 bool verb_has_body(struct trb_slice verb);   /* sent chunked and empty rather than without a body */
+/* Copies in the request's memory. */
+struct trb_name text_joined(struct trb_request *, const struct trb_slice *parts, uint32_t count);
+struct trb_name text_kept(struct trb_request *, struct trb_slice);
 /* The request's headers as they go that way, with room for extra lines. */
 void headers_take(struct trb_request *, struct invoke *, uint32_t way, uint32_t extra);
 void headers_say(struct invoke *, struct trb_name name, struct trb_name value);
@@ -52,7 +55,8 @@ void headers_unsay(struct invoke *, const char *name);
 
 /* Path and query of the call. NULL, or the sentence: no URL can be made of the method. base: how the
  * URL begins in that sentence. */
-const char *url_make(struct trb_request *, struct invoke *, const char *base);
+typedef const char *url_base(struct trb_request *);
+const char *url_make(struct trb_request *, struct invoke *, url_base *);
 /* Sends with the request's body streamed, or without where there is none; goes on at v->then. */
 struct trb_next send_streamed(struct trb_request *);
 /* NULL: a call of the own app is ready. Otherwise the sentence why it cannot be made. */

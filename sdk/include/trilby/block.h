@@ -347,11 +347,16 @@ static inline void *trb_request_state(struct trb_request *rq, size_t size)
 
 static inline TRB_PRINTF(2, 3) struct trb_name trb_printf(struct trb_request *rq, const char *format, ...)
 {
+    char room[256];
     va_list ap;
     va_start(ap, format);
-    int len = vsnprintf(NULL, 0, format, ap);
+    int len = vsnprintf(room, sizeof room, format, ap);
     va_end(ap);
     char *at = (char *)trb_alloc(rq, (size_t)len + 1);
+    if ((size_t)len < sizeof room) {
+        memcpy(at, room, (size_t)len + 1);
+        return (struct trb_name){at, (size_t)len};
+    }
     va_start(ap, format);
     vsnprintf(at, (size_t)len + 1, format, ap);
     va_end(ap);

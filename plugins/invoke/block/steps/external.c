@@ -12,6 +12,12 @@ static struct trb_slice base_of(const struct invoke *v)
     return base;
 }
 
+static const char *base_text(struct trb_request *rq)
+{
+    const struct invoke *v = rq->state;
+    return text_kept(rq, v->call.url).at;
+}
+
 /* The endpoint's own lines win over the client's. */
 static void take_headers(struct trb_request *rq, struct invoke *v)
 {
@@ -38,7 +44,7 @@ struct trb_next invoke_external(struct trb_request *rq)
     v->call.tls = v->endpoint.tls;
     v->call.flags = v->follows ? 0 : TRB_OUT_APP_TOKEN;
     v->call.headers = v->headers;
-    const char *fault = url_make(rq, v, trb_printf(rq, "%.*s", SLICE_ARG(v->call.url)).at);
+    const char *fault = url_make(rq, v, base_text);
     if (fault)
         return invoke_failed(rq, slice_of(fault));
     if (!v->follows)

@@ -22,7 +22,7 @@ const char *app_call_make(struct trb_request *rq)
     headers_take(rq, v, HEADERS_TO_APP, 0);
     v->call.to = TRB_TO_APP;
     v->call.headers = v->headers;
-    return url_make(rq, v, base_of(rq));
+    return url_make(rq, v, base_of);
 }
 
 struct trb_next invoke_local(struct trb_request *rq)

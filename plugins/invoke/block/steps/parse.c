@@ -59,7 +59,7 @@ struct trb_next invoke_parse(struct trb_request *rq)
     if (!address_find(k->header(rq, "dapr-app-id"), authorization, path,
                       trb_alloc(rq, 2 * path.len + authorization.len + 2), &address))
         return refuse_target(rq);
-    v->target = trb_printf(rq, "%.*s", SLICE_ARG(address.target));
+    v->target = text_kept(rq, address.target);
     if (!method_clean(address.method, trb_alloc(rq, address.method.len + 1), &v->method, fault))
         return invoke_failed(rq, slice_name(trb_printf(
             rq, "rpc error: code = InvalidArgument desc = invalid method: %s", fault)));

@@ -1,15 +1,16 @@
 /* Another app, by way of its sidecar. A small body is kept until it is answered, so that the call can be
  * repeated when the way was broken; a large or endless one passes through once. */
 #include "../invoke_block.h"
-#include <stdio.h>
 
 static struct trb_name forwarded(struct trb_request *rq, const struct trb_runtime_info *info)
 {
     bool v6 = memchr(info->host_address.at, ':', info->host_address.len) != NULL;
     bool bracketed = info->host_address.at[0] == '[';
-    const char *open = bracketed ? "\"" : v6 ? "\"[" : "", *close = bracketed ? "\"" : v6 ? "]\"" : "";
-    return trb_printf(rq, "for=%s%s%s;by=%s%s%s;host=%s", open, info->host_address.at, close, open,
-                      info->host_address.at, close, info->host_name.at);
+    struct trb_slice host = slice_name(info->host_address), open = slice_of(bracketed ? "\"" : v6 ? "\"[" : ""),
+                     close = slice_of(bracketed ? "\"" : v6 ? "]\"" : "");
+    struct trb_slice parts[] = {SLICE("for="), open, host, close, SLICE(";by="), open, host, close, SLICE(";host="),
+                                slice_name(info->host_name)};
+    return text_joined(rq, parts, sizeof parts / sizeof parts[0]);
 }
 
 /* Lines of ours stand beside those of the client: nothing it said is replaced. */
@@ -17,7 +18,7 @@ static void say_who_calls(struct trb_request *rq)
 {
     struct invoke *v = rq->state;
     const struct trb_runtime_info *info = rq->kernel->info;
-    struct trb_name callee = trb_printf(rq, "%.*s", SLICE_ARG(v->call.app_id));
+    struct trb_name callee = text_kept(rq, v->call.app_id);
     headers_say(v, NAME("X-Forwarded-For"), info->host_address);
     headers_say(v, NAME("X-Forwarded-Host"), info->host_name);
     headers_say(v, NAME("Forwarded"), forwarded(rq, info));
@@ -30,8 +31,9 @@ static void say_who_calls(struct trb_request *rq)
 static void say_length(struct trb_request *rq)
 {
     int64_t length = rq->kernel->body_length(rq);
+    char room[20];
     if (length > 0)
-        headers_say(rq->state, NAME("Content-Length"), trb_printf(rq, "%lld", (long long)length));
+        headers_say(rq->state, NAME("Content-Length"), text_kept(rq, slice_decimal((uint64_t)length, room)));
 }
 
 static struct trb_next send_whole(struct trb_request *rq)
