@@ -7,6 +7,7 @@
 #include <runtime/process.h>
 
 #define FORCE_NS (100 * CLOCK_MS)
+#define BLOCKS_NS (30 * CLOCK_S)           /* for what the app holds: then it is cut, like anything else */
 
 /* ------------------------------------------------------------------------------- the end of it */
 static void ended(void *arg)
@@ -14,6 +15,7 @@ static void ended(void *arg)
     struct runtime *rt = arg;
     rt->shutdown.phase = SHUTDOWN_ENDED;
     timer_end(&rt->shutdown.limit);
+    timer_end(&rt->shutdown.blocks_limit);
     rt->setup.ended(rt->setup.arg, rt->failure.len ? rt->failure.at : NULL);
 }
 
@@ -75,6 +77,16 @@ static void on_drained(void *arg)
 }
 
 /* ------------------------------------------------------------------------------------- draining */
+static void on_blocks_drained(void *arg)
+{
+    struct runtime *rt = arg;
+    timer_end(&rt->shutdown.blocks_limit);
+    if (rt->shutdown.blocks_are_drained)
+        return;
+    rt->shutdown.blocks_are_drained = true;
+    on_drained(rt);
+}
+
 static void on_limit(void *arg)
 {
     log_fatal(SCOPE, "Graceful shutdown timeout exceeded, forcing shutdown");
@@ -92,7 +104,8 @@ static void drain(struct runtime *rt)
         timer_after(loop_at(0), &s->limit, graceful_ns, on_limit, rt);
     s->owed = 3;
     app_stop(rt, on_drained, rt);
-    blocks_drain(rt, on_drained, rt);
+    timer_after(loop_at(0), &s->blocks_limit, BLOCKS_NS, on_blocks_drained, rt);
+    blocks_drain(rt, on_blocks_drained, rt);
     servers_drain(rt, on_drained, rt);
 }
 

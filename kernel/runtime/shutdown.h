@@ -18,7 +18,8 @@ struct runtime;
 
 struct shutdown {
     uint32_t phase, owed;
-    struct timer block, limit;
+    bool blocks_are_drained;
+    struct timer block, limit, blocks_limit;
     struct job end;
 };
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness import raw
 from harness.app import reply
-from harness.resources import component, endpoint
+from harness.resources import component
 from harness.wait import until
 
 STORE = component("store", "state.in-memory")
@@ -78,38 +78,6 @@ def test_a_component_has_5_seconds_to_start(bench):
     assert sidecar.wait_end(30) == 1
     assert 4.5 < time.monotonic() - begun < 15
     assert sidecar.logged("init timeout for component slow (state.redis/v1)")
-
-
-def full_server(bench):
-    """A port whose queue is full: nobody gets a connection, and nobody is refused."""
-    listener = socket.socket()
-    bench.stack.callback(listener.close)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    for _ in range(3):
-        waiting = socket.socket()
-        bench.stack.callback(waiting.close)
-        waiting.setblocking(False)
-        waiting.connect_ex(listener.getsockname())
-    return f"127.0.0.1:{listener.getsockname()[1]}"
-
-
-def test_an_endpoint_has_15_seconds_to_take_a_connection_and_15_for_tls(bench):
-    sidecar = bench.sidecar(resources=[endpoint("full", f"http://{full_server(bench)}"),
-                                       endpoint("mute", f"https://{mute_server(bench)}")])
-    begun, took = time.monotonic(), {}
-
-    def call(name):
-        answer = raw.request(sidecar.http, "GET", f"/v1.0/invoke/{name}/method/x", seconds=60)
-        took[name] = (time.monotonic() - begun, answer.status, answer.json["errorCode"])
-    calls = [threading.Thread(target=call, args=(name,)) for name in ("full", "mute")]
-    for one in calls:
-        one.start()
-    for one in calls:
-        one.join(60)
-    for name in ("full", "mute"):
-        seconds, status, code = took[name]
-        assert 14 < seconds < 25 and (status, code) == (500, "ERR_DIRECT_INVOKE"), took
 
 
 @pytest.mark.parametrize("value", [None, -1])
