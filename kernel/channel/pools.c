@@ -53,7 +53,8 @@ static bool has_suffix_s(struct trb_name protocol)
 /* Each loop has a pool of its own. */
 static uint32_t share_of(uint32_t all)
 {
-    return (all + loop_count() - 1) / loop_count();
+    uint32_t share = all / loop_count();
+    return share ? share : 1;
 }
 
 static struct http_target app_target(void)
