@@ -8,6 +8,7 @@
 #include <channel/outgoing.h>
 #include <net/stream.h>
 #include <net/tls.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define MAX_LOOPS 256
@@ -116,6 +117,22 @@ struct http_pool *pool_for_peer(struct trb_slice address)
     return find_or_make(address, &target);
 }
 
+static struct tls_context *roots;
+
+/* Without one a stream would trust whoever answers. */
+static void make_roots(void)
+{
+    struct tls_setup s = {.verify_peer = true};
+    check(tls_context_create(&s, &roots, NULL) == TRB_OK);
+}
+
+static struct tls_context *system_roots(void)          /* of all loops */
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, make_roots);
+    return roots;
+}
+
 struct http_pool *pool_for_url(struct trb_slice scheme, struct trb_slice host, uint16_t port, const void *tls)
 {
     struct text key = {0};
@@ -123,13 +140,8 @@ struct http_pool *pool_for_url(struct trb_slice scheme, struct trb_slice host, u
     struct http_target target = {
         .host = host, .port = port, .tls = secure, .version = 1, .tls_context = tls, .connect_timeout_ns = 15 * CLOCK_S,
         .max_idle = 16, .idle_timeout_ns = 90 * CLOCK_S, .max_head = 1 << 20, .window = 256 << 10};
-    static struct tls_context *system_roots;
-    if (secure && !tls) {
-        struct tls_setup roots = {.verify_peer = true};
-        if (!system_roots)
-            tls_context_create(&roots, &system_roots, NULL);
-        target.tls_context = system_roots;
-    }
+    if (secure && !tls)
+        target.tls_context = system_roots();
     text_addf(&key, "%.*s://%.*s:%u %p", SLICE_ARG(scheme), SLICE_ARG(host), port, tls);
     struct http_pool *pool = find_or_make(text_slice(&key), &target);
     text_fini(&key);
