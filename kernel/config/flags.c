@@ -158,10 +158,16 @@ void flags_fini(struct flags *flags)
     *flags = (struct flags){0};
 }
 
+/* A switch that stays off asks for nothing. */
+static bool asks(const struct flags *flags, const struct flag_row *row)
+{
+    return *flag_given(flags, row) && (row->type != FLAG_IS_BOOL || *(const bool *)((const char *)flags + row->member));
+}
+
 const char *flags_without_effect(const struct flags *flags, uint32_t i)
 {
     for (uint32_t row = 0; row < flag_row_count; row++)
-        if (flag_rows[row].effect == FLAG_LATER && *flag_given(flags, &flag_rows[row]) && i-- == 0)
+        if (flag_rows[row].effect == FLAG_LATER && asks(flags, &flag_rows[row]) && i-- == 0)
             return flag_rows[row].name;
     return NULL;
 }

@@ -62,9 +62,15 @@ def test_what_has_no_effect_yet_is_said(binary, bench):
     text = run(binary, "--help")[2]
     later = re.findall(r"--([\w-]+).*\(no effect yet\)", text)
     assert "sentry-address" in later and "app-id" not in later
-    sidecar = bench.sidecar(flags={"sentry-address": "127.0.0.1:1"})
-    assert sidecar.logged("the flag --sentry-address is accepted and has no effect yet")
-    assert not sidecar.logged("the flag --control-plane-address is accepted")
+    given = {"control-plane-address": "x:1", "control-plane-trust-domain": "td", "control-plane-namespace": "ns",
+             "sentry-address": "127.0.0.1:1", "sentry-request-jwt-audiences": "a,b", "enable-mtls": "true",
+             "scheduler-host-address": "127.0.0.1:1", "scheduler-job-streams": "2", "actors-disseminate-timeout": "3s",
+             "placement-host-address": "127.0.0.1:1", "disable-builtin-k8s-secret-store": "true"}
+    sidecar = bench.sidecar(flags=given)
+    assert set(given) <= set(later)
+    for name in given:
+        assert sidecar.logged(f"the flag --{name} is accepted and has no effect yet"), name
+    assert not bench.sidecar(flags={"enable-profiling": None, "profile-port": None}).logged("has no effect yet")
 
 
 @pytest.mark.differs
