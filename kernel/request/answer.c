@@ -96,15 +96,22 @@ static bool is_closed(const struct request *rq)
     return request_is_over(rq) || rq->out.ended;
 }
 
+/* Apps, peers and plugins name statuses: what cannot stand in an answer is a failure of theirs. */
+static uint32_t status_of(const struct request *rq, uint32_t said)
+{
+    bool is_switch = said == 101 && rq->exchange && rq->exchange->request.major == 1;
+    return (said >= 200 && said < 1000) || is_switch ? said : 500;
+}
+
 struct trb_next request_reply(struct request *rq, uint32_t status, struct trb_data body)
 {
     if (is_closed(rq) || rq->out.head_sent)
         return request_over();
-    rq->out.status = status;
+    rq->out.status = status_of(rq, status);
     rq->out.bytes += body.len;
     rq->out.ended = true;
     if (rq->door->whole)
-        rq->door->whole(rq, status, body);
+        rq->door->whole(rq, rq->out.status, body);
     return request_over();
 }
 
@@ -123,7 +130,7 @@ struct trb_next request_refuse(struct request *rq, const struct trb_refusal *ref
         return request_over();
     rq->out.error_code = refusal->row->code;
     rq->out.error_category = refusal->row->category;
-    rq->out.status = refusal->http_status ? refusal->http_status : refusal->row->http_status;
+    rq->out.status = status_of(rq, refusal->http_status ? refusal->http_status : refusal->row->http_status);
     rq->out.grpc_code = refusal->row->grpc;
     rq->out.ended = true;
     if (rq->door->refuse)
@@ -135,10 +142,10 @@ void request_reply_head(struct request *rq, uint32_t status, int64_t length)
 {
     if (is_closed(rq) || rq->out.head_sent)
         return;
-    rq->out.status = status;
+    rq->out.status = status_of(rq, status);
     rq->out.head_sent = true;
     if (rq->door->head)
-        rq->door->head(rq, status, length);
+        rq->door->head(rq, rq->out.status, length);
 }
 
 bool request_reply_has_room(const struct request *rq)

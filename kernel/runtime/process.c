@@ -198,7 +198,7 @@ static void on_end(void *arg, int number)
 static void on_hangup(void *arg, int number)
 {
     struct process *p = arg;
-    if (p->is_stopping || p->wants_restart)
+    if (p->is_stopping || p->wants_restart || !p->runtime)       /* it is ending by itself */
         return;
     p->wants_restart = true;
     log_info("dapr.signals", "Received signal '%s'; restarting", signal_name(number));

@@ -3,6 +3,7 @@ as a callee that ours calls (grpc-api.md 4.2 to 4.4)."""
 
 import os
 import sqlite3
+import subprocess
 import threading
 import time
 from concurrent import futures
@@ -333,6 +334,16 @@ def test_what_we_send(ours, other):
     assert not any(one.HasField("request") for one in got[1:])
     assert body_of(got) == b"z" * 5000
     assert "traceparent" in dict(context.invocation_metadata())
+
+
+@pytest.mark.parametrize("status", [199, 1000, 2147483647])
+@pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
+def test_a_status_that_is_none_is_a_500(ours, other, status, version):
+    other(stream=lambda got, context: chunks(ResponseChunk, response(status)))
+    shown = subprocess.run(["curl", "-s", "-o", os.devnull, "-w", "%{http_code}", "--max-time", "10", version,
+                            f"http://127.0.0.1:{ours.http}/v1.0/invoke/other/method/x"], capture_output=True, text=True)
+    assert shown.stdout == "500", shown
+    assert ours.is_ready()
 
 
 def test_no_body_no_payload(ours, other):

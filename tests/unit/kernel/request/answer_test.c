@@ -111,6 +111,21 @@ static void an_answer_is_said_once(void **state)
     request_unpin(rq);
 }
 
+static void a_status_that_is_none_is_a_500(void **state)
+{
+    static const uint32_t odd[] = {0, 99, 101, 199, 1000, UINT32_MAX};
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+        struct request *rq = born();
+        request_reply_head(rq, odd[i], -1);
+        assert_string_equal(said.log, "head 500 -1;");
+        finish_request(rq);
+        rq = born();
+        request_reply(rq, odd[i], data_of("x"));
+        assert_string_equal(said.log, "whole 500 x;");
+        finish_request(rq);
+    }
+}
+
 static struct trb_next send_two(struct trb_request *public_)
 {
     return request_reply_send(request_of(public_), data_of("two"), request_go_end());
@@ -205,6 +220,7 @@ int main(void)
         cmocka_unit_test(more_headers_than_there_is_room_for_are_kept),
         cmocka_unit_test(headers_come_too_late_behind_the_head),
         cmocka_unit_test(an_answer_is_said_once),
+        cmocka_unit_test(a_status_that_is_none_is_a_500),
         cmocka_unit_test(a_full_door_parks_the_sender_until_there_is_room),
         cmocka_unit_test(a_broken_end_is_seen),
         cmocka_unit_test(a_refusal_in_json_has_its_details_in_the_contracts_order),
