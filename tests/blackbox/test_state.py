@@ -813,6 +813,7 @@ def resident_bytes(sidecar):
         return int(handle.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
+@pytest.mark.figures
 def test_many_large_calls_do_not_grow_the_process(bench):
     sidecar = bench.sidecar(resources=[component("store", "state.in-memory")])
     item = [{"key": f"k{n}", "value": "x" * 100_000} for n in range(5)]
