@@ -17,14 +17,16 @@ static const char *skip_nested(const char *at, const char *end)
 {
     size_t depth = 0;
     while (at < end) {
-        if (*at == '"') {
+        char c = *at;
+        if (c == '"') {
             at = skip_string(at, end);
             continue;
         }
-        depth += *at == '{' || *at == '[';
-        if ((*at == '}' || *at == ']') && --depth == 0)
-            return at + 1;
         at++;
+        if ((c | 0x20) == '{')                  /* of [ and {, ] and } one bit tells */
+            depth++;
+        else if ((c | 0x20) == '}' && --depth == 0)
+            return at;
     }
     return end;
 }
@@ -193,28 +195,29 @@ bool json_key_is(struct trb_slice raw_key, struct trb_slice plain)
     return is_text(raw_key, plain, is_equal);
 }
 
-static struct json_value find(struct json_value object, struct trb_slice key,
-                              bool (*is_same)(struct trb_slice, struct trb_slice))
+/* The last of a name wins; with any_case an exact one before others. */
+static struct json_value find(struct json_value object, struct trb_slice key, bool any_case)
 {
-    struct json_value v, found = {JSON_NONE, {NULL, 0}};
+    struct json_value v, exact = {JSON_NONE, {NULL, 0}}, other = exact;
     struct trb_slice raw;
     if (object.kind != JSON_OBJECT)
-        return found;
+        return exact;
     for (struct json_cursor c = json_enter(object); json_member(&c, &raw, &v);)
-        if (is_text(raw, key, is_same))
-            found = v;
-    return found;
+        if (is_text(raw, key, is_equal))
+            exact = v;
+        else if (any_case && is_text(raw, key, slice_is_nocase))
+            other = v;
+    return exact.kind != JSON_NONE ? exact : other;
 }
 
 struct json_value json_find(struct json_value object, struct trb_slice key)
 {
-    return find(object, key, is_equal);
+    return find(object, key, false);
 }
 
 struct json_value json_find_nocase(struct json_value object, struct trb_slice key)
 {
-    struct json_value exact = find(object, key, is_equal);
-    return exact.kind != JSON_NONE ? exact : find(object, key, slice_is_nocase);
+    return find(object, key, true);
 }
 
 /* ------------------------------------------------------------------------------------- writing */

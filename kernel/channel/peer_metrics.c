@@ -37,6 +37,8 @@ static void note(struct series *s, struct trb_slice they, int32_t status)
 void peer_metrics_asked(struct trb_name we, struct trb_slice they)
 {
     static _Thread_local struct shelf shelf;
+    if (!metrics_are_on())
+        return;
     they = slice_cut(they, ID);
     struct series *s = slot(&shelf, they, 0);
     if (!fits(s, they, 0)) {
@@ -51,6 +53,8 @@ void peer_metrics_asked(struct trb_name we, struct trb_slice they)
 void peer_metrics_was_answered(struct trb_name we, struct trb_slice they, int32_t status, uint64_t took_ns)
 {
     static _Thread_local struct shelf shelf;
+    if (!metrics_are_on())
+        return;
     they = slice_cut(they, ID);
     struct series *s = slot(&shelf, they, status);
     if (!fits(s, they, status)) {
@@ -70,6 +74,8 @@ void peer_metrics_was_answered(struct trb_name we, struct trb_slice they, int32_
 void peer_metrics_was_asked(struct trb_name we, struct trb_slice they)
 {
     static _Thread_local struct shelf shelf;
+    if (!metrics_are_on())
+        return;
     they = slice_cut(they, ID);
     struct series *s = slot(&shelf, they, 0);
     if (!fits(s, they, 0)) {
@@ -84,6 +90,8 @@ void peer_metrics_was_asked(struct trb_name we, struct trb_slice they)
 void peer_metrics_answered(struct trb_name we, struct trb_slice they, int32_t status)
 {
     static _Thread_local struct shelf shelf;
+    if (!metrics_are_on())
+        return;
     they = slice_cut(they, ID);
     struct series *s = slot(&shelf, they, status);
     if (!fits(s, they, status)) {

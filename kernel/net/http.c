@@ -8,15 +8,17 @@
 #include <net/http_class.h>
 #include <string.h>
 
-/* token: ! # $ % & ' * + - . ^ _ ` | ~ digits letters. */
-#define T (CLASS_TOKEN | CLASS_VALUE | CLASS_TARGET)
+/* token: ! # $ % & ' * + - . ^ _ ` | ~ digits letters; host: none of / ? # @ " < > \ ^ ` { | }. */
 #define V (CLASS_VALUE | CLASS_TARGET)
+#define T (CLASS_TOKEN | V)
+#define H CLASS_HOST
 const uint8_t http_class[256] = {
     ['\t'] = CLASS_VALUE, [' '] = CLASS_VALUE,
-    [0x21] = T, [0x22] = V, [0x23 ... 0x27] = T, [0x28 ... 0x29] = V, [0x2a ... 0x2b] = T, [0x2c] = V,
-    [0x2d ... 0x2e] = T, [0x2f] = V, ['0' ... '9'] = T, [0x3a ... 0x40] = V, ['A' ... 'Z'] = T,
-    [0x5b ... 0x5d] = V, [0x5e ... 0x60] = T, ['a' ... 'z'] = T, [0x7b] = V, [0x7c] = T, [0x7d] = V,
-    [0x7e] = T, [0x80 ... 0xff] = V,
+    ['!'] = T | H, ['"'] = V, ['#'] = T, ['$' ... '\''] = T | H, ['(' ... ')'] = V | H, ['*' ... '+'] = T | H,
+    [','] = V | H, ['-' ... '.'] = T | H, ['/'] = V, ['0' ... '9'] = T | H, [':' ... ';'] = V | H, ['<'] = V,
+    ['='] = V | H, ['>' ... '@'] = V, ['A' ... 'Z'] = T | H, ['['] = V | H, ['\\'] = V, [']'] = V | H, ['^'] = T,
+    ['_'] = T | H, ['`'] = T, ['a' ... 'z'] = T | H, ['{'] = V, ['|'] = T, ['}'] = V, ['~'] = T | H,
+    [0x80 ... 0xff] = V | H,
 };
 
 static bool is_all(struct trb_slice s, uint8_t class)

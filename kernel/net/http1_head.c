@@ -175,25 +175,19 @@ static bool refuse(struct http1_fault *fault, int status, const char *text)
 }
 
 /* Path escapes must be whole; in the query they are the reader's matter. */
-static bool is_target_good(struct trb_slice t)
+static bool are_escapes_good(struct trb_slice target)
 {
-    bool in_path = true;
-    for (size_t i = 0; i < t.len; i++) {
-        if (!http_is(t.at[i], CLASS_TARGET))
+    const char *query = memchr(target.at, '?', target.len), *end = query ? query : target.at + target.len;
+    for (const char *at = target.at; (at = memchr(at, '%', (size_t)(end - at))); at += 3)
+        if (end - at < 3 || http_hex(at[1]) < 0 || http_hex(at[2]) < 0)
             return false;
-        if (t.at[i] == '?')
-            in_path = false;
-        if (in_path && t.at[i] == '%' &&
-            (i + 2 >= t.len || http_hex(t.at[i + 1]) < 0 || http_hex(t.at[i + 2]) < 0))
-            return false;
-    }
-    return t.len > 0;
+    return true;
 }
 
 static bool is_authority_good(struct trb_slice a)
 {
     for (size_t i = 0; i < a.len; i++)
-        if (!http_is(a.at[i], CLASS_TARGET) || strchr("/?#@\"<>\\^`{|}", a.at[i]))
+        if (!http_is(a.at[i], CLASS_HOST))
             return false;
     return true;
 }
@@ -220,7 +214,7 @@ static bool cut_absolute(struct http_head *head)
 
 static bool settle_target(struct http_head *head)
 {
-    if (!is_target_good(head->target))
+    if (!are_escapes_good(head->target))
         return false;
     if (head->target.at[0] == '/')
         return true;

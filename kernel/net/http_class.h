@@ -8,6 +8,7 @@
 #define CLASS_TOKEN 1u              /* methods and header names */
 #define CLASS_VALUE 2u              /* header values: visible, blank, tab, above ASCII */
 #define CLASS_TARGET 4u             /* request targets: visible, above ASCII */
+#define CLASS_HOST 8u               /* a host with its port, also in brackets */
 
 extern const uint8_t http_class[256];
 

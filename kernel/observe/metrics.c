@@ -152,9 +152,14 @@ static void sum_add(struct trb_metric *m, double step)
                                                     memory_order_relaxed));
 }
 
+bool metrics_are_on(void)
+{
+    return atomic_load_explicit(&is_enabled, memory_order_relaxed);
+}
+
 void metric_add(struct trb_metric *m, double value)
 {
-    if (!atomic_load_explicit(&is_enabled, memory_order_relaxed))
+    if (!metrics_are_on())
         return;
     sum_add(m, value);
     atomic_fetch_add_explicit(&m->count, 1, memory_order_relaxed);

@@ -19,6 +19,7 @@ struct metrics_setup {
 };
 
 void metrics_start(const struct metrics_setup *);          /* again: forgets all values (SIGHUP) */
+bool metrics_are_on(void);                 /* spares looking for a metric that counts nothing */
 struct trb_metric *metric_get(const char *name, const struct trb_pairs *labels);
 void metric_add(struct trb_metric *, double);              /* counter: step; gauge: difference; histogram: sample */
 void metric_set(struct trb_metric *, double);              /* gauges */

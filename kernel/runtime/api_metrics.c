@@ -202,7 +202,7 @@ void api_metrics_fill(struct runtime *rt, struct door_setup *setup, bool is_grpc
 {
     struct configuration_metrics *m = &rt->configuration->metrics;
     setup->arg = rt;
-    if (!m->enabled)
+    if (!metrics_are_on())
         return;
     rt->servers.request_bytes = size_metric(rt, "dapr_http_server_request_bytes");
     rt->servers.response_bytes = size_metric(rt, "dapr_http_server_response_bytes");

@@ -103,7 +103,8 @@ static void fill_info(struct runtime *rt)
 static void start_metrics(struct runtime *rt)
 {
     struct configuration_metrics *m = &rt->configuration->metrics;
-    struct metrics_setup setup = {.enabled = m->enabled, .latency_buckets_ms = m->buckets,
+    bool is_read = rt->setup.flags->enable_metrics;        /* else nobody could see what was counted */
+    struct metrics_setup setup = {.enabled = m->enabled && is_read, .latency_buckets_ms = m->buckets,
                                   .latency_bucket_count = m->bucket_count};
     metrics_start(&setup);
     observe_identity(slice_name(rt->info.app_id), slice_name(rt->info.namespace_));
