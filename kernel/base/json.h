@@ -51,6 +51,10 @@ bool json_member(struct json_cursor *, struct trb_slice *ret_raw_key, struct jso
 struct json_value json_find(struct json_value object, struct trb_slice key);
 /* As above, letter case of the name ignored when there is no exact match. */
 struct json_value json_find_nocase(struct json_value object, struct trb_slice key);
+/* The same for several names in one walk; at most 64. ret_values: one for each name. */
+void json_find_each(struct json_value object, const struct trb_slice *keys, uint32_t count,
+                    struct json_value *ret_values);
+bool json_is_compact(struct json_value);                  /* no blanks between its tokens */
 
 /* Unescaped text of a string value or raw key; without escapes it is a slice of the text itself. */
 struct trb_slice json_text(struct arena *, struct json_value string);

@@ -1,4 +1,5 @@
 /* json_walk: reading what json_parse has accepted, and writing it again. */
+#include <base/check.h>
 #include <base/json_scan.h>
 #include <base/mem.h>
 #include <base/slice.h>
@@ -220,7 +221,49 @@ struct json_value json_find_nocase(struct json_value object, struct trb_slice ke
     return find(object, key, true);
 }
 
+/* Few names have escapes: those without are compared as they stand. */
+static bool is_named(struct trb_slice raw, struct trb_slice key, bool has_escapes, bool any_case)
+{
+    if (has_escapes)
+        return is_text(raw, key, any_case ? slice_is_nocase : is_equal);
+    struct trb_slice text = inside(raw);
+    return any_case ? slice_is_nocase(text, key) : slice_is(text, key);
+}
+
+void json_find_each(struct json_value object, const struct trb_slice *keys, uint32_t count,
+                    struct json_value *ret_values)
+{
+    struct json_value v;
+    struct trb_slice raw;
+    uint64_t exact = 0;
+    check(count <= 64);
+    for (uint32_t i = 0; i < count; i++)
+        ret_values[i] = (struct json_value){JSON_NONE, {NULL, 0}};
+    if (object.kind != JSON_OBJECT)
+        return;
+    for (struct json_cursor c = json_enter(object); json_member(&c, &raw, &v);) {
+        bool has_escapes = memchr(raw.at, '\\', raw.len) != NULL;
+        for (uint32_t i = 0; i < count; i++) {
+            bool is_exact = is_named(raw, keys[i], has_escapes, false);
+            if (is_exact || (!(exact >> i & 1) && is_named(raw, keys[i], has_escapes, true)))
+                ret_values[i] = v;
+            exact |= (uint64_t)is_exact << i;
+        }
+    }
+}
+
 /* ------------------------------------------------------------------------------------- writing */
+bool json_is_compact(struct json_value v)
+{
+    const char *at = v.raw.at, *end = at + v.raw.len;
+    while (at < end) {
+        if (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')
+            return false;
+        at = *at == '"' ? skip_string(at, end) : at + 1;
+    }
+    return true;
+}
+
 void json_compact(struct json_value v, struct text *to)
 {
     const char *at = v.raw.at, *end = at + v.raw.len;

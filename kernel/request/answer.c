@@ -6,18 +6,19 @@
 
 static char spell(char c, bool upper)
 {
-    if (upper)
-        return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    unsigned from = (unsigned char)c - (upper ? 'a' : 'A');
+    return (char)(from < 26 ? c ^ 0x20 : c);
 }
 
 /* HTTP/1 shows canonical names (X-Content-Type-Options), HTTP/2 lower ones. */
 struct trb_name request_header_name(struct request *rq, struct trb_slice name)
 {
-    bool is_first = rq->exchange && rq->exchange->request.major == 1;
+    bool is_first = rq->exchange && rq->exchange->request.major == 1, upper = is_first;
     char *at = arena_alloc(rq->arena, name.len + 1);
-    for (size_t i = 0; i < name.len; i++)
-        at[i] = spell(name.at[i], is_first && (i == 0 || name.at[i - 1] == '-'));
+    for (size_t i = 0; i < name.len; i++) {
+        at[i] = spell(name.at[i], upper);
+        upper = is_first && name.at[i] == '-';
+    }
     at[name.len] = '\0';
     return (struct trb_name){at, name.len};
 }

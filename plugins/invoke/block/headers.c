@@ -83,9 +83,8 @@ static bool has_name(const struct trb_pairs *all, struct trb_slice name)
 
 static char spell(char c, bool upper)
 {
-    if (upper)
-        return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    unsigned from = (unsigned char)c - (upper ? 'a' : 'A');
+    return (char)(from < 26 ? c ^ 0x20 : c);
 }
 
 static struct trb_name canonical(struct trb_slice name, char **at)
@@ -96,8 +95,11 @@ static struct trb_name canonical(struct trb_slice name, char **at)
     if (slice_starts_nocase(name, SLICE("grpc-")))
         for (; prefix[len]; len++)
             begin[len] = spell(prefix[len], len == 0);
-    for (size_t i = 0; i < name.len; i++)
-        begin[len++] = spell(name.at[i], i == 0 || name.at[i - 1] == '-');
+    bool upper = true;
+    for (size_t i = 0; i < name.len; i++) {
+        begin[len++] = spell(name.at[i], upper);
+        upper = name.at[i] == '-';
+    }
     begin[len] = '\0';
     *at += len + 1;
     return (struct trb_name){begin, len};

@@ -154,12 +154,16 @@ static struct trb_name unescaped(struct trb_request *rq, struct json_value v)
     return name;
 }
 
-bool member_text(struct trb_request *rq, struct json_value object, const char *name, struct trb_name *ret)
+static bool text_of(struct trb_request *rq, struct json_value v, struct trb_name *ret)
 {
-    struct json_value v = json_find_nocase(object, slice_of(name));
     if (v.kind == JSON_STRING)
         *ret = unescaped(rq, v);
     return v.kind == JSON_STRING || v.kind == JSON_NULL || v.kind == JSON_NONE;
+}
+
+bool member_text(struct trb_request *rq, struct json_value object, const char *name, struct trb_name *ret)
+{
+    return text_of(rq, json_find_nocase(object, slice_of(name)), ret);
 }
 
 static bool is_taken(struct trb_pairs pairs, struct trb_name key)
@@ -181,10 +185,9 @@ static uint32_t member_count(struct json_value object)
     return n;
 }
 
-const char *member_metadata(struct trb_request *rq, struct json_value object, const char *type,
-                            struct trb_pairs wins, struct trb_pairs *ret)
+static const char *metadata_of(struct trb_request *rq, struct json_value all, const char *type, struct trb_pairs wins,
+                               struct trb_pairs *ret)
 {
-    struct json_value all = json_find_nocase(object, SLICE("metadata"));
     *ret = wins;
     if (all.kind == JSON_NONE || all.kind == JSON_NULL)
         return NULL;
@@ -210,26 +213,17 @@ const char *member_metadata(struct trb_request *rq, struct json_value object, co
     return NULL;
 }
 
-static bool has_outer_space(struct trb_slice raw)
+const char *member_metadata(struct trb_request *rq, struct json_value object, const char *type,
+                            struct trb_pairs wins, struct trb_pairs *ret)
 {
-    bool in_text = false;
-    for (size_t i = 0; i < raw.len; i++) {
-        char c = raw.at[i];
-        if (in_text && c == '\\')
-            i++;
-        else if (c == '"')
-            in_text = !in_text;
-        else if (!in_text && (c == ' ' || c == '\n' || c == '\t' || c == '\r'))
-            return true;
-    }
-    return false;
+    return metadata_of(rq, json_find_nocase(object, SLICE("metadata")), type, wins, ret);
 }
 
 struct trb_data value_data(struct trb_request *rq, struct json_value v, struct trb_data body)
 {
     if (v.kind == JSON_NONE)
         return (struct trb_data){"null", 4, NULL};
-    if (!has_outer_space(v.raw))
+    if (json_is_compact(v))
         return (struct trb_data){v.raw.at, v.raw.len, body.owner};
     struct text t = {0};
     json_compact(v, &t);
@@ -253,10 +247,9 @@ void value_seal(struct trb_request *rq, struct trb_instance *store, struct trb_d
         *value = encryption_seal(s->encryption, rq, *value);
 }
 
-static const char *options_parse(struct trb_request *rq, struct json_value object, const char *type,
+static const char *options_parse(struct trb_request *rq, struct json_value options, const char *type,
                                  struct item_fields *f, const struct trb_error_row **ret_row)
 {
-    struct json_value options = json_find_nocase(object, SLICE("options"));
     struct trb_name word = {0};
     if (options.kind == JSON_NONE || options.kind == JSON_NULL)
         return NULL;
@@ -276,15 +269,18 @@ static const char *options_parse(struct trb_request *rq, struct json_value objec
     return NULL;
 }
 
-static const char *texts_parse(struct trb_request *rq, struct json_value object, const char *type,
+enum { KEY, ETAG, CONTENT_TYPE, METADATA, OPTIONS, VALUE, MEMBERS };
+static const struct trb_slice members[MEMBERS] = {{"key", 3}, {"etag", 4}, {"contentType", 11},
+                                                  {"metadata", 8}, {"options", 7}, {"value", 5}};
+
+static const char *texts_parse(struct trb_request *rq, const struct json_value *found, const char *type,
                                struct item_fields *f)
 {
-    static const char *const names[] = {"key", "etag", "contentType"};
     struct trb_name *to[] = {&f->key, &f->etag, &f->content_type};
-    for (uint32_t i = 0; i < 3; i++)
-        if (!member_text(rq, object, names[i], to[i]))
+    for (uint32_t i = KEY; i <= CONTENT_TYPE; i++)
+        if (!text_of(rq, found[i], to[i]))
             return trb_printf(rq, "json: cannot unmarshal %s into Go struct field %s.%s of type string",
-                              kind_name(json_find_nocase(object, slice_of(names[i]))), type, names[i]).at;
+                              kind_name(found[i]), type, members[i].at).at;
     f->has_key = f->key.at != NULL;
     if (!f->etag.len)
         f->etag = (struct trb_name){0};
@@ -295,15 +291,17 @@ static const char *texts_parse(struct trb_request *rq, struct json_value object,
 const char *item_parse(struct trb_request *rq, struct json_value object, const char *type, struct trb_pairs wins,
                        struct trb_data body, struct item_fields *f, const struct trb_error_row **ret_row)
 {
-    const char *fault = texts_parse(rq, object, type, f);
+    struct json_value found[MEMBERS];
+    json_find_each(object, members, MEMBERS, found);
+    const char *fault = texts_parse(rq, found, type, f);
     *ret_row = &MALFORMED;
     if (!fault)
-        fault = member_metadata(rq, object, type, wins, &f->metadata);
+        fault = metadata_of(rq, found[METADATA], type, wins, &f->metadata);
     if (!fault)
-        fault = options_parse(rq, object, type, f, ret_row);
+        fault = options_parse(rq, found[OPTIONS], type, f, ret_row);
     if (fault)
         return fault;
-    f->value = value_data(rq, json_find_nocase(object, SLICE("value")), body);
+    f->value = value_data(rq, found[VALUE], body);
     *ret_row = NULL;
     return ttl_parse(rq, f->metadata, &f->has_ttl, &f->ttl_s);
 }

@@ -77,6 +77,28 @@ static void the_last_of_two_members_counts(void **state)
     assert_slice(json_find_nocase(v, SLICE("B")).raw, "2");
 }
 
+static void several_members_are_found_in_one_walk(void **state)
+{
+    static const struct trb_slice names[] = {{"key", 3}, {"value", 5}, {"etag", 4}};
+    struct json_value found[3];
+    json_find_each(parsed("{\"KEY\":0,\"key\":1,\"Key\":2,\"v\\u0061lue\":{\"etag\":[\"}\"]},\"VALUE\":4,\"key\":5}"),
+                   names, 3, found);
+    assert_slice(found[0].raw, "5");
+    assert_slice(found[1].raw, "{\"etag\":[\"}\"]}");
+    assert_int_equal(found[2].kind, JSON_NONE);
+    json_find_each(parsed("{\"Key\":1,\"KEY\":2}"), names, 1, found);
+    assert_slice(found[0].raw, "2");
+    json_find_each(parsed("[1]"), names, 1, found);
+    assert_int_equal(found[0].kind, JSON_NONE);
+}
+
+static void a_blank_between_tokens_is_seen(void **state)
+{
+    assert_true(json_is_compact(parsed("{\"a b\":[1,\"\\\" \"]}")));
+    assert_false(json_is_compact(parsed("{\"a\": 1}")));
+    assert_false(json_is_compact(parsed("[1,\n2]")));
+}
+
 static void escapes_are_undone_only_on_request(void **state)
 {
     struct json_value v = parsed("\"a\\u00e9\\n\\\"\\ud83d\\ude00\"");
@@ -194,6 +216,8 @@ int main(void)
         cmocka_unit_test(a_value_is_a_slice_of_the_text),
         cmocka_unit_test(numbers_keep_their_digits),
         cmocka_unit_test(the_last_of_two_members_counts),
+        cmocka_unit_test(several_members_are_found_in_one_walk),
+        cmocka_unit_test(a_blank_between_tokens_is_seen),
         cmocka_unit_test(escapes_are_undone_only_on_request),
         cmocka_unit_test(a_lonely_surrogate_becomes_the_replacement_character),
         cmocka_unit_test(a_text_without_escapes_is_not_copied),
