@@ -99,7 +99,7 @@ static void warn(void *arg, const char *sentence)
 static trb_code fill_selves(struct instance *i, const struct instance_spec *spec, const struct trb_block *block,
                             struct trb_error *err)
 {
-    struct options_input input = {.properties = i->setup.properties, .places = spec->places, .component = i->name,
+    struct options_input input = {.properties = i->setup.properties, .places = spec->places, .place = spec->place, .component = i->name,
                                   .others = TRB_HAS(block, properties) ? block->properties : NULL};
     for (uint32_t n = 0; n < i->origin_count; n++) {
         trb_code code = options_fill(i->component, &input, i->origins[n].self, i->keep, n ? NULL : warn, NULL, err);

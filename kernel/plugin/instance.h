@@ -54,6 +54,7 @@ struct instance_spec {                     /* copied */
     struct trb_slice type, version;
     struct trb_pairs properties;           /* resolved */
     const char *const *places;             /* file:line per property, or NULL */
+    const char *place;                     /* file:line of the document, or NULL */
     struct trb_slice document;
     struct trb_name app_id, namespace_;
     uint64_t init_timeout_ns;

@@ -178,7 +178,7 @@ static void fill_rest(struct filling *f)
         if (o->type == TRB_OPTION_OPEN || was_given(f, o))
             continue;
         if (o->required)
-            problem(f, NULL, "%s is required%s%s", o->name, o->doc ? ": " : "", o->doc ? o->doc : "");
+            problem(f, f->input->place, "%s is required%s%s", o->name, o->doc ? ": " : "", o->doc ? o->doc : "");
         else if (o->fallback)
             put(f, o, slice_of(o->fallback));          /* known to be good */
     }

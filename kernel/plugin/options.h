@@ -11,6 +11,7 @@
 struct options_input {
     struct trb_pairs properties;             /* resolved; keys as written */
     const char *const *places;               /* file:line of each, or NULL */
+    const char *place;                       /* file:line of the whole, for what is missing; or NULL */
     const char *component;                   /* "orders", for the sentences */
     const char *others;                      /* names that somebody else reads, separated by '|', or NULL */
 };

@@ -235,6 +235,7 @@ static void create(struct entry *e)
     struct instance_spec spec = {
         .name = c->head.name.at, .type = slice_name(c->type), .version = slice_name(c->version),
         .properties = c->resolved, .places = c->places, .document = text_slice(&document),
+        .place = yaml_place_text(c->head.arena, c->head.place),
         .app_id = rt->info.app_id, .namespace_ = rt->info.namespace_, .init_timeout_ns = c->init_timeout_ns,
         .workers = rt->setup.workers};
     trb_code code = instance_create(&spec, s->block, plugin, &e->instance, &err);

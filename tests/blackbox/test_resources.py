@@ -382,7 +382,7 @@ def test_a_required_option_that_is_missing(bench, ignore):
 def test_a_required_option_that_is_missing_is_named(bench):
     sidecar = bench.sidecar(ready=False, resources=[component("x", "secretstores.local.file")])
     line = fatal(sidecar)
-    assert "for x (secretstores.local.file/v1): " in line and "secretsFile is required" in line
+    assert "for x (secretstores.local.file/v1): " in line and "0.yaml:1: secretsFile is required" in line
 
 
 @pytest.mark.parametrize("values", [{"redisDB": "many"}, {"enableTLS": "perhaps"}, {"redisType": "ring"}], ids=str)

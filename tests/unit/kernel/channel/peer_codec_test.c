@@ -114,7 +114,7 @@ static void a_response_is_read_and_written(void **state)
 static void chunks_carry_a_head_a_payload_or_both(void **state)
 {
     struct peer_request q;
-    struct peer_response a;
+    struct peer_response a = {0};
     struct peer_payload p;
     bool has;
     assert_true(peer_read_request_chunk(arena, BYTES("\x0a\x02\x08\x01\x12\x04\x0a\x02" "xy"), &has, &q, &p));
