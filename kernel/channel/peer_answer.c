@@ -93,6 +93,18 @@ static void on_head(struct request *rq, uint32_t status, int64_t length)
         send_payload(v, &v->answer, SLICE(""));
 }
 
+/* One message has to hold all of it: an answer without an end is not gathered until memory is full. */
+static bool gather_unary(struct request *rq, struct arrival *v, struct trb_slice piece)
+{
+    uint64_t max = channel_setup()->max_message;
+    text_add(&v->unary, piece);
+    if (!max || v->unary.len <= max)
+        return true;
+    arrival_fail(v, TRB_EXHAUSTED, "grpc: trying to send message larger than max");
+    request_cancel(rq, TRB_WHY_CLIENT);
+    return true;
+}
+
 static bool on_piece(struct request *rq, struct trb_data piece)
 {
     struct arrival *v = arrival_of(rq);
@@ -100,8 +112,7 @@ static bool on_piece(struct request *rq, struct trb_data piece)
         return true;
     if (!v->is_unary)
         return send_pieces(v, slice_from(piece.at, piece.len));
-    text_add(&v->unary, slice_from(piece.at, piece.len));
-    return true;
+    return gather_unary(rq, v, slice_from(piece.at, piece.len));
 }
 
 static void on_end(struct request *rq)

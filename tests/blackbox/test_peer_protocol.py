@@ -215,6 +215,26 @@ def test_a_deadline_of_the_caller(bench):
     app.stop()
 
 
+def test_an_endless_answer_cannot_go_the_old_way(bench):
+    ended = threading.Event()
+
+    def handle(request, sock, reader):
+        try:
+            sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while True:
+                sock.sendall(chunk(b"x" * 65536))
+        except OSError:
+            ended.set()
+
+    app = StreamApp(handle).start()
+    caller = Caller(bench.sidecar(app=app, flags={"max-body-size": "1Mi"}).peer)
+    with pytest.raises(grpc.RpcError) as raised:
+        caller.unary(request("p", "GET"), timeout=20)
+    assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED, raised.value.details()
+    assert ended.wait(10)
+    app.stop()
+
+
 def test_many_small_chunks_never_stall(caller, app):
     """4 MB in 2 KiB messages: the window must open by what the messages measure, not their payloads."""
     data = os.urandom(4 << 20)
