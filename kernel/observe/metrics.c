@@ -3,6 +3,7 @@
 #include <base/map.h>
 #include <base/mem.h>
 #include <base/slice.h>
+#include <base/utf8.h>
 #include <math.h>
 #include <observe/metrics.h>
 #include <pthread.h>
@@ -16,6 +17,8 @@
 #define GAUGE 1u
 #define LATENCY 2u
 #define SIZE 3u
+
+#define MOST_SERIES 10000u                 /* labels come from clients and peers, too */
 
 static const struct family {
     const char *name;
@@ -79,17 +82,28 @@ static const struct family *family_of(const char *name)
     return NULL;
 }
 
+/* One byte that is no UTF-8 would make the whole page unreadable. */
+static void add_value(struct text *t, struct trb_slice value)
+{
+    while (value.len) {
+        uint32_t rune;
+        size_t len = utf8_read(value, &rune);
+        if (!len)
+            text_adds(t, "\xef\xbf\xbd");
+        else if (rune < 0x20 || rune == 0x7f)
+            text_addc(t, ' ');
+        else
+            text_adds(t, rune == '\\' || rune == '"' ? "\\" : ""), text_add(t, slice_cut(value, len));
+        value = slice_skip(value, len ? len : 1);
+    }
+}
+
 static void add_labels(struct text *t, const struct trb_pairs *labels)
 {
     for (uint32_t i = 0; labels && i < labels->count; i++) {
         const struct trb_pair *p = trb_pair_at(labels, i);
         text_addf(t, "%s%.*s=\"", i ? "," : "", SLICE_ARG(p->key));
-        for (size_t n = 0; n < p->value.len; n++) {
-            char c = p->value.at[n];
-            if (c == '\\' || c == '"')
-                text_addc(t, '\\');
-            text_addc(t, c == '\n' ? ' ' : c);
-        }
+        add_value(t, slice_name(p->value));
         text_addc(t, '"');
     }
 }
@@ -110,6 +124,15 @@ static struct trb_metric *create(const struct family *f, const struct text *labe
     return m;
 }
 
+/* One series of each name for all that is too much. */
+static void set_overflow(struct text *labels, struct text *key, const char *name)
+{
+    text_clear(labels);
+    text_clear(key);
+    text_adds(labels, "overflow=\"true\"");
+    text_addf(key, "%s{%s}", name, labels->at);
+}
+
 struct trb_metric *metric_get(const char *name, const struct trb_pairs *labels)
 {
     const struct family *f = family_of(name);
@@ -122,6 +145,10 @@ struct trb_metric *metric_get(const char *name, const struct trb_pairs *labels)
         memcpy(latency_bounds, default_latency, sizeof default_latency);
     }
     struct trb_metric *m = map_get(&series, text_slice(&key));
+    if (!m && series.live >= MOST_SERIES) {
+        set_overflow(&text, &key, name);
+        m = map_get(&series, text_slice(&key));
+    }
     if (!m) {
         m = create(f, &text);
         map_set(&series, text_slice(&key), m);
