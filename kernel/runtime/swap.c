@@ -13,7 +13,7 @@
 #include <runtime/replace.h>
 
 struct moved_view {                        /* of a component that stays, from the old block to the new one */
-    struct entry *entry;
+    struct instance *instance;             /* pinned: its entry may go meanwhile */
     struct trb_instance *view;
 };
 
@@ -21,7 +21,7 @@ struct moved_block {
     struct list link;
     struct service *old, *new_;
     struct moved_view *views;              /* first the new ones, after the exchange the old ones */
-    uint32_t view_count;
+    uint32_t view_count, view_room;
 };
 
 struct moved_entry {
@@ -57,11 +57,17 @@ static void finish(struct swap *s)
 }
 
 /* ------------------------------------------------------------------------------- old blocks leave */
+static void drop_view(struct moved_view *v)
+{
+    view_destroy(v->view);
+    instance_unpin(v->instance);
+}
+
 static void on_block_quiet(void *arg)
 {
     struct moved_block *m = arg;
     for (uint32_t i = 0; i < m->view_count; i++)
-        view_destroy(m->views[i].view);
+        drop_view(&m->views[i]);
     service_retire(m->old, NULL, NULL);
     mem_free(m->views);
     mem_free(m);
@@ -88,15 +94,68 @@ static void on_published(void *arg)
 }
 
 /* --------------------------------------------------------------------------------- the exchange */
+static trb_code add_view(struct moved_block *m, struct entry *e, struct trb_error *err)
+{
+    if (m->view_count == m->view_room) {
+        m->view_room = m->view_room ? m->view_room * 2 : 8;
+        m->views = mem_grow(m->views, m->view_room * sizeof *m->views);
+    }
+    struct moved_view *v = &m->views[m->view_count];
+    trb_code code = view_create(m->new_, e->instance, &v->view, err);
+    if (code)
+        return code;
+    v->instance = e->instance;
+    instance_pin(v->instance);
+    m->view_count++;
+    return TRB_OK;
+}
+
+static struct moved_view *view_for(struct moved_block *m, const struct entry *e)
+{
+    for (uint32_t i = 0; i < m->view_count; i++)
+        if (m->views[i].instance == e->instance)
+            return &m->views[i];
+    return NULL;
+}
+
+/* Components that came up since the views were made have none yet. */
+static void exchange_view(struct moved_block *m, struct entry *e)
+{
+    struct trb_error err = ERROR_INIT;
+    struct moved_view *v = view_for(m, e);
+    if (!v && !add_view(m, e, &err))
+        v = &m->views[m->view_count - 1];
+    if (!v) {
+        log_error(SCOPE, "component '%s' stays with the earlier copy of its block: %s", e->instance->name, err.message);
+        return;
+    }
+    struct trb_instance *old = e->view;
+    e->view = v->view;
+    v->view = old;
+}
+
+/* Of components that have left meanwhile. */
+static void drop_unused_views(struct moved_block *m)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < m->view_count; i++)
+        if (m->views[i].view->service == m->new_)
+            drop_view(&m->views[i]);
+        else
+            m->views[kept++] = m->views[i];
+    m->view_count = kept;
+}
+
 static void exchange_block(struct swap *s, struct moved_block *m)
 {
     const struct trb_block *b = m->new_->block;
     blocks_replace(s->rt, m->new_);
-    for (uint32_t i = 0; i < m->view_count; i++) {
-        struct trb_instance *old = m->views[i].entry->view;
-        m->views[i].entry->view = m->views[i].view;
-        m->views[i].view = old;
+    list_each(node, &s->rt->components.entries) {
+        struct entry *e = list_item(node, struct entry, link);
+        if (e->state == ENTRY_LIVE && e->view->service == m->old)
+            exchange_view(m, e);
     }
+    drop_unused_views(m);
     if (s->rt->blocks.has_app && TRB_HAS(b, app_up))
         b->app_up(m->new_->self);
 }
@@ -188,7 +247,7 @@ static void hand_over(struct swap *s)
 static void take_back(struct moved_block *m)
 {
     for (uint32_t i = 0; i < m->view_count; i++)
-        view_destroy(m->views[i].view);
+        drop_view(&m->views[i]);
     if (m->new_)
         service_retire(m->new_, NULL, NULL);
     mem_free(m->views);
@@ -197,22 +256,13 @@ static void take_back(struct moved_block *m)
 
 static trb_code make_views(struct swap *s, struct moved_block *m)
 {
-    uint32_t room = 0;
-    list_each(node, &s->rt->components.entries)
-        room++;
-    m->views = mem_zero((room + 1) * sizeof *m->views);
+    trb_code code = TRB_OK;
     list_each(node, &s->rt->components.entries) {
         struct entry *e = list_item(node, struct entry, link);
-        struct moved_view *v = &m->views[m->view_count];
-        if (e->state != ENTRY_LIVE || e->view->service != m->old)
-            continue;
-        trb_code code = view_create(m->new_, e->instance, &v->view, &s->err);
-        if (code)
-            return code;
-        v->entry = e;
-        m->view_count++;
+        if (!code && e->state == ENTRY_LIVE && e->view->service == m->old)
+            code = add_view(m, e, &s->err);
     }
-    return TRB_OK;
+    return code;
 }
 
 static trb_code make_block(struct swap *s, const struct trb_block *block)
