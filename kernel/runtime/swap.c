@@ -10,19 +10,8 @@
 #include <base/slice.h>
 #include <runtime/handover.h>
 #include <runtime/inside.h>
+#include <runtime/moved_block.h>
 #include <runtime/replace.h>
-
-struct moved_view {                        /* of a component that stays, from the old block to the new one */
-    struct instance *instance;             /* pinned: its entry may go meanwhile */
-    struct trb_instance *view;
-};
-
-struct moved_block {
-    struct list link;
-    struct service *old, *new_;
-    struct moved_view *views;              /* first the new ones, after the exchange the old ones */
-    uint32_t view_count, view_room;
-};
 
 struct moved_entry {
     struct list link;
@@ -56,32 +45,6 @@ static void finish(struct swap *s)
     mem_free(s);
 }
 
-/* ------------------------------------------------------------------------------- old blocks leave */
-static void drop_view(struct moved_view *v)
-{
-    view_destroy(v->view);
-    instance_unpin(v->instance);
-}
-
-static void on_block_quiet(void *arg)
-{
-    struct moved_block *m = arg;
-    for (uint32_t i = 0; i < m->view_count; i++)
-        drop_view(&m->views[i]);
-    service_retire(m->old, NULL, NULL);
-    mem_free(m->views);
-    mem_free(m);
-}
-
-static void retire_block(struct moved_block *m)
-{
-    const struct trb_block *b = m->old->block;
-    for (uint32_t i = 0; i < m->view_count; i++)
-        if (TRB_HAS(b, component_leaving))
-            b->component_leaving(m->old->self, m->views[i].view, m->views[i].view->data);
-    service_when_quiet(m->old, m->view_count, on_block_quiet, m);
-}
-
 static void on_published(void *arg)
 {
     struct swap *s = arg;
@@ -89,77 +52,11 @@ static void on_published(void *arg)
     list_each(at, &s->entries)
         entry_retire(list_item(at, struct moved_entry, link)->old, NULL, NULL);
     while ((node = list_take(&s->blocks)))
-        retire_block(list_item(node, struct moved_block, link));
+        moved_block_retire(list_item(node, struct moved_block, link));
     finish(s);
 }
 
 /* --------------------------------------------------------------------------------- the exchange */
-static trb_code add_view(struct moved_block *m, struct entry *e, struct trb_error *err)
-{
-    if (m->view_count == m->view_room) {
-        m->view_room = m->view_room ? m->view_room * 2 : 8;
-        m->views = mem_grow(m->views, m->view_room * sizeof *m->views);
-    }
-    struct moved_view *v = &m->views[m->view_count];
-    trb_code code = view_create(m->new_, e->instance, &v->view, err);
-    if (code)
-        return code;
-    v->instance = e->instance;
-    instance_pin(v->instance);
-    m->view_count++;
-    return TRB_OK;
-}
-
-static struct moved_view *view_for(struct moved_block *m, const struct entry *e)
-{
-    for (uint32_t i = 0; i < m->view_count; i++)
-        if (m->views[i].instance == e->instance)
-            return &m->views[i];
-    return NULL;
-}
-
-/* Components that came up since the views were made have none yet. */
-static void exchange_view(struct moved_block *m, struct entry *e)
-{
-    struct trb_error err = ERROR_INIT;
-    struct moved_view *v = view_for(m, e);
-    if (!v && !add_view(m, e, &err))
-        v = &m->views[m->view_count - 1];
-    if (!v) {
-        log_error(SCOPE, "component '%s' stays with the earlier copy of its block: %s", e->instance->name, err.message);
-        return;
-    }
-    struct trb_instance *old = e->view;
-    e->view = v->view;
-    v->view = old;
-}
-
-/* Of components that have left meanwhile. */
-static void drop_unused_views(struct moved_block *m)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < m->view_count; i++)
-        if (m->views[i].view->service == m->new_)
-            drop_view(&m->views[i]);
-        else
-            m->views[kept++] = m->views[i];
-    m->view_count = kept;
-}
-
-static void exchange_block(struct swap *s, struct moved_block *m)
-{
-    const struct trb_block *b = m->new_->block;
-    blocks_replace(s->rt, m->new_);
-    list_each(node, &s->rt->components.entries) {
-        struct entry *e = list_item(node, struct entry, link);
-        if (e->state == ENTRY_LIVE && e->view->service == m->old)
-            exchange_view(m, e);
-    }
-    drop_unused_views(m);
-    if (s->rt->blocks.has_app && TRB_HAS(b, app_up))
-        b->app_up(m->new_->self);
-}
-
 static void exchange(struct swap *s)
 {
     list_each(node, &s->entries) {
@@ -168,7 +65,7 @@ static void exchange(struct swap *s)
         m->new_->is_behind = false;
     }
     list_each(node, &s->blocks)
-        exchange_block(s, list_item(node, struct moved_block, link));
+        moved_block_exchange(s->rt, list_item(node, struct moved_block, link));
     if (!list_is_empty(&s->blocks))
         blocks_publish(s->rt);
     components_publish(s->rt, on_published, s);
@@ -244,45 +141,12 @@ static void hand_over(struct swap *s)
 }
 
 /* ---------------------------------------------------------------------------------- new blocks */
-static void take_back(struct moved_block *m)
-{
-    for (uint32_t i = 0; i < m->view_count; i++)
-        drop_view(&m->views[i]);
-    if (m->new_)
-        service_retire(m->new_, NULL, NULL);
-    mem_free(m->views);
-    mem_free(m);
-}
-
-static trb_code make_views(struct swap *s, struct moved_block *m)
-{
-    trb_code code = TRB_OK;
-    list_each(node, &s->rt->components.entries) {
-        struct entry *e = list_item(node, struct entry, link);
-        if (!code && e->state == ENTRY_LIVE && e->view->service == m->old)
-            code = add_view(m, e, &s->err);
-    }
-    return code;
-}
-
-static trb_code make_block(struct swap *s, const struct trb_block *block)
-{
-    struct service *old = blocks_find(s->rt, slice_of(block->name));
-    if (!old)
-        return TRB_OK;
-    struct moved_block *m = mem_zero(sizeof *m);
-    m->old = old;
-    list_append(&s->blocks, &m->link);
-    trb_code code = service_create(s->plugin, block, &s->rt->kernel, &m->new_, &s->err);
-    return code ? code : make_views(s, m);
-}
-
 static trb_code make_blocks(struct swap *s)
 {
     const struct trb_plugin *m = s->plugin->manifest;
     trb_code code = TRB_OK;
     for (uint32_t i = 0; !code && TRB_HAS(m, blocks) && m->blocks[i]; i++)
-        code = make_block(s, m->blocks[i]);
+        code = moved_block_create(s->rt, s->plugin, m->blocks[i], &s->blocks, &s->err);
     return code;
 }
 
@@ -299,7 +163,7 @@ static void give_up(struct swap *s)
             entry_retire(m->new_, NULL, NULL);
     }
     while ((node = list_take(&s->blocks)))
-        take_back(list_item(node, struct moved_block, link));
+        moved_block_take_back(list_item(node, struct moved_block, link));
     finish(s);
 }
 
