@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SET = 1000, SECRET, RESOLVE, ORDERED, NO_ROLLBACK, FOREIGN, JUNIT, ONLY, LIST, TYPE, RELEASE, LIMIT, PATIENCE, DESCRIBE, HERE, VERSION };
+enum {
+    SET = 1000, SECRET, RESOLVE, ORDERED, NO_ROLLBACK, FOREIGN, JUNIT, ONLY, LIST, TYPE, RELEASE, LIMIT, PATIENCE, DESCRIBE,
+    HERE, VERSION
+};
 
 static const struct option words[] = {
     {"config", required_argument, NULL, 'c'},      {"set", required_argument, NULL, SET},

@@ -1,4 +1,7 @@
 /* A loop in the test's own thread, and a door that notes what is said through it. */
+#ifndef REQUEST_FIXTURE_H
+#define REQUEST_FIXTURE_H
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -133,3 +136,5 @@ static inline struct trb_next reply_ok(struct trb_request *rq)
     hear("step;");
     return request_reply(request_of(rq), 200, data_of("ok"));
 }
+
+#endif
