@@ -26,6 +26,8 @@ struct trace_setup {
 
 bool trace_is_valid(const struct trace_context *);
 bool trace_parse(struct trb_slice traceparent, struct trace_context *ret_context);
+/* How the context of no trace is spelled. */
+#define TRACE_NONE "00-00000000000000000000000000000000-0000000000000000-00"
 void trace_text(const struct trace_context *, char ret_text[TRACE_PARENT_LEN + 1]);
 bool trace_parse_bin(struct trb_slice bytes, struct trace_context *ret_context);  /* grpc-trace-bin */
 void trace_bin(const struct trace_context *, char ret_bytes[TRACE_BIN_LEN]);

@@ -88,8 +88,6 @@ static struct trb_slice join(struct request *rq, struct trb_slice name)
     return first ? first->value : (struct trb_slice){NULL, 0};
 }
 
-#define NO_TRACE "00-00000000000000000000000000000000-0000000000000000-00"
-
 /* What came is passed on unchanged, even when it is nonsense, unless spans of our own are made. */
 static void pass_on(struct door *d, struct request *rq, struct trb_slice came)
 {
@@ -98,7 +96,7 @@ static void pass_on(struct door *d, struct request *rq, struct trb_slice came)
         return;
     }
     if (!trace_is_valid(&rq->trace)) {
-        rq->traceparent = SLICE(NO_TRACE);
+        rq->traceparent = SLICE(TRACE_NONE);
         return;
     }
     trace_text(&rq->trace, rq->traceparent_room);

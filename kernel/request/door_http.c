@@ -30,18 +30,24 @@ static bool is_health(const struct request *rq)
     return rq->route && rq->route->flags & TRB_ROUTE_HEALTH;
 }
 
+static struct trb_slice parent_text(struct request *rq)
+{
+    if (!trace_is_valid(&rq->trace))
+        return SLICE(TRACE_NONE);
+    char *text = arena_alloc(rq->arena, TRACE_PARENT_LEN + 1);
+    trace_text(&rq->trace, text);
+    return slice_from(text, TRACE_PARENT_LEN);
+}
+
 /* Unless the answer has a trace parent of its own, as an app's may. */
 static void add_trace(struct request *rq)
 {
     struct door *d = door_of(rq);
     if (!d->setup.trace.is_on || is_health(rq))
         return;
-    if (!request_has_header(rq, SLICE("traceparent"))) {
-        char *text = arena_alloc(rq->arena, TRACE_PARENT_LEN + 1);
-        trace_text(&rq->trace, text);
-        http_header_add(rq->arena, &rq->out.headers, slice_name(request_header_name(rq, SLICE("traceparent"))),
-                        slice_from(text, TRACE_PARENT_LEN));
-    }
+    if (!request_has_header(rq, SLICE("traceparent")))
+        http_header_add(rq->arena, &rq->out.headers,
+                        rq->exchange->request.major == 1 ? SLICE("Traceparent") : SLICE("traceparent"), parent_text(rq));
     if (rq->tracestate.at && trace_is_valid(&rq->trace_in) && !request_has_header(rq, SLICE("tracestate")))
         http_header_add(rq->arena, &rq->out.headers, slice_name(request_header_name(rq, SLICE("tracestate"))),
                         rq->tracestate);

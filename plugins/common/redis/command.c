@@ -1,12 +1,18 @@
 /* command: arrays of bulk strings. */
 #include <redis/command.h>
-#include <stdio.h>
 
 #define HEAD 24u                    /* kind, twenty digits, CRLF */
 
 struct trb_data redis_number(char room[REDIS_NUMBER], int64_t n)
 {
-    return (struct trb_data){room, (size_t)snprintf(room, REDIS_NUMBER, "%lld", (long long)n), NULL};
+    char *end = room + REDIS_NUMBER, *at = end;
+    uint64_t left = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (n < 0)
+        *--at = '-';
+    return (struct trb_data){at, (size_t)(end - at), NULL};
 }
 
 char *redis_command_head(char *to, char kind, size_t n)
