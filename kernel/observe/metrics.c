@@ -6,6 +6,7 @@
 #include <base/utf8.h>
 #include <math.h>
 #include <observe/metrics.h>
+#include <observe/metrics_inside.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -133,7 +134,7 @@ static void set_overflow(struct text *labels, struct text *key, const char *name
     text_addf(key, "%s{%s}", name, labels->at);
 }
 
-struct trb_metric *metric_get(const char *name, const struct trb_pairs *labels)
+struct trb_metric *metrics_find(const char *name, const struct trb_pairs *labels)
 {
     const struct family *f = family_of(name);
     struct text text = {0}, key = {0};

@@ -36,6 +36,21 @@ static void a_series_is_found_again_by_its_labels(void **state)
     assert_true(is_written(SENT "{app_id=\"we\",dst_app_id=\"orders\"} 3\n"));
 }
 
+/* The bytes of both are the same in a row. */
+static void what_was_asked_lately_is_told_apart(void **state)
+{
+    struct trb_pair ab[] = {{NAME("app_id"), NAME("ab")}, {NAME("dst_app_id"), NAME("c")}};
+    struct trb_pair a[] = {{NAME("app_id"), NAME("a")}, {NAME("dst_app_id"), NAME("bc")}};
+    struct trb_pairs left = {ab, 2, sizeof ab[0]}, right = {a, 2, sizeof a[0]};
+    char longer[1000];
+    struct trb_metric *m = metric_get(SENT, &left);
+    assert_ptr_not_equal(metric_get(SENT, &right), m);
+    assert_ptr_equal(metric_get(SENT, &left), m);
+    memset(longer, 'x', sizeof longer);
+    longer[sizeof longer - 1] = 0;
+    assert_ptr_equal(sent_to(longer), sent_to(longer));
+}
+
 static void a_label_cannot_end_its_line_or_its_quotes(void **state)
 {
     metric_add(sent_to("a\"b\\c\nd\re\x01" "f\x7f"), 1);
@@ -68,6 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_series_is_found_again_by_its_labels),
+        cmocka_unit_test(what_was_asked_lately_is_told_apart),
         cmocka_unit_test(a_label_cannot_end_its_line_or_its_quotes),
         cmocka_unit_test(what_is_no_utf8_is_replaced),
         cmocka_unit_test(a_flood_of_names_ends_in_one_series),
