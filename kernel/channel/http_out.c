@@ -167,24 +167,91 @@ static void take_head(struct outgoing *o, const struct http_head *head)
     outgoing_head(o);
 }
 
-static void give_inflated(void *arg, struct trb_buf *piece)
+static bool give_inflated(void *arg, struct trb_buf *piece)
 {
     outgoing_piece(arg, buf_data(piece));
     buf_unref(piece);
+    return outgoing_has_room(arg);
+}
+
+static void fail_inflate(struct outgoing *o, const char *sentence)
+{
+    struct trb_error err = ERROR_INIT;
+    http_call_cancel(&o->call);
+    error_set(&err, TRB_INTERNAL, "BAD_GZIP", "%s", sentence);
+    outgoing_fail(o, &err);
+}
+
+static void finish(struct outgoing *o)
+{
+    if (o->inflate && !inflate_is_whole(o->inflate))
+        fail_inflate(o, "unexpected EOF");
+    else
+        outgoing_end(o);
+}
+
+/* A little that is packed may be very much: it is unpacked while somebody has room for it. */
+static void unpack(struct outgoing *o)
+{
+    if (o->is_unpacking || !outgoing_has_room(o))
+        return;
+    o->is_unpacking = true;
+    size_t used = inflate_feed(o->inflate, slice_from(o->packed.at, o->packed.len), give_inflated, o);
+    o->is_unpacking = false;
+    if (o->failed)
+        return;
+    if (used == SIZE_MAX)
+        return fail_inflate(o, "gzip: invalid data in the answer");
+    o->packed.at += used;
+    o->packed.len -= used;
+    if (!o->packed.len)
+        o->packed.owner = buf_unref(o->packed.owner);
+    outgoing_credit(o, used);
+    if (o->has_end && !o->packed.len && !inflate_owes(o->inflate))
+        finish(o);
+}
+
+void http_out_go_on(struct outgoing *o)
+{
+    struct request *rq = o->rq;
+    if (!o->inflate || o->failed || o->ended)
+        return;
+    request_pin(rq);
+    unpack(o);
+    request_unpin(rq);
+}
+
+/* What waits is never more than the callee's window. */
+static void keep_packed(struct outgoing *o, struct trb_data piece)
+{
+    struct gather both = {0};
+    if (!o->packed.len && piece.owner) {
+        buf_ref(piece.owner);
+        o->packed = piece;
+        return;
+    }
+    gather_add(&both, slice_from(o->packed.at, o->packed.len), SIZE_MAX);
+    gather_add(&both, slice_from(piece.at, piece.len), SIZE_MAX);
+    buf_unref(o->packed.owner);
+    o->packed = buf_data(gather_finish(&both));
 }
 
 static void take_data(struct outgoing *o, struct trb_data piece)
 {
-    struct trb_error err = ERROR_INIT;
-    if (!o->inflate) {
-        outgoing_piece(o, piece);
-    } else if (!inflate_feed(o->inflate, slice_from(piece.at, piece.len), give_inflated, o)) {
-        http_call_cancel(&o->call);
-        error_set(&err, TRB_INTERNAL, "BAD_GZIP", "gzip: invalid data in the answer");
-        return outgoing_fail(o, &err);
+    if (o->inflate) {
+        keep_packed(o, piece);
+        return unpack(o);
     }
+    outgoing_piece(o, piece);
     if (!o->failed)
         outgoing_credit(o, piece.len);
+}
+
+static void take_end(struct outgoing *o)
+{
+    o->has_end = true;
+    if (!o->inflate || (!o->packed.len && !inflate_owes(o->inflate)))
+        finish(o);
 }
 
 /* What is told may be the last thing the request waited for: it stays until we are through. */
@@ -208,7 +275,7 @@ static void on_end(struct http_call *c, const struct http_headers *trailers)
 {
     struct request *rq = outgoing_of(c)->rq;
     request_pin(rq);
-    outgoing_end(outgoing_of(c));
+    take_end(outgoing_of(c));
     request_unpin(rq);
 }
 

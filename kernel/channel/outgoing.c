@@ -45,6 +45,8 @@ static void release(struct request *rq, void *arg)
     gather_drop(&o->body);
     buf_unref(o->whole.owner);
     o->whole.owner = NULL;
+    buf_unref(o->packed.owner);
+    o->packed.owner = NULL;
     if (o->question.to == TRB_TO_PEER)
         grpc_reader_fini(&o->reader);
     o->inflate = inflate_destroy(o->inflate);
@@ -71,6 +73,11 @@ void outgoing_head(struct outgoing *o)
 static bool is_blocked(const struct outgoing *o)
 {
     return o->is_relaying ? !request_reply_has_room(o->rq) : !o->is_gathering;
+}
+
+bool outgoing_has_room(const struct outgoing *o)
+{
+    return !o->failed && (!is_blocked(o) || (!o->is_relaying && !o->queued));
 }
 
 static void pay(struct outgoing *o)
@@ -318,7 +325,9 @@ static struct trb_next outcome_gather(struct trb_request *public_, size_t max, s
     }
     o->is_gathering = true;
     pay(o);
-    return request_await(o->rq, then, on_cancel, o);
+    struct trb_next next = request_await(o->rq, then, on_cancel, o);
+    http_out_go_on(o);
+    return next;
 }
 
 static struct trb_next outcome_peek(struct trb_request *public_, struct trb_next then)
@@ -345,6 +354,7 @@ static struct trb_data outcome_body(struct trb_request *public_)
 static void on_reply_room(struct request *rq, void *arg)
 {
     pay(arg);
+    http_out_go_on(arg);
 }
 
 static struct trb_next outcome_relay(struct trb_request *public_)
@@ -361,7 +371,9 @@ static struct trb_next outcome_relay(struct trb_request *public_)
     request_reply_watch(o->rq, on_reply_room, o);
     if (!is_blocked(o))
         pay(o);
-    return request_await(o->rq, request_go_end(), on_cancel, o);
+    struct trb_next next = request_await(o->rq, request_go_end(), on_cancel, o);
+    http_out_go_on(o);
+    return next;
 }
 
 void channel_kernel_fill(struct trb_kernel *k)

@@ -33,6 +33,9 @@ struct outgoing {
     struct trb_data queue[8];              /* the answer before anybody wants it; bounded by the window */
     uint32_t queued;
     struct inflate *inflate;
+    struct trb_data packed;                /* came, and waits for room to be unpacked; owner is ours */
+    bool is_unpacking;                     /* a piece that is given may bring its reader here again */
+    bool has_end;                          /* the answer ended, and is not unpacked yet */
     uint64_t sent_bytes, received_bytes, began_ns;
     struct list slot_link;
     struct letter slot_letter;
@@ -51,6 +54,7 @@ struct outgoing {
 /* Called by the protocol when something is known; they do what the request waits for. */
 void outgoing_head(struct outgoing *);                         /* outcome is filled in */
 void outgoing_piece(struct outgoing *, struct trb_data piece); /* a piece of the answer's body */
+bool outgoing_has_room(const struct outgoing *);               /* is another wanted now? */
 void outgoing_credit(struct outgoing *, size_t bytes);         /* after pieces: bytes as the connection counts them */
 void outgoing_end(struct outgoing *);
 void outgoing_fail(struct outgoing *, const struct trb_error *err);
@@ -58,6 +62,7 @@ void outgoing_pump(struct outgoing *);                         /* the request's 
 
 /* How a protocol starts and writes. */
 void http_out_start(struct outgoing *);                        /* TO_APP, TO_URL */
+void http_out_go_on(struct outgoing *);                        /* there is room for more of the answer */
 void peer_out_start(struct outgoing *);                        /* TO_PEER: resolves, connects, writes the head */
 void http_out_name_call(const struct outgoing *, struct trb_error *err);   /* Post "http://…": in front */
 bool peer_out_write(struct outgoing *, struct trb_data piece);
@@ -82,7 +87,10 @@ void app_slot_give(struct outgoing *);
 /* gzip answers that only we asked for. */
 struct inflate *inflate_create(void);
 struct inflate *inflate_destroy(struct inflate *);
-/* One piece in, pieces out by calls of give. false: no gzip. */
-bool inflate_feed(struct inflate *, struct trb_slice, void (*give)(void *arg, struct trb_buf *), void *arg);
+/* Packed bytes in, pieces out by calls of give (it takes them) until that says false: no room. Returns the
+ * bytes that were used up; SIZE_MAX: no gzip. */
+size_t inflate_feed(struct inflate *, struct trb_slice, bool (*give)(void *arg, struct trb_buf *), void *arg);
+bool inflate_owes(const struct inflate *);     /* more comes out even of nothing: feed it an empty slice */
+bool inflate_is_whole(const struct inflate *); /* nothing went in, or the end has been seen */
 
 #endif

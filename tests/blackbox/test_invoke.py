@@ -331,6 +331,31 @@ def test_gzip_that_only_we_asked_for(sidecar, app):
     assert gzip.decompress(answer.body) == b"plain" * 1000 and answer.header("Content-Encoding") == "gzip"
 
 
+@pytest.mark.figures
+def test_what_was_packed_is_unpacked_as_it_is_read(bench):
+    """256 KiB of gzip may be 256 MB: who does not read must not make the sidecar hold them."""
+    plain = 128 << 20
+    app = bench.app()
+    app.route("/z", reply(200, gzip.compress(bytes(plain), 9), [("Content-Encoding", "gzip"), ("Content-Type", "a/b")]))
+    sidecar = bench.sidecar(app=app)
+    assert call(sidecar, "GET", "/other").status
+    peak_forget(sidecar.process.pid)
+    before = memory_kb(sidecar.process.pid)[0]
+    with Connection(sidecar.http) as reader:
+        reader.send(f"GET /v1.0/invoke/{sidecar.app_id}/method/z HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        for _ in range(100):
+            assert sidecar.is_ready()
+        assert sum(len(piece) for piece in body_pieces(reader.head_read(), reader.reader)) == plain
+    assert memory_kb(sidecar.process.pid)[1] - before < 8 << 10
+
+
+def test_gzip_that_breaks_off_is_no_whole_answer(sidecar, app):
+    packed = gzip.compress(bytes(range(256)) * 40)
+    app.route("/z", reply(200, packed[:-12], [("Content-Encoding", "gzip"), ("Content-Type", "a/b")]))
+    assert call(sidecar, "GET", "/z").cut
+    assert sidecar.is_ready()
+
+
 def test_interim_answers_are_skipped(sidecar, app):
     app.route("/i", raw_reply(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
                               b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: a/b\r\n\r\nok"))
