@@ -263,7 +263,8 @@ static bool follow(struct routed *r, const struct resp *reply)
     if (c->is_dead || ++r->moves > MAX_MOVES)
         return false;
     if (redis_cluster_moved(c, reply)) {
-        read_redirect(reply, &slot, &where);
+        if (!read_redirect(reply, &slot, &where))
+            return false;
         send_on(r, node_for(c, slot));
         return true;
     }
