@@ -92,10 +92,8 @@ size_t clock_rfc3339_nano(int64_t wall_ns, char ret_text[CLOCK_TEXT])
     return len;
 }
 
-size_t clock_rfc3339_local(int64_t wall_ns, char ret_text[CLOCK_TEXT])
+static size_t write_local(time_t s, char ret_text[CLOCK_TEXT])
 {
-    int64_t rest;
-    time_t s = split_ns(wall_ns, &rest);
     struct tm tm = {0};
     localtime_r(&s, &tm);
     size_t len = write_seconds(&tm, ret_text);
@@ -105,6 +103,24 @@ size_t clock_rfc3339_local(int64_t wall_ns, char ret_text[CLOCK_TEXT])
         return len + fits(snprintf(ret_text + len, CLOCK_TEXT - len, "Z"));
     return len + fits(snprintf(ret_text + len, CLOCK_TEXT - len, "%c%02d:%02d", minutes < 0 ? '-' : '+',
                                ahead / 60, ahead % 60));
+}
+
+/* Asked for each event: a thread remembers its last second. */
+size_t clock_rfc3339_local(int64_t wall_ns, char ret_text[CLOCK_TEXT])
+{
+    static _Thread_local struct {
+        time_t s;
+        size_t len;
+        char text[CLOCK_TEXT];
+    } last;
+    int64_t rest;
+    time_t s = split_ns(wall_ns, &rest);
+    if (last.s != s || !last.len) {
+        last.len = write_local(s, last.text);
+        last.s = s;
+    }
+    memcpy(ret_text, last.text, last.len + 1);
+    return last.len;
 }
 
 /* ------------------------------------------------------------------------------------- reading */

@@ -16,7 +16,9 @@ static bool is_binary_type(struct trb_slice content_type)
 /* A further member, never the first. */
 static void member(struct text *t, const char *name, struct trb_slice value)
 {
-    text_addf(t, ",\"%s\":", name);
+    text_add(t, SLICE(",\""));
+    text_adds(t, name);
+    text_add(t, SLICE("\":"));
     text_add_json(t, value, true);
 }
 
