@@ -132,7 +132,7 @@ def stream_growth_kb(stand, size=1 << 30):
             if number % 16 == 0:
                 most = [max(m, memory_kb(p.pid)[0]) for m, p in zip(most, (callee, caller))]
         answer = b""
-        while not answer.endswith(str(size).encode()):
+        while str(size).encode() not in answer:
             got = s.recv(65536)
             if not got:
                 raise SystemExit(f"tools/bench: the stream broke: {answer!r}")
