@@ -7,8 +7,13 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define LOWEST 10100
+#define HIGHEST 32000
+#define TRIES 64
 
 static int bound(int port)
 {
@@ -35,9 +40,26 @@ bool ports_hold(struct ports *p, int port)
     return fd >= 0;
 }
 
+/* Below what the system gives to outgoing connections, so that none of them takes the port before the sidecar. */
+static int choose_quiet(struct ports *p)
+{
+    for (int tries = 0; tries < TRIES; tries++) {
+        uint16_t dice;
+        if (getrandom(&dice, sizeof dice, 0) != sizeof dice)
+            return 0;
+        int port = LOWEST + dice % (HIGHEST - LOWEST);
+        if (ports_hold(p, port))
+            return port;
+    }
+    return 0;
+}
+
 int ports_choose(struct ports *p)
 {
     struct sockaddr_in own = {0};
+    int port = choose_quiet(p);
+    if (port)
+        return port;
     socklen_t size = sizeof own;
     if (!ports_hold(p, 0) || getsockname(p->held[p->count - 1], (struct sockaddr *)&own, &size))
         return 0;
