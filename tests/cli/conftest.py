@@ -16,6 +16,9 @@ import time
 
 import pytest
 
+# Whoever runs us in the background has Ctrl-C ignored, and what we start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 LIMIT = 30
 
 

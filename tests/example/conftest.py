@@ -12,6 +12,9 @@ import time
 
 import pytest
 
+# Whoever runs us in the background has Ctrl-C ignored, and what we start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIMIT = 60
 
