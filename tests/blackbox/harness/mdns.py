@@ -117,9 +117,15 @@ class Neighbour:
                 continue
             self.heard.append((time.monotonic(), message, source))
             if not message.is_response and not message.authorities:
-                for name, *_ in message.questions:
-                    for one in self.known.get(name, ()):
-                        self.say(one)
+                self._reply(message)
+
+    def _reply(self, message):
+        for name, *_ in message.questions:
+            for one in self.known.get(name, ()):
+                try:
+                    self.say(one)
+                except OSError:
+                    return                  # stopped meanwhile
 
     def about(self, app_id):
         """What was heard that names the app, in order."""
