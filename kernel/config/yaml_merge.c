@@ -67,7 +67,8 @@ static bool take(struct merging *m, const struct yaml_node *source)
         map_set(&m->seen, slice_name(pair.key->text), pair.value);
         keep(m, pair);
     }
-    reverse(m->pairs + before, m->count - before);
+    if (m->count > before)                                  /* else there may be no pairs at all */
+        reverse(m->pairs + before, m->count - before);
     return true;
 }
 
