@@ -51,14 +51,6 @@ void guard_wipe(struct guard *g)
     explicit_bzero(g->token, sizeof g->token);
 }
 
-static bool is_same(struct trb_slice given, const char *wanted, size_t len)
-{
-    unsigned char differs = given.len != len;
-    for (size_t i = 0; i < len; i++)
-        differs |= (unsigned char)((i < given.len ? given.at[i] : 0) ^ wanted[i]);
-    return !differs;
-}
-
 static bool is_loopback(struct trb_slice host)
 {
     static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
@@ -76,7 +68,7 @@ static bool is_loopback(struct trb_slice host)
 static bool has_token(const struct guard *g, struct exchange *x)
 {
     struct trb_slice said = http_header_get(&x->request.headers, SLICE("authorization"));
-    return slice_starts_nocase(said, SLICE("Bearer ")) && is_same(slice_skip(said, 7), g->token, g->token_len);
+    return slice_starts_nocase(said, SLICE("Bearer ")) && slice_is_secret(slice_skip(said, 7), slice_from(g->token, g->token_len));
 }
 
 bool guard_admits(const struct guard *g, struct exchange *x, struct trb_error *err)

@@ -1,6 +1,14 @@
 /* slice: questions about borrowed bytes. */
 #include <base/slice.h>
 
+bool slice_is_secret(struct trb_slice given, struct trb_slice secret)
+{
+    volatile unsigned char differs = given.len != secret.len;
+    for (size_t i = 0; i < given.len; i++)
+        differs |= (unsigned char)(given.at[i] ^ secret.at[secret.len ? i % secret.len : 0]);
+    return given.at && secret.len && !differs;
+}
+
 static char lower(char c)
 {
     return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);

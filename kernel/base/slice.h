@@ -37,6 +37,9 @@ static inline bool slice_is(struct trb_slice a, struct trb_slice b)
 
 bool slice_is_nocase_at(const char *a, const char *b, size_t len);
 
+/* Is given the secret? Takes as long wherever they differ. Nothing is never a secret. */
+bool slice_is_secret(struct trb_slice given, struct trb_slice secret);
+
 static inline bool slice_is_nocase(struct trb_slice a, struct trb_slice b)    /* ASCII letters only */
 {
     return a.len == b.len && slice_is_nocase_at(a.at, b.at, a.len);

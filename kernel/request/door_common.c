@@ -45,11 +45,7 @@ void door_fini(struct door *d)
 /* The length may leak, the bytes may not. */
 bool door_is_token(const struct door *d, struct trb_slice given)
 {
-    struct trb_slice token = d->setup.api_token;
-    volatile unsigned char differs = given.len != token.len;
-    for (size_t i = 0; i < given.len; i++)
-        differs |= (unsigned char)(given.at[i] ^ token.at[token.len ? i % token.len : 0]);
-    return given.at && token.len && !differs;
+    return slice_is_secret(given, d->setup.api_token);
 }
 
 struct trb_slice door_take_header(struct exchange *x, struct trb_slice name)

@@ -1,4 +1,5 @@
 /* grpc_reflection: one question, one answer, as often as the client likes. */
+#include <base/error.h>
 #include <base/slice.h>
 #include <request/descriptors.h>
 #include <request/grpc_private.h>
@@ -102,10 +103,10 @@ static void answer(struct text *out, const struct grpc_table *table, const struc
 /* A short question may have a long answer: who does not read them may not ask on. */
 static bool is_greedy(struct grpc_stream *s)
 {
-    struct trb_error err = {.size = sizeof err, .item = -1, .code = TRB_EXHAUSTED,
-                            .message = "reflection: read the answers before asking more"};
+    struct trb_error err = ERROR_INIT;
     if (!grpc_stream_owner(s))
         return false;
+    error_set(&err, TRB_EXHAUSTED, "", "reflection: read the answers before asking more");
     grpc_finish(s, &err);
     return true;
 }
@@ -124,13 +125,14 @@ static void on_room(struct grpc_stream *s)
 static void on_message(struct grpc_stream *s, struct trb_data message)
 {
     struct trb_slice question = slice_from(message.at, message.len), host;
-    struct trb_error err = {.size = sizeof err, .item = -1, .code = TRB_INTERNAL,
-                            .message = "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data"};
+    struct trb_error err = ERROR_INIT;
     struct wire_field asked;
     struct text out = {0};
     if (is_greedy(s))
         return;
     if (!read_question(question, &asked, &host)) {
+        error_set(&err, TRB_INTERNAL, "",
+                  "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data");
         grpc_finish(s, &err);
         return;
     }

@@ -1,26 +1,22 @@
 """Servers under measurement: started, pinned, their CPU time and memory read from the kernel, stopped."""
 import os
-import random
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "blackbox"))
+
+from harness.ports import free_port  # noqa: E402,F401
+
 SERVER_CPU, LOAD_CPU = "0", "1"
 
-
-def free_port():
-    """Below the ephemeral range, so that no outgoing connection takes it meanwhile."""
-    while True:
-        port = random.randrange(10100, 32000)
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)):
-                return port
 
 
 def is_open(port):

@@ -6,15 +6,19 @@ import json
 import os
 import pathlib
 import queue
-import random
 import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "blackbox"))
+
+from harness.ports import free_port  # noqa: E402
 
 # Whoever runs us in the background has Ctrl-C ignored, and what we start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -118,14 +122,6 @@ def app_id(request):
     """One of its own per test, since `list` and `stop` see everything of this user."""
     return f"cli-{os.getpid()}-{abs(hash(request.node.name)) % 100000}"
 
-
-def free_port():
-    """Below the ephemeral range, so that no outgoing connection takes it meanwhile."""
-    while True:
-        port = random.randrange(10100, 32000)
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)):
-                return port
 
 
 def is_gone(pid):

@@ -196,3 +196,17 @@ void redis_fail(struct trb_call *call, const struct resp *reply, const struct tr
         redis_reply_error(reply, &own);
     call->host->fail(call, err ? err : &own);
 }
+
+static void on_pong(struct redis_wish *w, const struct resp *reply, const struct trb_error *err)
+{
+    if (resp_is(reply, RESP_STATUS))
+        trb_done(w->call);
+    else
+        redis_fail(w->call, reply, err);
+}
+
+void redis_ping(struct redis *r, struct trb_call *call)
+{
+    struct redis_wish w = {.answered = on_pong, .self = r, .call = call};
+    redis_ask(r, SLICE(""), &w, (struct trb_data[]){redis_text("PING")}, 1);
+}

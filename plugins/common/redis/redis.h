@@ -42,6 +42,7 @@ bool redis_learn_move(struct redis *, const struct resp *reply);
 void redis_reply_error(const struct resp *reply, struct trb_error *ret_err);
 /* Fails the call with what came instead of an answer. */
 void redis_fail(struct trb_call *, const struct resp *reply, const struct trb_error *err);
+void redis_ping(struct redis *, struct trb_call *);         /* the whole verb: any server answers */
 int64_t redis_read_timeout(const struct redis_config *);    /* nanoseconds; 0: never */
 
 #endif

@@ -64,19 +64,9 @@ static void stop(void *self, struct trb_call *call, const void *question)
     trb_done(call);
 }
 
-static void on_pong(struct redis_wish *w, const struct resp *reply, const struct trb_error *err)
-{
-    if (resp_is(reply, RESP_STATUS))
-        trb_done(w->call);
-    else
-        redis_fail(w->call, reply, err);
-}
-
 static void ping(void *self, struct trb_call *call, const void *question)
 {
-    struct bus *b = self;
-    struct redis_wish w = {.answered = on_pong, .self = b, .call = call};
-    redis_ask(b->redis, SLICE(""), &w, (struct trb_data[]){redis_text("PING")}, 1);
+    redis_ping(((struct bus *)self)->redis, call);
 }
 
 static void cancel(void *self, struct trb_call *call, uint32_t why)

@@ -90,20 +90,9 @@ static void stop(void *self, struct trb_call *call, const void *question)
     trb_done(call);
 }
 
-/* ---------------------------------------------------------------------------------------- ping */
-static void on_pong(struct redis_wish *w, const struct resp *reply, const struct trb_error *err)
-{
-    if (resp_is(reply, RESP_STATUS))
-        trb_done(w->call);
-    else
-        redis_fail(w->call, reply, err);
-}
-
 static void ping(void *self, struct trb_call *call, const void *question)
 {
-    struct store *s = self;
-    struct redis_wish w = {.answered = on_pong, .self = s, .call = call};
-    redis_ask(s->redis, SLICE(""), &w, (struct trb_data[]){redis_text("PING")}, 1);
+    redis_ping(((struct store *)self)->redis, call);
 }
 
 static const struct trb_state_ops ops = {

@@ -30,6 +30,16 @@ static void a_split_ends_with_absence(void **state)
     assert_null(rest.at);
 }
 
+static void a_secret_is_whole_and_never_nothing(void **state)
+{
+    assert_true(slice_is_secret(SLICE("token"), SLICE("token")));
+    assert_false(slice_is_secret(SLICE("toke"), SLICE("token")));
+    assert_false(slice_is_secret(SLICE("tokentoken"), SLICE("token")));
+    assert_false(slice_is_secret(SLICE("tokeN"), SLICE("token")));
+    assert_false(slice_is_secret(SLICE(""), SLICE("")));
+    assert_false(slice_is_secret(slice_of(NULL), SLICE("token")));
+}
+
 static void numbers_are_strict(void **state)
 {
     uint64_t u = 7;
@@ -144,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absent_is_not_empty_but_equals_it),
         cmocka_unit_test(a_split_ends_with_absence),
+        cmocka_unit_test(a_secret_is_whole_and_never_nothing),
         cmocka_unit_test(numbers_are_strict),
         cmocka_unit_test(truth_has_many_words),
         cmocka_unit_test(utf8_is_strict),
