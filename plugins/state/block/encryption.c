@@ -179,7 +179,7 @@ bool encryption_open(const struct encryption *e, struct trb_request *rq, struct 
                      const char **ret_fault)
 {
     struct trb_slice all = slice_from(sealed.at ? sealed.at : "", sealed.len), box, name;
-    const struct key *k;
+    const struct key *k = NULL;
     size_t len = 0;
     *ret_fault = NULL;
     if (!all.len) {
