@@ -17,18 +17,23 @@ static struct trb_name as_name(struct trb_slice s)
     return (struct trb_name){s.at, s.len};
 }
 
+/* ret_type: NULL, or where the content type goes too. */
+static struct trb_pairs pairs_of(struct request *rq, const struct http_headers *headers, struct trb_slice *ret_type)
+{
+    struct trb_pair *pairs = arena_zero(rq->arena, (headers->count + 1) * sizeof *pairs);
+    for (uint32_t i = 0; i < headers->count; i++) {
+        const struct http_header *h = &headers->at[i];
+        if (ret_type && slice_is_nocase(h->name, SLICE("content-type")))
+            *ret_type = h->value;
+        pairs[i] = (struct trb_pair){as_name(h->name), as_name(h->value)};
+    }
+    return (struct trb_pairs){pairs, headers->count, sizeof *pairs};
+}
+
 static struct peer_response response_of(struct request *rq, uint32_t status)
 {
     struct peer_response a = {.code = (int32_t)status, .has_status = true, .message = slice_of(http_reason((int)status))};
-    struct trb_pair *pairs = arena_zero(rq->arena, (rq->out.headers.count + 1) * sizeof *pairs);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < rq->out.headers.count; i++) {
-        const struct http_header *h = &rq->out.headers.at[i];
-        if (slice_is_nocase(h->name, SLICE("content-type")))
-            a.content_type = h->value;
-        pairs[n++] = (struct trb_pair){as_name(h->name), as_name(h->value)};
-    }
-    a.headers = (struct trb_pairs){pairs, n, sizeof *pairs};
+    a.headers = pairs_of(rq, &rq->out.headers, &a.content_type);
     return a;
 }
 
@@ -135,6 +140,24 @@ static void on_whole(struct request *rq, uint32_t status, struct trb_data body)
     on_end(rq);
 }
 
+/* A gRPC app's own status travels inside the answer; the stream's is OK. */
+static void on_status(struct request *rq, const struct trb_status *s)
+{
+    struct arrival *v = arrival_of(rq);
+    v->has_answered = true;
+    peer_metrics_answered(channel_setup()->info->app_id, v->caller, s->code);
+    v->answer = response_of(rq, 0);
+    v->answer.code = s->code;
+    v->answer.message = s->message;
+    v->answer.details = s->details;
+    v->answer.trailers = pairs_of(rq, &rq->out.trailers, NULL);
+    if (v->stream && !v->is_unary)
+        send_payload(v, &v->answer, SLICE(""));
+    if (s->body.len)
+        on_piece(rq, s->body);
+    on_end(rq);
+}
+
 void arrival_fail(struct arrival *v, trb_code code, const char *sentence)
 {
     struct trb_error err = ERROR_INIT;
@@ -180,5 +203,5 @@ static void on_release(struct request *rq)
 }
 
 const struct request_door arrival_door = {
-    .whole = on_whole, .head = on_head, .piece = on_piece, .end = on_end, .cut = on_cut, .refuse = on_refuse,
+    .whole = on_whole, .head = on_head, .piece = on_piece, .end = on_end, .cut = on_cut, .refuse = on_refuse, .status = on_status,
     .expire = on_expire, .consume = on_consume, .ended = on_ended, .release = on_release};

@@ -141,6 +141,8 @@ static bool read_status(struct trb_slice status, struct peer_response *ret)
             ret->code = (int32_t)f.value;
         else if (f.number == 2 && f.type == WIRE_BYTES)
             ret->message = f.bytes;
+        else if (f.number == 3 && f.type == WIRE_BYTES)
+            ret->details = status;         /* google.rpc.Status has the same fields */
     }
     return !r.broken;
 }
@@ -286,11 +288,21 @@ void peer_write_request(struct text *t, const struct peer_request *q)
     wire_end(t, message);
 }
 
+static void write_details(struct text *t, struct trb_slice status)
+{
+    struct wire_reader r = wire_read(status);
+    struct wire_field f;
+    while (wire_next(&r, &f))
+        if (f.number == 3 && f.type == WIRE_BYTES)
+            wire_put_bytes_always(t, 3, f.bytes);
+}
+
 void peer_write_response(struct text *t, const struct peer_response *a)
 {
     size_t status = wire_begin(t, 1);
     wire_put_uint(t, 1, (uint64_t)(int64_t)a->code);
     wire_put_bytes(t, 2, a->message);
+    write_details(t, a->details);
     wire_end(t, status);
     write_lists(t, 2, &a->headers);
     write_lists(t, 3, &a->trailers);

@@ -19,6 +19,7 @@ struct peer_request {                      /* InternalInvokeRequest */
 struct peer_response {                     /* InternalInvokeResponse */
     int32_t code;
     struct trb_slice message, content_type, type_url;
+    struct trb_slice details;              /* google.rpc.Status, whole; absent: none */
     struct trb_pairs headers, trailers;
     struct trb_slice data;
     bool has_status;

@@ -1,5 +1,6 @@
 /* answer: what a step says back, whole or in pieces, whatever the door. Doors turn it into bytes. */
 #include <base/check.h>
+#include <base/error.h>
 #include <base/slice.h>
 #include <request/private.h>
 #include <string.h>
@@ -114,6 +115,26 @@ struct trb_next request_reply(struct request *rq, uint32_t status, struct trb_da
     if (rq->door->whole)
         rq->door->whole(rq, rq->out.status, body);
     return request_over();
+}
+
+struct trb_next request_reply_status(struct request *rq, const struct trb_status *status)
+{
+    if (is_closed(rq) || rq->out.head_sent)
+        return request_over();
+    if (!rq->door->status)
+        return request_reply(rq, (uint32_t)error_code_to_http(status->code), status->body);
+    rq->out.grpc_code = status->code;
+    rq->out.bytes += status->body.len;
+    rq->out.ended = true;
+    rq->door->status(rq, status);
+    return request_over();
+}
+
+void request_set_trailer(struct request *rq, struct trb_slice name, struct trb_slice value)
+{
+    if (!request_is_over(rq) && http_is_token(name))
+        http_header_add(rq->arena, &rq->out.trailers, slice_name(request_header_name(rq, name)),
+                        slice_name(copy_value(rq, value)));
 }
 
 struct trb_next request_reply_text(struct request *rq, uint32_t status, struct trb_slice text)

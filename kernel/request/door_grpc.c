@@ -1,4 +1,5 @@
 /* door_grpc: from an HTTP/2 exchange to a method's first step or to a handler of the kernel's own. */
+#include <base/buf.h>
 #include <base/check.h>
 #include <base/error.h>
 #include <base/mem.h>
@@ -40,6 +41,22 @@ static void whole(struct request *rq, uint32_t status, struct trb_data body)
     }
     error_set(&err, error_code_from_http((int)status), "", "%.*s", SLICE_ARG(body));
     say_status(rq, &err);
+}
+
+/* Somebody else's status, passed on. */
+static void status(struct request *rq, const struct trb_status *said)
+{
+    struct grpc_stream *s = stream_of(rq);
+    struct trb_error err;
+    if (!said->code)
+        return whole(rq, 200, said->body);
+    refusal_text_to_error(said->code, said->message, &err);
+    if (said->details.len)
+        err.details = buf_copy(said->details);
+    if (rq->out.headers.count)
+        grpc_send_head(s);
+    grpc_stream_status(s, 200, &err);
+    error_release(&err);
 }
 
 static void head(struct request *rq, uint32_t status, int64_t length)
@@ -115,7 +132,7 @@ static void release(struct request *rq)
 }
 
 static const struct request_door grpc_door = {
-    .whole = whole, .head = head, .piece = piece, .end = end, .cut = cut, .refuse = refuse,
+    .whole = whole, .head = head, .piece = piece, .end = end, .cut = cut, .refuse = refuse, .status = status,
     .expire = expire, .consume = consume, .ended = ended, .release = release,
 };
 
@@ -182,11 +199,19 @@ static struct grpc_stream *stream_create(struct door *d, struct exchange *x)
     return s;
 }
 
+/* What this server serves itself is never somebody else's method. */
+static bool is_own_service(struct trb_slice path)
+{
+    return slice_starts(path, SLICE("/dapr.proto.runtime.v1.Dapr/")) ||
+           slice_starts(path, SLICE("/dapr.proto.internals.v1.ServiceInvocation/")) ||
+           slice_starts(path, SLICE("/grpc.reflection.")) || slice_starts(path, SLICE("/TaskHubSidecarService/"));
+}
+
 static void find_entry(struct grpc_stream *s)
 {
     s->table = grpc_table_ref(shared_slot_get(s->door->table));
     const struct grpc_entry *entry = grpc_table_find(s->table, s->rq->target);
-    if (!entry)
+    if (!entry && !is_own_service(s->rq->target))
         entry = grpc_table_stray(s->table);
     if (entry)
         s->entry = *entry;

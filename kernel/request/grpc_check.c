@@ -206,6 +206,11 @@ bool grpc_admit(struct grpc_stream *s, struct trb_error *err)
         error_set(err, TRB_INVALID, "", "invalid baggage header: %s", bad_baggage);
         return false;
     }
+    if (is_ours(s->rq->target) && !s->entry.method && !s->entry.handler) {
+        error_set(err, TRB_UNIMPLEMENTED, "", "method %.*s is not served: none of the loaded building blocks offers it",
+                  SLICE_ARG(s->rq->target));
+        return false;
+    }
     if (!is_targeted(s, err))
         return false;
     if (!s->entry.method && !s->entry.handler)

@@ -24,7 +24,6 @@ struct grpc_stream {
     struct grpc_stream_info info;
     void *owner;                        /* the handler's */
     struct grpc_reader reader;
-    struct http_headers trailers;
     struct trb_slice content_type;      /* of the answer */
     size_t withheld, lent;              /* window bytes of whole messages; message bytes a handler has */
     bool gzip, head_sent, finished, got_message, half_closed, has_reader;

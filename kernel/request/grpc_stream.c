@@ -229,19 +229,19 @@ bool grpc_send_message(struct grpc_stream *s, struct trb_data message)
 /* Trailers, or all in one head when nothing was sent and there is no metadata to send. */
 void grpc_stream_status(struct grpc_stream *s, int http_status, const struct trb_error *status)
 {
-    bool is_given = http_header_get(&s->trailers, SLICE("grpc-status")).at;   /* a proxy's trailers */
+    bool is_given = http_header_get(&s->rq->out.trailers, SLICE("grpc-status")).at;   /* a proxy's trailers */
     s->rq->out.ended = true;
     if (s->finished || s->rq->cancelled == TRB_WHY_CLIENT)
         return;
     s->rq->out.grpc_code = status ? status->code : TRB_OK;
     if (s->head_sent) {
         if (!is_given)
-            grpc_status_add(s->rq->arena, &s->trailers, status);
-        s->x->ops->finish(s->x, &s->trailers);
+            grpc_status_add(s->rq->arena, &s->rq->out.trailers, status);
+        s->x->ops->finish(s->x, &s->rq->out.trailers);
     } else {
         struct http_head head = head_of(s, http_status);
-        for (uint32_t i = 0; i < s->trailers.count; i++)
-            http_header_add(s->rq->arena, &head.headers, s->trailers.at[i].name, s->trailers.at[i].value);
+        for (uint32_t i = 0; i < s->rq->out.trailers.count; i++)
+            http_header_add(s->rq->arena, &head.headers, s->rq->out.trailers.at[i].name, s->rq->out.trailers.at[i].value);
         if (!is_given)
             grpc_status_add(s->rq->arena, &head.headers, status);
         head.content_length = HTTP_NO_BODY;
@@ -282,8 +282,7 @@ void grpc_set_header(struct grpc_stream *s, struct trb_slice name, struct trb_sl
 
 void grpc_set_trailer(struct grpc_stream *s, struct trb_slice name, struct trb_slice value)
 {
-    http_header_add(s->rq->arena, &s->trailers, slice_name(request_header_name(s->rq, name)),
-                    slice_name(arena_name(s->rq->arena, value)));
+    request_set_trailer(s->rq, name, value);
 }
 
 /* A handler's call ends here; a step that is parked is told, one that runs is the last. */

@@ -20,6 +20,9 @@ struct request_home {
 struct request_home *request_home_of(struct loop *);
 void request_finish(struct request *);                  /* no more steps; free when unpinned */
 void request_body_fini(struct request *);
+/* The cancel hook of whoever may be woken: it does nothing, but says so. */
+void request_wait_cancelled(struct request *, void *arg, uint32_t why);
+void request_unpin_from_anywhere(struct request *);
 void request_sort_headers(struct http_headers *);
 struct trb_name request_header_name(struct request *, struct trb_slice name);   /* as its door spells it */
 

@@ -213,10 +213,18 @@ static void proto_head(struct text *status, trb_code code, struct trb_slice mess
     string(status, 2, message);
 }
 
+/* What stands in ErrorInfo over gRPC; NULL: the error is plain. */
+static const char *grpc_reason(const struct trb_error_row *row)
+{
+    const char *own = TRB_KNOWS(row, grpc_reason) ? row->grpc_reason : NULL;
+    const char *reason = own ? own : row->reason;
+    return reason && *reason ? reason : NULL;
+}
+
 struct trb_buf *refusal_status(const struct trb_refusal *r)
 {
     struct text status = {0};
-    if (!r->row->reason)
+    if (!grpc_reason(r->row))
         return NULL;
     proto_head(&status, r->row->grpc, r->message);
     if (r->has_violation)
@@ -225,11 +233,11 @@ struct trb_buf *refusal_status(const struct trb_refusal *r)
         proto_help(&status, r);
     if (r->has_resource)
         proto_resource(&status, r);
-    proto_info(&status, r->row->reason, &r->metadata);
+    proto_info(&status, grpc_reason(r->row), &r->metadata);
     return text_to_buf(&status);
 }
 
-static void fill(struct trb_error *err, trb_code code, struct trb_slice message)
+void refusal_text_to_error(trb_code code, struct trb_slice message, struct trb_error *err)
 {
     *err = (struct trb_error)ERROR_INIT;
     error_set(err, code, "", "%.*s", SLICE_ARG(message));
@@ -239,7 +247,7 @@ static void fill(struct trb_error *err, trb_code code, struct trb_slice message)
 
 void refusal_to_error(const struct trb_refusal *r, struct trb_error *ret_error)
 {
-    fill(ret_error, r->row->grpc, r->message);
+    refusal_text_to_error(r->row->grpc, r->message, ret_error);
     ret_error->details = refusal_status(r);
 }
 
@@ -247,7 +255,7 @@ void refusal_info_to_error(trb_code code, const char *message, const struct refu
                            struct trb_error *ret_error)
 {
     struct text status = {0};
-    fill(ret_error, code, slice_of(message));
+    refusal_text_to_error(code, slice_of(message), ret_error);
     proto_head(&status, code, slice_of(message));
     proto_info(&status, info->reason, &info->metadata);
     ret_error->details = text_to_buf(&status);

@@ -13,6 +13,9 @@ struct trb_buf *refusal_status(const struct trb_refusal *);
 /* As an error for trailers: code, message (text if long), details. Release with error_release. */
 void refusal_to_error(const struct trb_refusal *, struct trb_error *ret_error);
 
+/* The same of a code and a text of any length. */
+void refusal_text_to_error(trb_code code, struct trb_slice message, struct trb_error *ret_error);
+
 /* ErrorInfo of domain dapr.io only: what the gRPC door's own refusals carry. */
 struct refusal_info {
     const char *reason;

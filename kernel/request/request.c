@@ -135,6 +135,8 @@ void request_finish(struct request *rq)
     timer_end(&rq->deadline_timer);
     timer_end(&rq->sleep_timer);
     job_end(&rq->job);
+    if (rq->on_over)
+        rq->on_over(&rq->public_, rq->on_over_arg);
     if (rq->door->ended)
         rq->door->ended(rq);
     atomic_fetch_sub_explicit(&rq->home->live, 1, memory_order_relaxed);

@@ -42,6 +42,7 @@ struct request_door {
     void (*end)(struct request *);
     void (*cut)(struct request *);
     void (*refuse)(struct request *, const struct trb_refusal *);
+    void (*status)(struct request *, const struct trb_status *);     /* NULL: as whole, with the status HTTP has for it */
     void (*expire)(struct request *);                /* the deadline passed; nothing was answered yet */
     void (*consume)(struct request *, size_t bytes); /* of the body: opens the sender's window */
     void (*ended)(struct request *);                 /* no more steps; log and count here */
@@ -80,6 +81,7 @@ struct request_body {
 
 struct request_answer {
     struct http_headers headers;    /* set by the steps, unsorted; at is first_headers until it grows */
+    struct http_headers trailers;
     uint32_t status;                /* what was said last, for logs and metrics */
     trb_code grpc_code;
     uint64_t bytes;
@@ -122,6 +124,8 @@ struct request {
     uint64_t deadline_ns, begun_ns; /* monotonic; deadline 0: none */
     uint32_t steps;
     struct request_ending *endings;
+    void (*on_over)(struct trb_request *, void *arg);
+    void *on_over_arg;
 
     /* What was asked. Slices live as long as the request. */
     struct trb_slice method, target, query, path;   /* path: cleaned, escaped */
@@ -231,9 +235,10 @@ struct request *request_task_create(struct loop *, struct request_owner *, struc
 /* home: a loop's index, or -1: this one, or any. [any] */
 void request_task_post(struct request_owner *, int32_t home, struct trb_next first, void *arg);
 struct trb_next request_sleep(struct request *, uint64_t ns, struct trb_next then);
-/* Until request_wake, which also ends a sleep; it does nothing to a request that waits for else. */
+/* Until request_wake, which also ends a sleep and a wait for the body; it does nothing to a request that
+ * waits for else. From another loop: the request must be pinned. */
 struct trb_next request_park(struct request *, struct trb_next then);
-void request_wake(struct request *);
+void request_wake(struct request *);                     /* [any] */
 
 /* ------------------------------------------------------------------------------ body, for relays */
 /* What has arrived, given (at == NULL: nothing now); taking opens the sender's window. */
@@ -253,6 +258,8 @@ bool request_has_header(const struct request *, struct trb_slice name);
 struct trb_next request_reply(struct request *, uint32_t status, struct trb_data body);
 struct trb_next request_reply_text(struct request *, uint32_t status, struct trb_slice text); /* plain, nosniff, + "\n" */
 struct trb_next request_refuse(struct request *, const struct trb_refusal *);
+struct trb_next request_reply_status(struct request *, const struct trb_status *);
+void request_set_trailer(struct request *, struct trb_slice name, struct trb_slice value);
 void request_reply_head(struct request *, uint32_t status, int64_t length);
 bool request_reply_piece(struct request *, struct trb_data);     /* true: room for more */
 bool request_reply_has_room(const struct request *);

@@ -145,19 +145,47 @@ struct trb_next request_sleep(struct request *rq, uint64_t ns, struct trb_next t
     return next;
 }
 
-static void on_park_cancelled(struct request *rq, void *arg, uint32_t why)
+void request_wait_cancelled(struct request *rq, void *arg, uint32_t why)
 {
 }
 
 struct trb_next request_park(struct request *rq, struct trb_next then)
 {
-    return request_is_over(rq) ? request_over() : request_await(rq, then, on_park_cancelled, NULL);
+    return request_is_over(rq) ? request_over() : request_await(rq, then, request_wait_cancelled, NULL);
 }
 
-void request_wake(struct request *rq)
+static void wake_here(struct request *rq)
 {
-    if (!rq->is_awaiting || (rq->on_cancel != on_sleep_cancelled && rq->on_cancel != on_park_cancelled))
+    if (!rq->is_awaiting || (rq->on_cancel != on_sleep_cancelled && rq->on_cancel != request_wait_cancelled))
         return;
     timer_end(&rq->sleep_timer);
+    request_body_watch(rq, NULL, NULL);
     request_resume(rq);
+}
+
+static void on_wake_letter(void *arg)
+{
+    wake_here(checked(arg, struct request, REQUEST_MAGIC));
+}
+
+/* Letters of one loop keep their order: an unpin that follows finds the request woken. */
+void request_wake(struct request *rq)
+{
+    if (rq->loop == loop_self())
+        wake_here(rq);
+    else
+        loop_call(rq->loop, on_wake_letter, rq);
+}
+
+static void on_unpin_letter(void *arg)
+{
+    request_unpin(checked(arg, struct request, REQUEST_MAGIC));
+}
+
+void request_unpin_from_anywhere(struct request *rq)
+{
+    if (rq->loop == loop_self())
+        request_unpin(rq);
+    else
+        loop_call(rq->loop, on_unpin_letter, rq);
 }

@@ -162,6 +162,33 @@ static void verb_wake(struct trb_request *rq)
     request_wake(request_of(rq));
 }
 
+static void verb_set_trailer(struct trb_request *rq, struct trb_slice name, struct trb_slice value)
+{
+    request_set_trailer(request_of(rq), name, value);
+}
+
+static struct trb_next verb_reply_status(struct trb_request *rq, const struct trb_status *status)
+{
+    return request_reply_status(request_of(rq), status);
+}
+
+static void verb_on_over(struct trb_request *public_, void (*run)(struct trb_request *, void *), void *arg)
+{
+    struct request *rq = request_of(public_);
+    rq->on_over = run;
+    rq->on_over_arg = arg;
+}
+
+static void verb_pin(struct trb_request *rq)
+{
+    request_pin(request_of(rq));
+}
+
+static void verb_unpin(struct trb_request *rq)
+{
+    request_unpin_from_anywhere(request_of(rq));
+}
+
 void request_kernel_fill(struct trb_kernel *k)
 {
     k->alloc = verb_alloc;
@@ -196,4 +223,9 @@ void request_kernel_fill(struct trb_kernel *k)
     k->sleep = verb_sleep;
     k->park = verb_park;
     k->wake = verb_wake;
+    k->set_trailer = verb_set_trailer;
+    k->reply_status = verb_reply_status;
+    k->on_over = verb_on_over;
+    k->pin = verb_pin;
+    k->unpin = verb_unpin;
 }

@@ -51,6 +51,7 @@ struct trb_error_row {
     const char *category; /* of dapr_error_code_total */
     uint32_t http_status;
     trb_code grpc;
+    const char *grpc_reason; /* over gRPC instead of reason; "": plain, code and message only; NULL: reason */
 };
 
 /* A refusal with everything it may carry; absent members are left out of the answer. */
@@ -71,6 +72,8 @@ struct trb_refusal {
 #define TRB_TO_APP 1u
 #define TRB_TO_PEER 2u
 #define TRB_TO_URL 3u
+#define TRB_TO_APP_GRPC 4u /* one unary call: method is "/package.Service/Method", body the message, headers its
+                              metadata. then runs when all of the answer is there: outcome_body needs no gather */
 
 #define TRB_BODY_ABSENT 0u
 #define TRB_BODY_GIVEN 1u   /* whole, in body */
@@ -105,6 +108,16 @@ struct trb_outcome {                     /* the head of the answer */
     struct trb_pairs headers;
     int64_t content_length;              /* -1: not known */
     uint32_t ended;                      /* the answer has no body */
+    struct trb_pairs trailers;           /* of a gRPC app, directly or behind a peer */
+    struct trb_slice details;            /* google.rpc.Status of a gRPC app, whole; absent: none. reason is its text */
+};
+
+/* How a gRPC app ended a call, to be passed on as it is: reply_status. */
+struct trb_status {
+    uint32_t size;
+    trb_code code;                       /* any number; TRB_OK: body is the answer */
+    struct trb_slice message, details;   /* details: google.rpc.Status, whole; absent: none */
+    struct trb_data body;
 };
 
 /* -------------------------------------------------------------------------------- the runtime */
@@ -241,8 +254,9 @@ struct trb_kernel {
     /* A lock for what the loops share in self; hold it shortly. */
     void (*lock)(void *self);
     void (*unlock)(void *self);
-    /* Parks a request until another one of the same loop, of the same block, wakes it. Waking one that
-     * is neither parked nor asleep does nothing; one that has ended must not be touched. */
+    /* Parks a request until another one of the same block wakes it: of the same loop, or of any if it is
+     * pinned. Waking one that waits for something else does nothing; one that has ended must not be touched
+     * unless it is pinned. */
     struct trb_next (*park)(struct trb_request *, struct trb_next then);
     void (*wake)(struct trb_request *);
     uint32_t (*stream_is_open)(const struct trb_stream_handle *); /* the component said opened [any] */
@@ -251,6 +265,18 @@ struct trb_kernel {
     struct trb_next (*outcome_peek)(struct trb_request *, struct trb_next then);
     struct trb_slice (*outcome_first)(struct trb_request *);
     struct trb_slice (*instance_document)(const struct trb_instance *); /* the resource as JSON, secrets resolved */
+
+    /* gRPC. A unary method's message is body(); reply answers with one message, reply_head, reply_send …
+     * reply_end with several; what a client streams comes by body_take, message by message, and an empty one
+     * is not at == NULL. set_header is metadata before the answer, set_trailer behind it. */
+    void (*set_trailer)(struct trb_request *, struct trb_slice name, struct trb_slice value); /* GRPC, PEER */
+    struct trb_next (*reply_status)(struct trb_request *, const struct trb_status *);         /* GRPC, PEER */
+    /* Called once on the request's loop when no step will run any more, however it came; one per request. */
+    void (*on_over)(struct trb_request *, void (*run)(struct trb_request *, void *arg), void *arg);
+    /* The request's memory stays until unpinned, beyond its end too. pin on its own loop, unpin anywhere. A
+     * pinned one may be woken from any loop; waking ends park, sleep and body_wait. */
+    void (*pin)(struct trb_request *);
+    void (*unpin)(struct trb_request *); /* [any] */
 };
 
 /* -------------------------------------------------------------------------------- the manifest */

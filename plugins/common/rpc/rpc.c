@@ -1,0 +1,66 @@
+/* rpc: see rpc.h. */
+#include "rpc.h"
+#include <base/slice.h>
+#include <base/text.h>
+
+static void *from_request(void *rq, size_t size)
+{
+    return trb_alloc(rq, size);
+}
+
+struct trb_next rpc_refuse(struct trb_request *rq, trb_code code, const char *category, const char *format, ...)
+{
+    va_list ap;
+    struct text t = {0};
+    va_start(ap, format);
+    text_vprintf(&t, format, ap);
+    va_end(ap);
+    struct trb_error_row *row = trb_alloc(rq, sizeof *row);
+    *row = (struct trb_error_row){.size = sizeof *row, .code = "ERR_RPC", .category = category, .grpc = code};
+    struct trb_refusal r = {.size = sizeof r, .row = row, .message = text_slice(&t)};
+    struct trb_next next = rq->kernel->refuse(rq, &r);
+    text_fini(&t);
+    return next;
+}
+
+bool rpc_read_message(struct trb_request *rq, struct trb_slice message, const struct pb_type *type, void *ret,
+                      struct trb_next *ret_refusal)
+{
+    const char *fault = pb_read(type, message, (struct pb_memory){from_request, rq}, ret);
+    if (fault)
+        *ret_refusal = rpc_refuse(rq, TRB_INTERNAL, "common", "grpc: error unmarshalling request: %s", fault);
+    return !fault;
+}
+
+bool rpc_read(struct trb_request *rq, const struct pb_type *type, void *ret, struct trb_next *ret_refusal)
+{
+    struct trb_data body = rq->kernel->body(rq);
+    return rpc_read_message(rq, slice_from(body.at ? body.at : "", body.len), type, ret, ret_refusal);
+}
+
+struct trb_data rpc_message(struct trb_request *rq, const struct pb_type *type, const void *from)
+{
+    struct text t = {0};
+    pb_write(type, from, &t);
+    char *at = trb_alloc(rq, t.len + 1);
+    size_t len = t.len;
+    if (len)
+        memcpy(at, t.at, len);
+    text_fini(&t);
+    return (struct trb_data){at, len, NULL};
+}
+
+struct trb_next rpc_reply(struct trb_request *rq, const struct pb_type *type, const void *from)
+{
+    return trb_reply(rq, 200, rpc_message(rq, type, from));
+}
+
+struct trb_next rpc_reply_empty(struct trb_request *rq)
+{
+    return trb_reply(rq, 200, (struct trb_data){"", 0, NULL});
+}
+
+struct trb_data rpc_data(struct trb_request *rq, struct trb_slice part)
+{
+    return (struct trb_data){part.at ? part.at : "", part.len, rq->kernel->body(rq).owner};
+}
