@@ -13,7 +13,7 @@ struct trb_next rpc_refuse(struct trb_request *rq, trb_code code, const char *ca
     va_list ap;
     struct text t = {0};
     va_start(ap, format);
-    text_vprintf(&t, format, ap);
+    text_vaddf(&t, format, ap);
     va_end(ap);
     struct trb_error_row *row = trb_alloc(rq, sizeof *row);
     *row = (struct trb_error_row){.size = sizeof *row, .code = "ERR_RPC", .category = category, .grpc = code};
