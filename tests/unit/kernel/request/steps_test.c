@@ -153,6 +153,7 @@ static void a_sleep_ends_by_waking_and_by_cancelling(void **state)
     struct request *rq = born();
     request_start(rq, TRB_GO(sleep_long));
     request_wake(rq);
+    run_queued();
     assert_string_equal(said.log, "step;whole 200 ok;ended;release;");
     rq = born();
     request_start(rq, TRB_GO(sleep_long));
@@ -165,6 +166,7 @@ static void waking_does_nothing_to_who_waits_for_else(void **state)
     struct request *rq = born();
     request_start(rq, TRB_GO(wait));
     request_wake(rq);
+    run_queued();
     assert_int_equal(rq->phase, REQUEST_PARKED);
     request_cancel(rq, TRB_WHY_CLIENT);
 }
