@@ -1,4 +1,4 @@
-"""Loads: wrk at saturation, h2load at a fixed rate (its log gives the tail of the latency)."""
+"""Loads: wrk at saturation, h2load at a fixed rate (its log gives the tail of the latency); gRPC is h2load's both times."""
 import re
 import statistics
 import subprocess
@@ -15,6 +15,28 @@ class Shape:
         self.url, self.body, self.content_type = url, body, content_type
 
 
+class GrpcShape:
+    """One unary call: the method's path, its message, metadata; so many streams at once on each connection."""
+
+    def __init__(self, port, method, message, streams=16, metadata=()):
+        self.url, self.message, self.streams = f"http://127.0.0.1:{port}{method}", message, streams
+        self.headers = ["content-type: application/grpc", "te: trailers", *metadata]
+
+    def arguments(self, folder):
+        body = Path(folder) / "message"
+        body.write_bytes(b"\0" + len(self.message).to_bytes(4, "big") + self.message)
+        return ["-d", body, *(word for line in self.headers for word in ("-H", line))]
+
+    def check(self):
+        """h2load takes every HTTP status 200 for success: what gRPC says of it is looked at once."""
+        with tempfile.TemporaryDirectory() as folder:
+            _, body, *headers = self.arguments(folder)
+            out = subprocess.run(["curl", "-s", "-D", "-", "-o", "/dev/null", "--http2-prior-knowledge", "--data-binary",
+                                  f"@{body}", *headers, self.url], capture_output=True, text=True, check=True).stdout
+        if "grpc-status: 0" not in out:
+            raise SystemExit(f"tools/bench: {self.url} answered with an error:\n{out}")
+
+
 def _script(shape, folder):
     text = [f'wrk.method = "{"GET" if shape.body is None else "POST"}"']
     if shape.body is not None:
@@ -25,8 +47,22 @@ def _script(shape, folder):
     return path
 
 
+def _saturate_grpc(shape, connections, seconds):
+    shape.check()
+    with tempfile.TemporaryDirectory() as folder:
+        out = subprocess.run([*map(str, ["taskset", "-c", LOAD_CPU, "h2load", "-t1", f"-c{connections}", f"-m{shape.streams}",
+                                         f"-D{seconds}", *shape.arguments(folder), shape.url])],
+                             capture_output=True, text=True, check=True).stdout
+    done, bad = (int(re.search(pattern, out).group(1)) for pattern in (r"(\d+) succeeded", r"(\d+) failed"))
+    if bad:
+        raise SystemExit(f"tools/bench: {shape.url} answered with errors:\n{out}")
+    return done, done / seconds
+
+
 def saturate(shape, connections, seconds):
     """Requests answered at saturation; refuses a run in which any answer was an error."""
+    if isinstance(shape, GrpcShape):
+        return _saturate_grpc(shape, connections, seconds)
     with tempfile.TemporaryDirectory() as folder:
         out = subprocess.run(["taskset", "-c", LOAD_CPU, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s",
                               _script(shape, folder), shape.url], capture_output=True, text=True, check=True).stdout
@@ -38,12 +74,15 @@ def saturate(shape, connections, seconds):
 
 
 def steady(shape, connections, seconds, rate):
-    """Requests and p50, p99 (microseconds) at a fixed rate over HTTP/1.1."""
+    """Requests and p50, p99 (microseconds) at a fixed rate, over HTTP/1.1 or gRPC."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
-        arguments = ["taskset", "-c", LOAD_CPU, "h2load", "--h1", "-t1", f"-c{connections}", f"-D{seconds}",
+        is_grpc = isinstance(shape, GrpcShape)
+        arguments = ["taskset", "-c", LOAD_CPU, "h2load", f"-m{shape.streams}" if is_grpc else "--h1", "-t1", f"-c{connections}", f"-D{seconds}",
                      f"--rps={max(1, rate / connections):.2f}", f"--log-file={log}"]
-        if shape.body is not None:
+        if is_grpc:
+            arguments += shape.arguments(folder)
+        elif shape.body is not None:
             body = Path(folder) / "body"
             body.write_text(shape.body)
             arguments += ["-d", body, "-H", f"content-type: {shape.content_type}"]
