@@ -1,0 +1,205 @@
+"""What the SDK tests share: a place with sidecars and programs, and the rows of the table.
+
+A program is what a user would write: a script with the SDK, started as a process with DAPR_HTTP_PORT, DAPR_GRPC_PORT
+and APP_PORT in its environment. It prints a line per feature, `ok NAME` or `failed NAME: WHY`; the names are those of
+features.tsv. A program that serves an application prints them as the sidecar calls it, and runs until it is ended."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from harness.ports import free_port
+from harness.resources import component, subscription
+from harness.sidecar import Sidecar
+from harness.wait import until
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.abspath(os.path.join(HERE, "..", ".."))
+BUILT = os.path.join(ROOT, "build", "sdk")
+STORES = ["in-memory", "redis"]
+SECRETS = {"orders-key": "a secret", "db": {"user": "ann", "password": "xyz"}}
+
+
+@dataclass(frozen=True)
+class Sdk:
+    """A column of the table: which SDK (`name` is what the column says), and what it speaks."""
+
+    language: str
+    name: str
+    version: str
+    protocol: str
+
+
+def python_sdk(name, protocol):
+    return Sdk("python", name, _pinned("python/requirements.txt", r"^dapr==(\S+)$"), protocol)
+
+
+def js_sdk(name, protocol):
+    return Sdk("js", name, _pinned("js/package.json", r'"@dapr/dapr": "([^"]+)"'), protocol)
+
+
+def _pinned(path, pattern):
+    with open(os.path.join(HERE, path), encoding="utf-8") as handle:
+        return re.search(pattern, handle.read(), re.MULTILINE).group(1)
+
+
+def python_command(script):
+    return [os.path.join(BUILT, "venv", "bin", "python"), os.path.join(HERE, "python", script)]
+
+
+def js_command(script):
+    return ["node", os.path.join(HERE, "js", script)]
+
+
+def resources(store, folder, redis_port, more=()):
+    """`statestore`, `pubsub` and `secretstore`, the names every program uses."""
+    options = {"redisHost": f"127.0.0.1:{redis_port}"} if store == "redis" else {}
+    secrets = os.path.join(folder, "secrets.json")
+    with open(secrets, "w", encoding="utf-8") as handle:
+        json.dump(SECRETS, handle)
+    return [component("statestore", f"state.{store}", options),
+            component("pubsub", f"pubsub.{store}", options),
+            component("secretstore", "secretstores.local.file", {"secretsFile": secrets}),
+            *more]
+
+
+def declared(topic, route, **spec):
+    """A declarative subscription of an application."""
+    return subscription(f"{topic}-declared", "pubsub", topic, route=route, **spec)
+
+
+class Program:
+    """A process that prints lines. Ended by its pid."""
+
+    def __init__(self, command, env, port=None):
+        self.command = command
+        self.port = port
+        self.env = {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **env}
+        self.lines, self.errors = [], []
+        self.readers = []
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, env=self.env, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for stream, kept in ((self.process.stdout, self.lines), (self.process.stderr, self.errors)):
+            self.readers.append(threading.Thread(target=_drain, args=(stream, kept), daemon=True))
+            self.readers[-1].start()
+        return self
+
+    def wait_line(self, start, seconds=20.0):
+        """The first line that begins so. Fails when the program ends without it."""
+        def found():
+            ended = self.process.poll() is not None
+            if ended:
+                self.readers_join()
+            for line in list(self.lines):
+                if line.startswith(start):
+                    return line
+            assert not ended, f"{self.command[-1]} ended with {self.process.returncode} without {start!r}:\n{self.said()}"
+            return None
+        return until(found, lambda: f"{start!r}:\n{self.said()}", seconds)
+
+    def finish(self, seconds=60.0):
+        """Waits until the program has ended by itself."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.command[-1]} did not end:\n{self.said()}") from None
+        self.readers_join()
+        return self
+
+    def readers_join(self):
+        for reader in self.readers:
+            reader.join(10)
+
+    def results(self):
+        """Each feature the program has spoken of, with 'ok' or why it failed."""
+        found = {}
+        for line in list(self.lines):
+            if line.startswith("ok "):
+                found.setdefault(line[3:].strip(), "ok")
+            elif line.startswith("failed "):
+                name, _, why = line[7:].partition(": ")
+                found[name.strip()] = why or "failed"
+        return found
+
+    def check(self, feature):
+        found = self.results().get(feature, "not a word of it")
+        assert found == "ok", f"{feature}: {found}\n{self.said()}"
+
+    def said(self, lines=60):
+        return "\n".join(self.lines[-lines:] + ["stderr:"] + self.errors[-lines:])
+
+    def end(self):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.readers_join()
+
+
+class Place:
+    """Starts sidecars and programs and ends them, the last one first."""
+
+    def __init__(self, binary, config, redis_port):
+        self.binary = binary
+        self.redis_port = redis_port
+        self.extra_flags = config.getoption("--sidecar-flag")
+        self.extra_env = dict(one.split("=", 1) for one in config.getoption("--sidecar-env"))
+        self.stack = ExitStack()
+        self.folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="sdk-"))
+
+    def sidecar(self, store="in-memory", app=None, protocol="http", more=(), flags=None, start=True, **options):
+        """A sidecar with the usual components; `app` is a Program that serves on a port."""
+        given = {"app-protocol": protocol, **(flags or {})}
+        made = Sidecar(self.binary, app=app, resources=resources(store, self.folder, self.redis_port, more),
+                       flags=given, extra_flags=self.extra_flags, extra_env=self.extra_env, **options)
+        self.stack.callback(made.end)
+        return made.start() if start else made
+
+    def serve(self, command, protocol, env=None, **options):
+        """A program that serves an application, and its sidecar, ready: the two of them."""
+        app = Program(command, {}, free_port())
+        self.stack.callback(app.end)
+        sidecar = self.sidecar(app=app, protocol=protocol, start=False, **options)
+        app.env.update({**ports_of(sidecar), "APP_PORT": str(app.port), **(env or {})})
+        app.start()
+        sidecar.start()
+        return app, sidecar
+
+    def program(self, command, sidecar, env=None):
+        """A program next to a sidecar, started."""
+        made = Program(command, {**ports_of(sidecar), **(env or {})})
+        self.stack.callback(made.end)
+        return made.start()
+
+
+def ports_of(sidecar):
+    return {"DAPR_HTTP_PORT": str(sidecar.http), "DAPR_GRPC_PORT": str(sidecar.grpc), "APP_ID": sidecar.app_id}
+
+
+def rows_write(rows):
+    """build/sdk/table-LANGUAGE.tsv: sdk, version, protocol, feature, result."""
+    for language in sorted({key[0] for key in rows}):
+        os.makedirs(BUILT, exist_ok=True)
+        with open(os.path.join(BUILT, f"table-{language}.tsv"), "w", encoding="utf-8") as handle:
+            for key, passed in sorted(rows.items()):
+                if key[0] == language:
+                    handle.write("\t".join([*key[1:], "ok" if passed else "failed"]) + "\n")
+
+
+def _drain(stream, lines):
+    for line in stream:
+        lines.append(line.decode("utf-8", "replace").rstrip("\n"))
+    stream.close()
