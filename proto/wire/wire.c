@@ -31,7 +31,12 @@ static inline bool varint(struct trb_slice *rest, uint64_t *ret)
     return true;
 }
 
-static bool fixed(struct trb_slice *rest, uint32_t width, uint64_t *ret)
+bool wire_varint(struct trb_slice *rest, uint64_t *ret)
+{
+    return varint(rest, ret);
+}
+
+bool wire_fixed(struct trb_slice *rest, uint32_t width, uint64_t *ret)
 {
     if (rest->len < width)
         return false;
@@ -46,8 +51,8 @@ static bool body(struct wire_reader *r, struct wire_field *f)
     uint64_t len;
     switch (f->type) {
     case WIRE_VARINT: return varint(&r->rest, &f->value);
-    case WIRE_FIXED64: return fixed(&r->rest, 8, &f->value);
-    case WIRE_FIXED32: return fixed(&r->rest, 4, &f->value);
+    case WIRE_FIXED64: return wire_fixed(&r->rest, 8, &f->value);
+    case WIRE_FIXED32: return wire_fixed(&r->rest, 4, &f->value);
     case WIRE_BYTES:
         if (!varint(&r->rest, &len) || len > r->rest.len)
             return false;
@@ -100,6 +105,17 @@ void wire_put_varint(struct text *t, uint64_t value)
 {
     char *at = text_room(t, LONGEST);
     text_wrote(t, (size_t)(put_varint(at, value) - at));
+}
+
+void wire_put_tag(struct text *t, uint32_t number, uint32_t type)
+{
+    wire_put_varint(t, number << 3 | type);
+}
+
+void wire_put_fixed(struct text *t, uint32_t width, uint64_t value)
+{
+    memcpy(text_room(t, width), &value, width);
+    text_wrote(t, width);
 }
 
 void wire_put_uint(struct text *t, uint32_t number, uint64_t value)

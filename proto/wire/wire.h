@@ -37,7 +37,13 @@ bool wire_next(struct wire_reader *, struct wire_field *ret_field);
 /* One entry of a map<string, …>: key and the raw value (bytes). */
 bool wire_map_entry(struct trb_slice entry, struct trb_slice *ret_key, struct wire_field *ret_value);
 
+/* The pieces of a packed list. */
+bool wire_varint(struct trb_slice *rest, uint64_t *ret_value);
+bool wire_fixed(struct trb_slice *rest, uint32_t width, uint64_t *ret_value);
+
 void wire_put_varint(struct text *, uint64_t value);
+void wire_put_tag(struct text *, uint32_t number, uint32_t type);
+void wire_put_fixed(struct text *, uint32_t width, uint64_t value);            /* 4 or 8 bytes */
 void wire_put_uint(struct text *, uint32_t number, uint64_t value);            /* 0 is left out */
 void wire_put_bytes(struct text *, uint32_t number, struct trb_slice bytes);   /* empty is left out */
 void wire_put_bytes_always(struct text *, uint32_t number, struct trb_slice bytes);
