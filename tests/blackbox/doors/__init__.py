@@ -1,0 +1,1 @@
+"""The tables of test_doors.py, one file a building block."""

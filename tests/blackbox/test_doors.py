@@ -1,0 +1,83 @@
+"""Two doors, one room: what HTTP and gRPC must agree on, from one table, over each door and on each kind of store.
+
+To add rows for a building block: write doors/<block>.py with `table = Table()` and rows as harness/table.py shows them,
+and name it in TABLES below. A row gets `at`: the door under test (at.door, the operations of harness/doors.py), the
+sidecar, its app (an HTTP app, harness/app.py), a store's name and a key, topic and path that nobody else uses. What the
+sidecar has is RESOURCES and the app's routes below; a row that needs a sidecar of its own starts it with at.bench and
+opens it with at.open(sidecar)."""
+
+import json
+import uuid
+from dataclasses import dataclass
+
+import pytest
+
+from doors import metadata, secrets, state
+from harness import doors
+from harness.app import reply
+from harness.resources import component
+from harness.table import STORES, run
+
+TABLES = {"state": state, "secrets": secrets, "metadata": metadata}
+SECRETS = {"db": "pw<1>", "hidden": "no", "ümläut": "ü"}
+
+
+@dataclass
+class At:
+    door: object
+    sidecar: object
+    app: object
+    store: str
+    mark: str
+    bench: object
+
+    @property
+    def key(self):
+        return f"key-{self.mark}"
+
+    @property
+    def topic(self):
+        return f"topic-{self.mark}"
+
+    def open(self, sidecar):
+        return doors.open(sidecar, self.door.kind)
+
+
+def _rows():
+    for block, module in TABLES.items():
+        for row in module.table.rows:
+            for store in STORES if row.stores else [STORES[0]]:
+                name = f"{block}-{row.name}" + (f"-{store}" if row.stores else "")
+                yield pytest.param(row, store, id=name)
+
+
+@pytest.fixture(scope="module")
+def app(shared):
+    made = shared.app()
+    made.otherwise = reply(200, b"")
+    return made
+
+
+@pytest.fixture(scope="module")
+def sidecar(shared, app, tmp_path_factory, redis_server):
+    file = tmp_path_factory.mktemp("secrets") / "secrets.json"
+    file.write_text(json.dumps(SECRETS))
+    scopes = [{"storeName": "secrets", "deniedSecrets": ["hidden"]}]
+    return shared.sidecar(app=app, app_id="caller", config={"secrets": {"scopes": scopes}}, resources=[
+        component("memory", "state.in-memory"),
+        component("redis", "state.redis", {"redisHost": redis_server.address}),
+        component("pubsub", "pubsub.in-memory"),
+        component("secrets", "secretstores.local.file", {"secretsFile": str(file)}),
+        component("env", "secretstores.local.env")])
+
+
+@pytest.fixture(scope="module", params=doors.DOORS)
+def door(request, sidecar):
+    made = doors.open(sidecar, request.param)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("row,store", list(_rows()))
+def test_both_doors(row, store, door, sidecar, app, bench):
+    run(row, At(door, sidecar, app, store, uuid.uuid4().hex[:8], bench))
