@@ -124,7 +124,7 @@ static bool open_url(struct outgoing *o, struct trb_slice *ret_base)
     return true;
 }
 
-static bool open_app(struct outgoing *o)
+struct trb_slice app_authority(struct arena *arena)
 {
     const struct trb_runtime_info *info = channel_setup()->info;
     struct trb_slice host = slice_name(info->app_channel_address);
@@ -132,9 +132,14 @@ static bool open_app(struct outgoing *o)
     char port[20];
     struct trb_slice parts[] = {v6 ? SLICE("[") : SLICE(""), host, v6 ? SLICE("]:") : SLICE(":"),
                                 slice_decimal(info->app_port, port)};
-    o->head.authority = slice_name(arena_join(o->rq->arena, parts, countof(parts)));
-    o->head.scheme = info->app_protocol.len && info->app_protocol.at[info->app_protocol.len - 1] == 's'
-        ? SLICE("https") : SLICE("http");
+    return slice_name(arena_join(arena, parts, countof(parts)));
+}
+
+static bool open_app(struct outgoing *o)
+{
+    struct trb_name protocol = channel_setup()->info->app_protocol;
+    o->head.authority = app_authority(o->rq->arena);
+    o->head.scheme = protocol.len && protocol.at[protocol.len - 1] == 's' ? SLICE("https") : SLICE("http");
     o->pool = pool_for_app();
     return true;
 }

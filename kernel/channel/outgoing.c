@@ -24,6 +24,8 @@ static void over(struct outgoing *o)
     app_slot_give(o);
     if (o->question.to == TRB_TO_APP)
         app_metrics_count(o);
+    else if (o->question.to == TRB_TO_APP_GRPC && !(o->question.flags & TRB_OUT_EVEN_UNHEALTHY))
+        grpc_metrics_count(o);             /* probes count by themselves */
 }
 
 static void stop(struct outgoing *o)
@@ -47,8 +49,7 @@ static void release(struct request *rq, void *arg)
     o->whole.owner = NULL;
     buf_unref(o->packed.owner);
     o->packed.owner = NULL;
-    if (o->question.to == TRB_TO_PEER)
-        grpc_reader_fini(&o->reader);
+    grpc_reader_fini(&o->reader);
     o->inflate = inflate_destroy(o->inflate);
     if (rq->outcome == o)
         rq->outcome = NULL;
@@ -242,6 +243,14 @@ void outgoing_pump(struct outgoing *o)
 }
 
 /* ------------------------------------------------------------------------------ for the blocks */
+void outgoing_start_app(struct outgoing *o)
+{
+    if (o->question.to == TRB_TO_APP_GRPC)
+        grpc_out_start(o);
+    else
+        http_out_start(o);
+}
+
 static void on_timeout(void *arg)
 {
     struct outgoing *o = arg;
@@ -255,7 +264,7 @@ static void on_timeout(void *arg)
 static bool is_refused(struct outgoing *o)
 {
     struct trb_error err = ERROR_INIT;
-    if (o->question.to != TRB_TO_APP)
+    if (o->question.to != TRB_TO_APP && o->question.to != TRB_TO_APP_GRPC)
         return false;
     if (!channel_setup()->info->app_port)
         error_set(&err, TRB_INTERNAL, "NO_APP", "app channel is not initialized");
@@ -294,7 +303,7 @@ static struct trb_next send(struct trb_request *public_, const struct trb_outcal
     if (o->question.to == TRB_TO_PEER)
         peer_out_start(o);
     else if (app_slot_take(o))
-        http_out_start(o);
+        outgoing_start_app(o);
     return next;
 }
 
@@ -313,7 +322,7 @@ static const struct trb_outcome *outcome(struct trb_request *public_)
 static struct trb_next outcome_gather(struct trb_request *public_, size_t max, struct trb_next then)
 {
     struct outgoing *o = outgoing_of(public_);
-    if (!o || o->failed)
+    if (!o || o->failed || o->whole.owner)
         return then;
     o->max = max ? max : SIZE_MAX;
     for (uint32_t i = 0; i < o->queued; i++)

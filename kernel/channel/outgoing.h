@@ -12,6 +12,7 @@
 #include <net/http.h>
 
 #define OUTGOING_MAGIC 0x4f555447u
+#define GRPC_USER_AGENT "grpc-c-trilby"
 
 struct inflate;
 
@@ -41,11 +42,13 @@ struct outgoing {
     struct letter slot_letter;
     struct request_ending ending;
     struct timer timeout;
-    /* Towards a peer. */
+    /* Towards a gRPC server: a peer, the app. */
     struct grpc_reader reader;
+    struct http_headers came;              /* the head of the app's answer */
+    int came_status;
     uint64_t seq_out, seq_in;
     bool has_response;
-    bool has_status;                       /* OK stood in the head: there will be no trailers */
+    bool has_status;                       /* it stood in the head: there will be no trailers */
     uint32_t tries;
     struct timer again;
     struct trb_name address;
@@ -62,6 +65,10 @@ void outgoing_pump(struct outgoing *);                         /* the request's 
 
 /* How a protocol starts and writes. */
 void http_out_start(struct outgoing *);                        /* TO_APP, TO_URL */
+void grpc_out_start(struct outgoing *);                        /* TO_APP_GRPC */
+extern const struct http_call_events grpc_out_events;          /* grpc_answer.c */
+void outgoing_start_app(struct outgoing *);                    /* one of the two: it has its slot */
+struct trb_slice app_authority(struct arena *);                /* "127.0.0.1:3001" */
 void http_out_go_on(struct outgoing *);                        /* there is room for more of the answer */
 void peer_out_start(struct outgoing *);                        /* TO_PEER: resolves, connects, writes the head */
 void http_out_name_call(const struct outgoing *, struct trb_error *err);   /* Post "http://…": in front */
@@ -73,6 +80,7 @@ void peer_out_break_off(struct outgoing *, trb_code code, const char *format, ..
 extern const struct http_call_events peer_out_events;          /* peer_reply.c */
 
 void app_metrics_count(struct outgoing *);                     /* a call of the app is over */
+void grpc_metrics_count(struct outgoing *);                    /* the same, of its gRPC server */
 
 /* Pools of this loop. */
 struct http_pool *pool_for_app(void);

@@ -61,13 +61,14 @@ static uint32_t share_of(uint32_t all)
 static struct http_target app_target(void)
 {
     const struct trb_runtime_info *info = setup.info;
+    bool grpc = slice_starts(slice_name(info->app_protocol), SLICE("grpc"));
     bool plain = slice_is(slice_name(info->app_protocol), SLICE("http")) ||
                  slice_is(slice_name(info->app_protocol), SLICE("https"));
     return (struct http_target){
         .host = slice_name(info->app_channel_address), .port = (uint16_t)info->app_port,
         .tls = has_suffix_s(info->app_protocol), .version = plain ? 1 : 2, .connect_timeout_ns = 20 * CLOCK_S,
-        .max_connections = share_of(1024), .max_idle = share_of(64), .max_streams = 100,
-        .idle_timeout_ns = 90 * CLOCK_S, .max_head = 1 << 20, .window = 256 << 10};
+        .max_connections = grpc ? 0 : share_of(1024), .max_idle = share_of(64), .max_streams = 100,
+        .idle_timeout_ns = (grpc ? 180 : 90) * CLOCK_S, .max_head = 1 << 20, .window = 256 << 10};
 }
 
 struct http_pool *pool_for_app(void)

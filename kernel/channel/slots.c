@@ -10,7 +10,8 @@ static int64_t taken;
 
 static bool counts(const struct outgoing *o)
 {
-    return o->question.to == TRB_TO_APP && !(o->question.flags & TRB_OUT_NO_SLOT) && channel_setup()->app_slots > 0;
+    bool to_app = o->question.to == TRB_TO_APP || o->question.to == TRB_TO_APP_GRPC;
+    return to_app && !(o->question.flags & TRB_OUT_NO_SLOT) && channel_setup()->app_slots > 0;
 }
 
 /* Once it stands in the queue another loop may give it its turn at any moment. */
@@ -34,7 +35,7 @@ static void on_turn(struct letter *l)
 {
     struct outgoing *o = container_of(l, struct outgoing, slot_letter);
     if (o->is_running)
-        http_out_start(o);
+        outgoing_start_app(o);
     else
         app_slot_give(o);
     request_unpin(o->rq);

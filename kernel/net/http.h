@@ -135,6 +135,8 @@ struct http_call {
     void *link;                     /* the codec's */
     bool sent_any;                  /* a byte of the request reached the socket: not safe to repeat blindly */
     bool reused;                    /* went out on a kept-alive connection */
+    uint8_t front_len;              /* HTTP/2: bytes of front that go before a whole body */
+    char front[7];
 };
 #define HTTP_CALL_MAGIC 0x4843414cu
 
@@ -163,7 +165,7 @@ void http_pool_drop_idle(struct http_pool *);
  * method, target, authority, headers are sent as given; no header is invented but Host,
  * Content-Length/Transfer-Encoding (from content_length). Slices must stay readable until the call
  * ended (retries of a stale kept-alive connection happen inside when nothing was answered and the
- * request had no body or its body was given whole). */
+ * request had no body or its body was given whole). A whole body may have a front of the caller's. */
 void http_pool_call(struct http_pool *, struct http_call *, const struct http_head *, struct trb_data whole_body);
 bool http_call_write(struct http_call *, struct trb_data);  /* streaming bodies; true: room for more */
 void http_call_finish(struct http_call *, const struct http_headers *trailers);

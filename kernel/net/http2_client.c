@@ -350,7 +350,7 @@ static void make_head(struct http2_client *k, const struct http_head *head, stru
 
 static bool has_body(const struct pool_call *pc)
 {
-    return pc->is_whole ? pc->body.len > 0
+    return pc->is_whole ? pc->body.len + pc->call->front_len > 0
                         : pc->head.content_length != HTTP_NO_BODY && pc->head.content_length != 0;
 }
 
@@ -374,6 +374,7 @@ static void start(struct client_link *l, struct pool_call *pc)
     if (call->is_unborn)
         retire(k);
     if (has_body(pc) && pc->is_whole) {
+        (void)http2_stream_write(&call->s, (struct trb_data){pc->call->front, pc->call->front_len, NULL});
         (void)http2_stream_write(&call->s, pc->body);
         call->s.wants_room = false;
         http2_stream_finish(&call->s, NULL, 0);

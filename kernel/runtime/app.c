@@ -1,5 +1,6 @@
 /* app: port, probes, configuration. Its calls are tasks, so they go the one way out. */
 #include <base/clock.h>
+#include <base/error.h>
 #include <base/json.h>
 #include <base/log.h>
 #include <base/slice.h>
@@ -10,6 +11,8 @@
 #define PORT_PAUSE_NS (100 * CLOCK_MS)
 #define PORT_WORDS 100u
 #define ANSWER_MOST (4u << 20)
+#define PROBE (TRB_OUT_NO_TRACE | TRB_OUT_NO_TOKEN | TRB_OUT_NO_SLOT | TRB_OUT_EVEN_UNHEALTHY)
+#define HEALTH_METHOD "/dapr.proto.runtime.v1.AppCallbackHealthCheck/HealthCheck"
 
 static bool speaks_http(const struct runtime *rt)
 {
@@ -115,15 +118,26 @@ static void become(struct runtime *rt, bool healthy, const char *why)
     }
 }
 
-static void count_probe(struct runtime *rt, uint32_t status)
+static void count_probe(struct runtime *rt, const char *label, struct trb_name status, const char *count, const char *latency)
+{
+    struct trb_pair pairs[] = {{NAME("app_id"), rt->info.app_id}, {name_of(label), status}};
+    struct trb_pairs labels = {pairs, 2, sizeof pairs[0]};
+    metric_add(metric_get(count, &labels), 1);
+    metric_add(metric_get(latency, &labels), (double)((clock_now_ns() - rt->app.probed_ns) / CLOCK_MS));
+}
+
+static void count_http_probe(struct runtime *rt, uint32_t status)
 {
     char text[12];
     snprintf(text, sizeof text, "%u", status);
-    struct trb_pair pairs[] = {{NAME("app_id"), rt->info.app_id}, {NAME("status"), name_of(text)}};
-    struct trb_pairs labels = {pairs, 2, sizeof pairs[0]};
-    metric_add(metric_get("dapr_http_healthprobes_completed_count", &labels), 1);
-    metric_add(metric_get("dapr_http_healthprobes_roundtrip_latency", &labels),
-               (double)((clock_now_ns() - rt->app.probed_ns) / CLOCK_MS));
+    count_probe(rt, "status", name_of(text), "dapr_http_healthprobes_completed_count",
+                "dapr_http_healthprobes_roundtrip_latency");
+}
+
+static void count_grpc_probe(struct runtime *rt, trb_code code)
+{
+    count_probe(rt, "grpc_client_status", name_of(error_code_name(code)), "dapr_grpc_io_healthprobes_completed_count",
+                "dapr_grpc_io_healthprobes_roundtrip_latency");
 }
 
 /* Failures add up: a success while healthy does not forget them. */
@@ -149,7 +163,7 @@ static struct trb_next probe_answered(struct trb_request *rq)
         snprintf(why, sizeof why, "the health check answered with status %u", o->status);
     else
         snprintf(why, sizeof why, "%s", rq->kernel->failure(rq)->message);
-    count_probe(rt, o ? o->status : 500);
+    count_http_probe(rt, o ? o->status : 500);
     probe_over(rt, o && o->status / 100 == 2, why);
     return rq->kernel->outcome_gather(rq, ANSWER_MOST, TRB_GO(leave));
 }
@@ -162,9 +176,42 @@ static struct trb_next ask_health(struct trb_request *rq)
         path = slice_name(trb_printf(rq, "/%.*s", SLICE_ARG(path)));
     struct trb_outcall call = {.size = sizeof call, .to = TRB_TO_APP, .method = SLICE("GET"), .path = path,
                                .timeout_ns = rt->info.app_health_timeout_ns,
-                               .flags = TRB_OUT_NO_TRACE | TRB_OUT_NO_TOKEN | TRB_OUT_NO_SLOT | TRB_OUT_EVEN_UNHEALTHY};
+                               .flags = PROBE};
     return rq->kernel->send(rq, &call, TRB_GO(probe_answered));
 }
+
+static struct trb_next rpc_answered(struct trb_request *rq)
+{
+    struct runtime *rt = rq->kernel->task_arg(rq);
+    const struct trb_outcome *o = rq->kernel->outcome(rq);
+    const struct trb_error *failure = o ? NULL : rq->kernel->failure(rq);
+    trb_code code = o ? o->grpc_code : failure->code;
+    struct trb_slice text = o ? o->reason : slice_of(failure->message);
+    char why[512];
+    snprintf(why, sizeof why, "rpc error: code = %s desc = %.*s", error_code_name(code), SLICE_ARG(text));
+    count_grpc_probe(rt, code);
+    probe_over(rt, o && !code, why);
+    return rq->kernel->task_end(rq);
+}
+
+/* Any error counts as a failure, a method that is not there, too. */
+static struct trb_next ask_health_rpc(struct trb_request *rq)
+{
+    struct runtime *rt = rq->kernel->task_arg(rq);
+    struct trb_outcall call = {.size = sizeof call, .to = TRB_TO_APP_GRPC, .method = SLICE(HEALTH_METHOD),
+                               .timeout_ns = rt->info.app_health_timeout_ns, .flags = PROBE};
+    return rq->kernel->send(rq, &call, TRB_GO(rpc_answered));
+}
+
+static void probe(void *arg)
+{
+    struct runtime *rt = arg;
+    rt->app.probed_ns = loop_now_ns(loop_at(0));
+    request_task_post(&rt->owner, 0, speaks_http(rt) ? TRB_GO(ask_health) : TRB_GO(ask_health_rpc), rt);
+}
+
+/* ---------------------------------------------------------------------------------------- port */
+static void look_for_port(void *arg);
 
 static void dial_over(struct runtime *rt)
 {
@@ -178,26 +225,6 @@ static void dial(struct runtime *rt, void (*then)(void *, bool))
     rt->app.is_dialling = true;
     channel_probe_app(then, rt);
 }
-
-static void on_port_probed(void *arg, bool listens)
-{
-    dial_over(arg);
-    probe_over(arg, listens, "nothing listens on its port");
-}
-
-/* A gRPC application is healthy while its port can be reached. */
-static void probe(void *arg)
-{
-    struct runtime *rt = arg;
-    rt->app.probed_ns = loop_now_ns(loop_at(0));
-    if (speaks_http(rt))
-        request_task_post(&rt->owner, 0, TRB_GO(ask_health), rt);
-    else
-        dial(rt, on_port_probed);
-}
-
-/* ---------------------------------------------------------------------------------------- port */
-static void look_for_port(void *arg);
 
 static void listens(struct runtime *rt)
 {

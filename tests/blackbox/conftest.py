@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 
 from harness.app import App  # noqa: E402
+from harness.grpc_app import GrpcApp  # noqa: E402
 from harness.services import Service  # noqa: E402
 from harness.sidecar import Sidecar  # noqa: E402
 
@@ -65,6 +66,11 @@ class Bench:
 
     def app(self, start=True, **options):
         made = App(**options)
+        self.stack.callback(made.stop)
+        return made.start() if start else made
+
+    def grpc_app(self, start=True, **options):
+        made = GrpcApp(**options)
         self.stack.callback(made.stop)
         return made.start() if start else made
 

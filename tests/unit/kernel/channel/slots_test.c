@@ -9,7 +9,7 @@ const struct channel_setup *channel_setup(void)
     return &setup;
 }
 
-void http_out_start(struct outgoing *o)
+void outgoing_start_app(struct outgoing *o)
 {
     hear("start %zu;", o->max);                /* a number of the test's own */
 }

@@ -1,0 +1,190 @@
+/* grpc_answer: what the app's gRPC server answers: one message and a status, or a status alone. Nobody
+ * hears of it before all of it is there. */
+#include <base/check.h>
+#include <base/error.h>
+#include <base/slice.h>
+#include <channel/outgoing.h>
+
+static struct outgoing *outgoing_of(struct http_call *c)
+{
+    return checked(container_of(c, struct outgoing, call), struct outgoing, OUTGOING_MAGIC);
+}
+
+static void break_off(struct outgoing *o, const struct trb_error *err)
+{
+    http_call_cancel(&o->call);
+    outgoing_fail(o, err);
+}
+
+/* ---------------------------------------------------------------------------------- the status */
+static bool is_status(struct trb_slice name)
+{
+    return slice_is(name, SLICE("grpc-status")) || slice_is(name, SLICE("grpc-message")) ||
+           slice_is(name, SLICE("grpc-status-details-bin")) || slice_is(name, SLICE("grpc-encoding"));
+}
+
+static struct trb_pairs pairs_of(struct outgoing *o, const struct http_headers *headers)
+{
+    struct trb_pair *to = arena_zero(o->rq->arena, (headers->count + 1) * sizeof *to);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < headers->count; i++)
+        if (!is_status(headers->at[i].name))
+            to[n++] = (struct trb_pair){arena_name(o->rq->arena, headers->at[i].name),
+                                        arena_name(o->rq->arena, headers->at[i].value)};
+    return (struct trb_pairs){to, n, sizeof *to};
+}
+
+/* An answer that is not gRPC's: what its status means, and what it is instead. */
+static trb_code read_foreign(struct outgoing *o, struct trb_error *err)
+{
+    static const struct http_headers none;
+    struct trb_slice type = http_header_get(&o->came, SLICE("content-type"));
+    trb_code code = grpc_status_read(o->rq->arena, o->came_status == 200 ? 0 : o->came_status, &none, err);
+    if (o->came_status == 200)
+        error_set(err, code = TRB_UNKNOWN, "GRPC_FOREIGN", "transport: received unexpected content-type \"%.*s\"", SLICE_ARG(type));
+    else if (type.at)
+        error_set(err, code, "GRPC_FOREIGN", "%s; transport: received unexpected content-type \"%.*s\"",
+                  slice_name(arena_name(o->rq->arena, error_text(err))).at, SLICE_ARG(type));
+    else
+        error_set(err, code, "GRPC_FOREIGN", "%s; malformed header: missing HTTP content-type",
+                  slice_name(arena_name(o->rq->arena, error_text(err))).at);
+    return code;
+}
+
+static trb_code read_status(struct outgoing *o, const struct http_headers *trailers, struct trb_error *err)
+{
+    if (o->came_status != 200 || !grpc_is_content_type(http_header_get(&o->came, SLICE("content-type"))))
+        return o->has_status ? grpc_status_read(o->rq->arena, o->came_status, &o->came, err) : read_foreign(o, err);
+    return grpc_status_read(o->rq->arena, 200, trailers, err);
+}
+
+static struct trb_slice kept(struct outgoing *o, struct trb_slice bytes)
+{
+    return bytes.len ? slice_name(arena_name(o->rq->arena, bytes)) : (struct trb_slice){NULL, 0};
+}
+
+/* Trailers alone stand in the head: then there are no headers before them. */
+static void tell(struct outgoing *o, const struct http_headers *trailers)
+{
+    static const struct http_headers none;
+    struct trb_error err = ERROR_INIT;
+    const struct http_headers *last = o->has_status ? &o->came : trailers ? trailers : &none;
+    trb_code code = read_status(o, last, &err);
+    o->outcome = (struct trb_outcome){
+        .size = sizeof o->outcome, .grpc_code = code, .reason = code ? kept(o, error_text(&err)) : SLICE(""),
+        .details = kept(o, buf_bytes(err.details)), .headers = pairs_of(o, o->has_status ? &none : &o->came),
+        .trailers = pairs_of(o, last), .content_length = (int64_t)o->whole.len, .ended = 1};
+    error_release(&err);
+    if (!o->whole.owner)
+        o->whole = buf_data(buf_copy(SLICE("")));
+    o->head_seen = true;
+    outgoing_end(o);
+    outgoing_head(o);
+}
+
+/* ------------------------------------------------------------------------------- what came */
+static void take_head(struct outgoing *o, const struct http_head *head)
+{
+    o->came = head->headers;
+    o->came_status = head->status;
+    o->has_status = http_header_get(&head->headers, SLICE("grpc-status")).at != NULL;
+    o->reader.gzip = slice_is(http_header_get(&head->headers, SLICE("grpc-encoding")), SLICE("gzip"));
+}
+
+static void fail_second(struct outgoing *o)
+{
+    struct trb_error err = ERROR_INIT;
+    error_set(&err, TRB_INTERNAL, "GRPC_TWO_MESSAGES",
+              "cardinality violation: expected <EOF> for non server-streaming RPCs, but received another message");
+    break_off(o, &err);
+}
+
+/* What is no gRPC is not cut into messages; its status says what it was. */
+static void take_data(struct outgoing *o, struct trb_data piece)
+{
+    struct trb_slice rest = slice_from(piece.at, piece.len);
+    struct trb_error err = ERROR_INIT;
+    if (o->came_status != 200 || !grpc_is_content_type(http_header_get(&o->came, SLICE("content-type"))))
+        rest.len = 0;
+    while (rest.len && !o->failed) {
+        struct trb_buf *message = NULL;
+        if (grpc_reader_take(&o->reader, &rest, &message, &err))
+            return break_off(o, &err);
+        if (message && o->whole.owner) {
+            buf_unref(message);
+            return fail_second(o);
+        }
+        if (message)
+            o->whole = buf_data(message);
+    }
+    o->received_bytes = o->whole.len;
+    http_call_consume(&o->call, piece.len);
+}
+
+/* ------------------------------------------------------------------------------- what did not */
+static bool is_handshake(struct trb_slice text)
+{
+    return slice_starts(text, SLICE("tls: ")) || slice_starts(text, SLICE("remote error: tls")) ||
+           slice_starts(text, SLICE("net/http: TLS"));
+}
+
+/* In the words of the library that most callers know. */
+static void name_failure(struct trb_error *err)
+{
+    struct trb_error was = *err;
+    struct trb_slice text = slice_of(was.message);
+    if (!strcmp(was.reason, "STREAM_RESET") || was.code == TRB_CANCELLED || was.code == TRB_DEADLINE ||
+        was.code == TRB_INTERNAL)
+        return;
+    if (!strcmp(was.reason, "CONNECTION_CLOSED"))
+        text = SLICE("EOF");
+    if (slice_starts(text, SLICE("dial ")))
+        error_set(err, TRB_UNAVAILABLE, was.reason, "connection error: desc = \"transport: Error while dialing: %.*s\"",
+                  SLICE_ARG(text));
+    else if (is_handshake(text))
+        error_set(err, TRB_UNAVAILABLE, was.reason,
+                  "connection error: desc = \"transport: authentication handshake failed: %.*s\"", SLICE_ARG(text));
+    else
+        error_set(err, TRB_UNAVAILABLE, was.reason, "error reading from server: %.*s", SLICE_ARG(text));
+    err->retryable = was.retryable;
+}
+
+/* What is told may be the last thing the request waited for: it stays until we are through. */
+static void on_head(struct http_call *c, const struct http_head *head)
+{
+    take_head(outgoing_of(c), head);
+}
+
+static void on_data(struct http_call *c, struct trb_data piece)
+{
+    struct request *rq = outgoing_of(c)->rq;
+    request_pin(rq);
+    take_data(outgoing_of(c), piece);
+    request_unpin(rq);
+}
+
+static void on_end(struct http_call *c, const struct http_headers *trailers)
+{
+    struct request *rq = outgoing_of(c)->rq;
+    request_pin(rq);
+    tell(outgoing_of(c), trailers);
+    request_unpin(rq);
+}
+
+static void on_room(struct http_call *c)
+{
+}
+
+static void on_failed(struct http_call *c, const struct trb_error *err)
+{
+    struct outgoing *o = outgoing_of(c);
+    struct request *rq = o->rq;
+    struct trb_error said = *err;
+    request_pin(rq);
+    name_failure(&said);
+    outgoing_fail(o, &said);
+    request_unpin(rq);
+}
+
+const struct http_call_events grpc_out_events = {.head = on_head, .data = on_data, .end = on_end, .room = on_room,
+                                               .failed = on_failed};
