@@ -151,6 +151,8 @@ static void on_status(struct request *rq, const struct trb_status *s)
     v->answer.message = s->message;
     v->answer.details = s->details;
     v->answer.trailers = pairs_of(rq, &rq->out.trailers, NULL);
+    v->answer.content_type = s->content_type;
+    v->answer.type_url = s->type_url;
     if (v->stream && !v->is_unary)
         send_payload(v, &v->answer, SLICE(""));
     if (s->body.len)

@@ -273,6 +273,16 @@ static void write_any(struct text *t, uint32_t number, struct trb_slice url, str
     wire_end(t, any);
 }
 
+static void write_extension(struct text *t, const struct peer_request *q)
+{
+    if (!q->has_extension)
+        return;
+    size_t extension = wire_begin(t, 4);
+    wire_put_uint(t, 1, q->verb);
+    wire_put_bytes(t, 2, q->query);
+    wire_end(t, extension);
+}
+
 void peer_write_request(struct text *t, const struct peer_request *q)
 {
     wire_put_uint(t, 1, 1);
@@ -281,10 +291,7 @@ void peer_write_request(struct text *t, const struct peer_request *q)
     wire_put_bytes(t, 1, q->method);
     write_any(t, 2, q->type_url, q->data);
     wire_put_bytes(t, 3, q->content_type);
-    size_t extension = wire_begin(t, 4);
-    wire_put_uint(t, 1, q->verb);
-    wire_put_bytes(t, 2, q->query);
-    wire_end(t, extension);
+    write_extension(t, q);
     wire_end(t, message);
 }
 

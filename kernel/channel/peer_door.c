@@ -52,6 +52,19 @@ static struct http_headers *headers_of(struct request *rq, const struct peer_req
     return h;
 }
 
+static struct trb_slice kept(struct request *rq, struct trb_slice s)
+{
+    return s.at ? slice_name(arena_name(rq->arena, s)) : s;
+}
+
+static const struct trb_peer_message *message_of(struct request *rq, const struct peer_request *q)
+{
+    struct trb_peer_message *m = arena_zero(rq->arena, sizeof *m);
+    *m = (struct trb_peer_message){.size = sizeof *m, .has_extension = q->has_extension,
+                                   .content_type = kept(rq, q->content_type), .type_url = kept(rq, q->type_url)};
+    return m;
+}
+
 static void fill(struct request *rq, struct arrival *v, const struct peer_request *q)
 {
     const struct grpc_stream_info *info = grpc_stream_info(v->stream);
@@ -60,6 +73,7 @@ static void fill(struct request *rq, struct arrival *v, const struct peer_reques
     rq->target = rq->path = slice_name(arena_name(rq->arena, q->method));
     rq->query = slice_name(arena_name(rq->arena, q->query));
     rq->headers = headers_of(rq, q);
+    rq->peer_message = message_of(rq, q);
     v->caller = http_header_get(rq->headers, SLICE("dapr-caller-app-id"));
     peer_metrics_was_asked(channel_setup()->info->app_id, v->caller);
     rq->peer_identity = info->peer_identity;

@@ -52,6 +52,7 @@ static struct peer_request request_of_call(struct outgoing *o)
 {
     struct trb_outcall *q = &o->question;
     return (struct peer_request){.method = q->path, .query = q->query, .content_type = q->content_type,
+                                 .type_url = q->type_url, .has_extension = q->method.at != NULL,
                                  .verb = peer_verb(q->method), .metadata = q->headers};
 }
 

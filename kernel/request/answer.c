@@ -11,10 +11,12 @@ static char spell(char c, bool upper)
     return (char)(from < 26 ? c ^ 0x20 : c);
 }
 
-/* HTTP/1 shows canonical names (X-Content-Type-Options), HTTP/2 lower ones. */
+/* HTTP/1 shows canonical names (X-Content-Type-Options), HTTP/2 lower ones; between sidecars they are data. */
 struct trb_name request_header_name(struct request *rq, struct trb_slice name)
 {
     bool is_first = rq->exchange && rq->exchange->request.major == 1, upper = is_first;
+    if (rq->public_.door == TRB_DOOR_PEER)
+        return arena_name(rq->arena, name);
     char *at = arena_alloc(rq->arena, name.len + 1);
     for (size_t i = 0; i < name.len; i++) {
         at[i] = spell(name.at[i], upper);

@@ -131,6 +131,7 @@ struct request {
     struct trb_slice method, target, query, path;   /* path: cleaned, escaped */
     const struct http_headers *headers;             /* never NULL */
     struct trb_slice peer_identity, app_token;
+    const struct trb_peer_message *peer_message;    /* of the peer door, else NULL */
     uint32_t param_count;
     struct trb_pairs metadata, header_pairs;        /* made on first use; at == NULL: not yet */
     struct request_body body;

@@ -82,6 +82,11 @@ static struct trb_slice verb_peer_identity(struct trb_request *rq)
     return request_of(rq)->peer_identity;
 }
 
+static const struct trb_peer_message *verb_peer_message(struct trb_request *rq)
+{
+    return request_of(rq)->peer_message;
+}
+
 static void verb_set_header(struct trb_request *rq, struct trb_slice name, struct trb_slice value)
 {
     request_set_header(request_of(rq), name, value);
@@ -228,4 +233,5 @@ void request_kernel_fill(struct trb_kernel *k)
     k->on_over = verb_on_over;
     k->pin = verb_pin;
     k->unpin = verb_unpin;
+    k->peer_message = verb_peer_message;
 }

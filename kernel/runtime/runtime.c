@@ -97,7 +97,8 @@ static void fill_info(struct runtime *rt)
         .app_health_timeout_ns = f->app_health_timeout_ns, .app_health_threshold = f->app_health_failures,
         .skip_config = f->skip_config, .skip_subscribe = f->skip_subscribe,
         .configuration = rt->configuration->spec, .features = features_of(rt),
-        .has_app_token = rt->environment.app_token.len > 0};
+        .has_app_token = rt->environment.app_token.len > 0, .has_api_token = rt->environment.api_token.len > 0,
+        .max_body = f->max_body_bytes};
 }
 
 static void start_metrics(struct runtime *rt)

@@ -83,7 +83,7 @@ struct trb_outcall {
     uint32_t size, to;
     struct trb_slice app_id, namespace_; /* TO_PEER */
     struct trb_slice url;                /* TO_URL: scheme://host[:port][/base] */
-    struct trb_slice method;
+    struct trb_slice method;             /* TO_PEER: absent: the message has no HTTP extension */
     struct trb_slice path;               /* TO_APP, TO_URL: escaped, with its slash. TO_PEER: the bare method text */
     struct trb_slice query;              /* raw, without '?'; absent: none */
     struct trb_pairs headers;            /* sent as given; an app token and trace context are added by the kernel */
@@ -92,6 +92,7 @@ struct trb_outcall {
     struct trb_slice content_type;       /* TO_PEER: the message's; elsewhere it stands in headers */
     uint64_t timeout_ns;                 /* 0: none but the request's own */
     const void *tls;                     /* TO_URL: from kernel->tls_client, or NULL for the system's roots */
+    struct trb_slice type_url;           /* TO_PEER: of the body, when it is a message; absent: none */
 };
 #define TRB_OUT_NO_TRACE 1u       /* no traceparent (init endpoints, probes) */
 #define TRB_OUT_NO_TOKEN 2u       /* no app token */
@@ -110,6 +111,7 @@ struct trb_outcome {                     /* the head of the answer */
     uint32_t ended;                      /* the answer has no body */
     struct trb_pairs trailers;           /* of a gRPC app, directly or behind a peer */
     struct trb_slice details;            /* google.rpc.Status of a gRPC app, whole; absent: none. reason is its text */
+    struct trb_slice content_type, type_url; /* TO_PEER: what its message says of the body */
 };
 
 /* How a gRPC app ended a call, to be passed on as it is: reply_status. */
@@ -118,6 +120,13 @@ struct trb_status {
     trb_code code;                       /* any number; TRB_OK: body is the answer */
     struct trb_slice message, details;   /* details: google.rpc.Status, whole; absent: none */
     struct trb_data body;
+    struct trb_slice content_type, type_url; /* PEER: of the body */
+};
+
+/* What another sidecar's message says of itself, beside its metadata, which the headers are. */
+struct trb_peer_message {
+    uint32_t size, has_extension;        /* none: the method is empty, for there is no HTTP verb */
+    struct trb_slice content_type, type_url;
 };
 
 /* -------------------------------------------------------------------------------- the runtime */
@@ -135,6 +144,8 @@ struct trb_runtime_info { /* constant while the runtime lives */
     struct trb_slice configuration;       /* the merged spec as JSON */
     struct trb_slice features;            /* enabled ones as a JSON array */
     uint32_t has_app_token;
+    uint32_t has_api_token;
+    uint64_t max_body;                    /* --max-body-size in bytes; 0: no limit */
 };
 
 /* Kinds for resource_*: documents as JSON, secrets resolved. */
@@ -277,6 +288,7 @@ struct trb_kernel {
      * pinned one may be woken from any loop; waking ends park, sleep and body_wait. */
     void (*pin)(struct trb_request *);
     void (*unpin)(struct trb_request *); /* [any] */
+    const struct trb_peer_message *(*peer_message)(struct trb_request *); /* NULL but for PEER */
 };
 
 /* -------------------------------------------------------------------------------- the manifest */
