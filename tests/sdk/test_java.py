@@ -1,0 +1,131 @@
+"""Java: a client, and applications: Spring Boot over HTTP, the callback service over gRPC."""
+
+import os
+
+import pytest
+
+from frame import BUILT, STORES, Sdk, declared, _pinned
+
+VERSION = _pinned("java/pom.xml", r"<dapr.version>(\S+)</dapr.version>")
+SDK = Sdk("java", "Java", VERSION, "gRPC")
+APPS = {protocol: Sdk("java", "Java", VERSION, name) for protocol, name in (("http", "HTTP"), ("grpc", "gRPC"))}
+MAINS = {"http": "HttpApp", "grpc": "GrpcApp"}
+REFUSALS = {"http": "not today", "grpc": "not today"}
+TEXT = [("Content-Type", "text/plain")]
+FEATURES = """wait metadata.get
+ state.save state.get state.get.missing state.save.bulk state.get.bulk state.options state.ttl
+ state.etag state.etag.mismatch state.delete state.delete.etag state.transaction state.error
+ publish publish.json publish.bytes publish.metadata publish.raw publish.cloudevent publish.bulk publish.error
+ secret.get secret.bulk secret.error
+ subscribe.stream subscribe.stream.order subscribe.stream.retry subscribe.stream.close shutdown""".split()
+SERVED = """app.subscribe app.subscribe.json app.subscribe.bytes app.subscribe.routes app.subscribe.retry
+ app.subscribe.drop app.subscribe.deadletter""".split()
+CALLED = ["app.invoke", "app.invoke.query", "app.invoke.error"]
+INVOKED = "invoke.get invoke.post invoke.large invoke.error invoke.missing".split()
+
+
+def java(main):
+    with open(os.path.join(BUILT, "java", "classpath"), encoding="utf-8") as handle:
+        path = handle.read().strip()
+    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m", "-cp",
+            f"{os.path.join(BUILT, 'java', 'classes')}:{path}", f"trilby.{main}"]
+
+
+def sidecar_env(sidecar):
+    return {"DAPR_GRPC_ENDPOINT": f"http://127.0.0.1:{sidecar.grpc}", "DAPR_HTTP_ENDPOINT": f"http://127.0.0.1:{sidecar.http}"}
+
+
+@pytest.fixture(scope="module", params=STORES)
+def client(request, place):
+    sidecar = place.sidecar(request.param)
+    run = place.program(java("Client") + ["state", "publish", "secret", "metadata", "subscribe", "shutdown"], sidecar).finish()
+    run.sidecar = sidecar
+    return run
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_a_client(client, row, feature):
+    row(SDK, feature)
+    client.check(feature)
+
+
+def test_nothing_a_client_does_is_left_out(client):
+    assert set(client.results()) == set(FEATURES)
+
+
+def test_the_sidecar_ended_when_it_was_told_to(client):
+    assert client.sidecar.wait_end() == 0
+
+
+def test_a_client_sends_the_token(place, row):
+    row(SDK, "token")
+    sidecar = place.sidecar(env={"DAPR_API_TOKEN": "secret-word"})
+    place.program(java("Client") + ["token"], sidecar, {"DAPR_API_TOKEN": "secret-word"}).finish().check("token")
+    refused = place.program(java("Client") + ["token"], sidecar, {"DAPR_API_TOKEN": "wrong"}).finish()
+    assert "UNAUTHENTICATED" in refused.results()["token"], refused.said()
+
+
+@pytest.fixture(scope="module", params=list(APPS))
+def pair(request, place):
+    """An application with its sidecar, and a client at another sidecar of another application."""
+    protocol = request.param
+    app, sidecar = place.serve(java(MAINS[protocol]), protocol, app_id=f"java-{protocol}",
+                               flags={"enable-app-health-check": True, "app-health-check-path": "/health"})
+    caller = place.sidecar()
+    env = {"TARGET": sidecar.app_id, "REFUSAL": REFUSALS[protocol]}
+    parts = ["invoke"] + (["proxy"] if protocol == "grpc" else [])
+    run = place.program(java("Client") + parts, caller, env).finish()
+    return protocol, app, run
+
+
+@pytest.mark.parametrize("feature", INVOKED)
+def test_a_client_invokes_an_application_of_another_sidecar(pair, row, feature):
+    protocol, _, run = pair
+    row(SDK, feature if protocol == "http" else feature.replace("invoke.", "invoke.grpc."))
+    run.check(feature)
+
+
+def test_a_client_calls_a_grpc_service_of_another_application(pair, row):
+    protocol, _, run = pair
+    if protocol == "grpc":
+        row(SDK, "proxy.unary")
+        run.check("proxy.unary")
+
+
+@pytest.mark.parametrize("feature", CALLED)
+def test_an_application_is_called(pair, row, feature):
+    protocol, app, _ = pair
+    row(APPS[protocol], feature)
+    app.check(feature)
+
+
+def test_an_application_is_asked_for_its_health(pair, row):
+    protocol, app, _ = pair
+    row(APPS[protocol], "app.health")
+    app.wait_line("ok app.health")
+
+
+@pytest.fixture(scope="module", params=[(protocol, store) for protocol in APPS for store in STORES], ids="-".join)
+def subscriber(request, place):
+    protocol, store = request.param
+    app, sidecar = place.serve(java(MAINS[protocol]), protocol, store=store)
+    place.program(java("Client") + ["publish"], sidecar).finish()
+    for topic in ("retried", "unwelcome"):
+        assert sidecar.post(f"/v1.0/publish/pubsub/{topic}", "x", TEXT).status == 204
+    return protocol, app
+
+
+@pytest.mark.parametrize("feature", SERVED)
+def test_an_application_subscribes(subscriber, row, feature):
+    protocol, app = subscriber
+    row(APPS[protocol], feature)
+    app.wait_line(f"ok {feature}", 90)
+    app.check(feature)
+
+
+@pytest.mark.parametrize("protocol", list(APPS))
+def test_an_application_is_given_events_that_yaml_asks_for(place, row, protocol):
+    row(APPS[protocol], "app.subscribe.declarative")
+    app, sidecar = place.serve(java(MAINS[protocol]), protocol, more=[declared("declared", "/text")])
+    assert sidecar.post("/v1.0/publish/pubsub/declared", "by yaml", TEXT).status == 204
+    app.wait_line("event declared")
