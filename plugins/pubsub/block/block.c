@@ -16,6 +16,13 @@ static const struct trb_route routes[] = {
     BULK_ROUTE("v1.0-alpha1"),
 };
 
+#define DAPR "dapr.proto.runtime.v1.Dapr"
+static const struct trb_method methods[] = {
+    {DAPR, "PublishEvent", 0, 0, "publish.v1", TRB_GO(publish_rpc)},
+    {DAPR, "BulkPublishEvent", 0, 0, "publish.v1", TRB_GO(bulk_publish_rpc)},
+    {DAPR, "BulkPublishEventAlpha1", 0, 0, "publish.v1alpha1", TRB_GO(bulk_publish_rpc)},
+};
+
 static const char *const cap_names[] = {"MESSAGE_TTL", "SUBSCRIBE_WILDCARDS", "BULK_PUBSUB", NULL};
 
 /* ------------------------------------------------------------------------------------- the block */
@@ -145,6 +152,7 @@ static void resources(void *self, uint32_t kind)
 static const struct trb_block pubsub = {
     .size = sizeof pubsub, .abi = TRB_BLOCK_ABI, .name = "pubsub", .self_size = sizeof(struct block),
     .routes = routes, .route_count = sizeof routes / sizeof routes[0], .route_size = sizeof routes[0],
+    .methods = methods, .method_count = sizeof methods / sizeof methods[0], .method_size = sizeof methods[0],
     .verbs = trb_verbs_, .verb_count = sizeof trb_verbs_ / sizeof trb_verbs_[0], .verb_size = sizeof trb_verbs_[0],
     .cap_names = cap_names, .mandatory = "publish subscribe",
     .start = start, .stop = stop, .component_up = component_up, .component_down = component_down,

@@ -23,7 +23,8 @@
 #include "errors.def"
 #undef ROW
 
-trb_step publish_parse, bulk_publish_parse, event_parse, bulk_event_parse, app_ask, listeners_open, component_here;
+trb_step publish_parse, publish_rpc, bulk_publish_parse, bulk_publish_rpc,
+     event_parse, bulk_event_parse, app_ask, listeners_open, component_here;
 
 #define SCOPE "dapr.runtime"
 void say(const struct trb_kernel *, uint32_t level, const char *format, ...) TRB_PRINTF(3, 4);

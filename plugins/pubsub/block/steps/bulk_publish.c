@@ -1,125 +1,25 @@
-/* POST or PUT /v1.0/publish/bulk/{pubsub}/{topic...}
+/* Many messages at once, whatever the door.
  *
- *     parse ──► ask ┄┄ each entry has its result ┄┄► reply
+ *     parse, rpc ──► ask ┄┄ each entry has its result ┄┄► reply
  */
-#include "refusals.h"
-#include <base/codec.h>
-#include <base/map.h>
-
-struct bulk {
-    struct target target;
-    struct trb_pubsub_entry *entries;
-    struct trb_pubsub_publish *singles; /* for products without bulk_publish */
-    struct trb_pubsub_bulk_publish question;
-    uint32_t count, room;
-};
+#include "bulk.h"
 
 static trb_step ask, reply;
 #define PARALLEL 100
 
-static struct target *target_of(struct trb_request *rq)
+struct target *bulk_target(struct trb_request *rq)
 {
     return &((struct bulk *)rq->state)->target;
 }
 
-/* ------------------------------------------------------------------------------------ refusals */
-static struct trb_next unreadable(struct trb_request *rq, const char *why)
-{
-    struct target *t = target_of(rq);
-    return refuse_app(rq, t, &BAD_REQUEST, (struct trb_slice){NULL, 0},
-                      trb_printf(rq, "error when unmarshaling the request for topic %s pubsub %s: %s", t->topic.at,
-                                 t->pubsub.at, why));
-}
-
-static struct trb_next mismatch(struct trb_request *rq, const char *why)
-{
-    struct target *t = target_of(rq);
-    return refuse_app(rq, t, &BAD_ENVELOPE, slice_of(why),
-                      trb_printf(rq, "error when marshalling cloud event envelope for topic %s pubsub %s: %s",
-                                 t->topic.at, t->pubsub.at, why));
-}
-
+/* ------------------------------------------------------------------------------------ entries */
 static struct trb_next bad_id(struct trb_request *rq)
 {
     static const char why[] = "entryId is duplicated or not present for entry";
-    struct target *t = target_of(rq);
+    struct target *t = bulk_target(rq);
     return refuse_app(rq, t, &BAD_EVENTS, slice_of(why),
                       trb_printf(rq, "error marshaling events to bytes for topic %s pubsub %s. error: %s", t->topic.at,
                                  t->pubsub.at, why));
-}
-
-/* --------------------------------------------------------------------------------- one entry */
-static const char *decode(struct trb_request *rq, struct trb_name coded, struct trb_data *ret)
-{
-    char *bytes = trb_alloc(rq, coded.len * 3 / 4 + 4);
-    size_t len, bad;
-    if (!base64_decode(slice_name(coded), false, bytes, &len, &bad))
-        return trb_printf(rq, "error: unable to decode base64 application/octect-stream data: illegal base64 data "
-                          "at input byte %zu", bad).at;
-    *ret = (struct trb_data){bytes, len, NULL};
-    return NULL;
-}
-
-static struct trb_data rewrite(struct trb_request *rq, struct json_value event)
-{
-    struct text t = {0};
-    if (event.kind == JSON_NONE)
-        text_adds(&t, "null");
-    else
-        json_canonical(event, &t);
-    return data_of(rq, &t);
-}
-
-/* NULL, or the sentence of the mismatch. */
-static const char *event_bytes(struct trb_request *rq, struct json_value event, struct trb_slice type,
-                               struct trb_data *ret)
-{
-    static const char unfit[] = "error: mismatch between contentType and event";
-    if (is_json_type(type) || is_cloud_event_type(type) || slice_contains(type, SLICE("+json"))) {
-        *ret = rewrite(rq, event);
-        return NULL;
-    }
-    bool is_octets = slice_starts_nocase(type, SLICE("application/octet-stream"));
-    bool is_text = slice_starts_nocase(type, SLICE("text/")) || slice_starts_nocase(type, SLICE("application/xml"));
-    struct trb_name text = string_copy(rq, event);
-    if (!text.at || (!is_octets && !is_text))
-        return unfit;
-    if (is_octets)
-        return decode(rq, text, ret);
-    *ret = (struct trb_data){text.at, text.len, NULL};
-    return NULL;
-}
-
-static uint32_t member_count(struct json_value object)
-{
-    struct json_cursor c = json_enter(object);
-    struct trb_slice key;
-    struct json_value v;
-    uint32_t n = 0;
-    while (json_member(&c, &key, &v))
-        n++;
-    return n;
-}
-
-/* The request's pairs join only where the entry has a metadata member; its own keys win. */
-static struct trb_pairs entry_metadata(struct trb_request *rq, struct json_value all)
-{
-    struct trb_pairs wide = target_of(rq)->metadata;
-    struct trb_slice raw;
-    struct json_value v;
-    uint32_t n = 0;
-    if (all.kind != JSON_OBJECT)
-        return (struct trb_pairs){NULL, 0, sizeof(struct trb_pair)};
-    struct trb_pair *pairs = trb_alloc(rq, (member_count(all) + wide.count + 1) * sizeof *pairs);
-    for (struct json_cursor c = json_enter(all); json_member(&c, &raw, &v);)
-        if (v.kind == JSON_STRING)
-            pairs[n++] = (struct trb_pair){string_copy(rq, (struct json_value){JSON_STRING, raw}), string_copy(rq, v)};
-    struct trb_pairs own = {pairs, n, sizeof *pairs};
-    for (uint32_t i = 0; i < wide.count; i++)
-        if (!pair_get(&own, trb_pair_at(&wide, i)->key.at).at)
-            pairs[n++] = *trb_pair_at(&wide, i);
-    own.count = n;
-    return own;
 }
 
 static struct trb_pubsub_entry *next_entry(struct trb_request *rq)
@@ -133,73 +33,60 @@ static struct trb_pubsub_entry *next_entry(struct trb_request *rq)
         b->entries = more;
     }
     b->entries[b->count] = (struct trb_pubsub_entry){.size = sizeof *b->entries};
-    return &b->entries[b->count];
+    return &b->entries[b->count++];
 }
 
-static bool parse_entry(struct trb_request *rq, struct json_value v, struct map *ids, struct trb_next *ret)
+struct trb_pubsub_entry *bulk_entry(struct trb_request *rq, struct trb_name id, struct trb_next *ret_refusal)
 {
     struct bulk *b = rq->state;
+    if (!id.len || map_set(&b->ids, slice_name(id), b)) {
+        *ret_refusal = bad_id(rq);
+        return NULL;
+    }
     struct trb_pubsub_entry *e = next_entry(rq);
-    if (v.kind != JSON_OBJECT && v.kind != JSON_NULL) {
-        *ret = unreadable(rq, trb_printf(rq, "json: cannot unmarshal %s into Go value of type "
-                                         "http.bulkPublishMessageEntry", kind_word(v)).at);
-        return false;
-    }
-    e->id = string_copy(rq, json_find_nocase(v, SLICE("entryId")));
-    if (!e->id.len || map_set(ids, slice_name(e->id), e)) {
-        *ret = bad_id(rq);
-        return false;
-    }
-    e->content_type = string_copy(rq, json_find_nocase(v, SLICE("contentType")));
-    e->metadata = entry_metadata(rq, json_find_nocase(v, SLICE("metadata")));
-    const char *fault = event_bytes(rq, json_find_nocase(v, SLICE("event")), slice_name(e->content_type), &e->data);
-    if (fault) {
-        *ret = mismatch(rq, fault);
-        return false;
-    }
-    b->count++;
-    return b->target.is_raw || event_make(rq, &b->target, e->metadata, &e->content_type, &e->data, ret);
+    e->id = id;
+    return e;
 }
 
-/* --------------------------------------------------------------------------------- the request */
-static struct trb_next parse_entries(struct trb_request *rq, struct json_value all)
+bool bulk_entry_finish(struct trb_request *rq, struct trb_pubsub_entry *e, struct trb_next *ret_refusal)
 {
     struct bulk *b = rq->state;
-    struct map ids = {0};
-    struct json_value v;
-    struct trb_next refusal;
-    bool fine = true;
-    for (struct json_cursor c = json_enter(all); fine && json_next(&c, &v);)
-        fine = parse_entry(rq, v, &ids, &refusal);
-    map_fini(&ids);
-    if (!fine)
-        return refusal;
-    if (!b->count)
-        return trb_reply_empty(rq, 204);
-    return target_is_allowed(rq, &b->target, &refusal) ? TRB_GO(ask) : refusal;
+    return b->target.is_raw || event_make(rq, &b->target, e->metadata, &e->content_type, &e->data, ret_refusal);
 }
 
-struct trb_next bulk_publish_parse(struct trb_request *rq)
+struct trb_pairs bulk_metadata(struct trb_request *rq, struct trb_pairs own)
 {
-    struct bulk *b = trb_request_state(rq, sizeof *b);
-    struct json_value all;
-    struct json_fault fault;
+    struct trb_pairs wide = bulk_target(rq)->metadata;
+    struct trb_pair *pairs = trb_alloc(rq, (own.count + wide.count + 1) * sizeof *pairs);
+    uint32_t n = 0;
+    for (; n < own.count; n++)
+        pairs[n] = *trb_pair_at(&own, n);
+    for (uint32_t i = 0; i < wide.count; i++)
+        if (!pair_get(&own, trb_pair_at(&wide, i)->key.at).at)
+            pairs[n++] = *trb_pair_at(&wide, i);
+    return (struct trb_pairs){pairs, n, sizeof *pairs};
+}
+
+/* -------------------------------------------------------------------------------- the question */
+struct trb_next bulk_refused(struct trb_request *rq, struct trb_next refusal)
+{
+    map_fini(&((struct bulk *)rq->state)->ids);
+    return refusal;
+}
+
+static struct trb_next answer(struct trb_request *rq, uint32_t failed)
+{
+    return rq->door == TRB_DOOR_GRPC ? bulk_reply_rpc(rq, failed) : bulk_reply_http(rq, failed);
+}
+
+struct trb_next bulk_begin(struct trb_request *rq)
+{
+    struct bulk *b = rq->state;
     struct trb_next refusal;
-    if (!target_find(rq, &b->target, &refusal) || !target_is_raw(rq, &b->target, &refusal))
-        return refusal;
-    if (rq->kernel->body_fault(rq))
-        return unreadable(rq, rq->kernel->body_fault(rq));
-    struct trb_data body = rq->kernel->body(rq);
-    struct trb_slice text = slice_from(body.at ? body.at : "", body.len);
-    if (!json_parse(text, &all, &fault))
-        return unreadable(rq, !fault.at_end ? trb_printf(rq, "%s", fault.message).at
-                              : slice_trim(text).len ? "unexpected EOF" : "EOF");
-    if (all.kind == JSON_NULL)
-        return trb_reply_empty(rq, 204);
-    if (all.kind != JSON_ARRAY)
-        return unreadable(rq, trb_printf(rq, "json: cannot unmarshal %s into Go value of type "
-                                         "[]http.bulkPublishMessageEntry", kind_word(all)).at);
-    return parse_entries(rq, all);
+    map_fini(&b->ids);
+    if (!b->count)
+        return answer(rq, 0);
+    return target_is_allowed(rq, &b->target, &refusal) ? TRB_GO(ask) : refusal;
 }
 
 static void make_singles(struct trb_request *rq)
@@ -227,7 +114,7 @@ static struct trb_next ask(struct trb_request *rq)
 }
 
 /* ---------------------------------------------------------------------------------- the answer */
-static const struct trb_error *failure_of(struct trb_request *rq, uint32_t i)
+const struct trb_error *bulk_failure(struct trb_request *rq, uint32_t i)
 {
     const struct trb_error *whole = rq->kernel->failure(rq), *err = NULL;
     if (i < rq->kernel->item_count(rq))
@@ -235,43 +122,12 @@ static const struct trb_error *failure_of(struct trb_request *rq, uint32_t i)
     return err ? err : whole;
 }
 
-static struct trb_data failed_entries(struct trb_request *rq, uint32_t *ret_failed, struct trb_name *ret_first)
-{
-    struct bulk *b = rq->state;
-    struct text t = {0};
-    text_adds(&t, "{\"failedEntries\":[");
-    for (uint32_t i = 0; i < b->count; i++) {
-        const struct trb_error *err = failure_of(rq, i);
-        if (!err)
-            continue;
-        struct trb_name why = failure_text(rq, err);
-        if (!(*ret_failed)++)
-            *ret_first = why;
-        else
-            text_addc(&t, ',');
-        text_adds(&t, "{\"entryId\":");
-        text_add_json(&t, slice_name(b->entries[i].id), true);
-        text_adds(&t, ",\"error\":");
-        text_add_json(&t, slice_name(why), true);
-        text_addc(&t, '}');
-    }
-    text_adds(&t, "],\"errorCode\":\"ERR_PUBSUB_PUBLISH_MESSAGE\"}");
-    return data_of(rq, &t);
-}
-
 static struct trb_next reply(struct trb_request *rq)
 {
     struct bulk *b = rq->state;
-    struct trb_name first = {NULL, 0};
     uint32_t failed = 0;
-    struct trb_data body = failed_entries(rq, &failed, &first);
+    for (uint32_t i = 0; i < b->count; i++)
+        failed += bulk_failure(rq, i) != NULL;
     count_bulk_egress(rq, &b->target, !failed, b->count - failed);
-    if (!failed)
-        return trb_reply_empty(rq, 204);
-    struct trb_name kit = trb_printf(rq, "api error: code = Internal desc = error when publishing to topic %s in "
-                                     "pubsub %s: %s", b->target.topic.at, b->target.pubsub.at, first.at);
-    rq->kernel->set_header(rq, SLICE("Metadata.responsedata"), slice_from(body.at, body.len));
-    rq->kernel->set_header(rq, SLICE("Metadata.error"), slice_name(kit));
-    rq->kernel->set_header(rq, SLICE("Content-Type"), SLICE("application/json"));
-    return trb_reply(rq, 500, body);
+    return answer(rq, failed);
 }

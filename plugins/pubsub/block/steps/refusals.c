@@ -45,22 +45,38 @@ static struct trb_name broker_topic(struct trb_request *rq, const struct target 
     return (struct trb_name){at, prefix.len + t->topic.len};
 }
 
+static struct trb_next empty(struct trb_request *rq, const struct target *t, const struct trb_error_row *row,
+                             struct trb_name message)
+{
+    return refuse_metadata(rq, t, row, t->metadata, message, true);
+}
+
+void target_from_http(struct trb_request *rq, struct target *t)
+{
+    t->pubsub = rq->kernel->path(rq, "pubsub");
+    t->topic = rq->kernel->path(rq, "topic");
+    t->metadata = rq->kernel->metadata(rq);
+}
+
+/* In this order: grpc-api.md 3.2 */
 bool target_find(struct trb_request *rq, struct target *t, struct trb_next *ret_refusal)
 {
     static const struct trb_pair none;
     t->began_ns = clock_now_ns();
-    t->pubsub = rq->kernel->path(rq, "pubsub");
-    t->topic = rq->kernel->path(rq, "topic");
-    t->metadata = rq->kernel->metadata(rq);
     if (!t->metadata.at)
         t->metadata.at = &none; /* a message has metadata, if empty: only a bulk's entry may have none */
-    t->instance = rq->kernel->find(rq, "pubsub", slice_name(t->pubsub));
-    if (t->instance)
-        t->broker_topic = broker_topic(rq, t);
-    else
+    if (t->pubsub.len)
+        t->instance = rq->kernel->find(rq, "pubsub", slice_name(t->pubsub));
+    if (!t->pubsub.len)
+        *ret_refusal = empty(rq, t, &NAME_EMPTY, NAME("pubsub name is empty"));
+    else if (!t->instance)
         *ret_refusal = refuse_metadata(rq, t, &NOT_FOUND, t->metadata,
                                        trb_printf(rq, "pubsub %s is not found", t->pubsub.at), false);
-    return t->instance != NULL;
+    else if (!t->topic.len)
+        *ret_refusal = empty(rq, t, &TOPIC_EMPTY, trb_printf(rq, "topic is empty in pubsub %s", t->pubsub.at));
+    else
+        t->broker_topic = broker_topic(rq, t);
+    return t->broker_topic.at != NULL;
 }
 
 bool target_is_raw(struct trb_request *rq, struct target *t, struct trb_next *ret_refusal)
@@ -85,17 +101,17 @@ bool target_is_allowed(struct trb_request *rq, const struct target *t, struct tr
 }
 
 /* ----------------------------------------------------------------------------------- the event */
-/* What an event carries of the trace: nothing where there is no valid span. */
-static struct trb_slice event_trace(struct trb_request *rq)
+struct trb_slice event_trace(struct trb_request *rq)
 {
     struct trb_slice trace = rq->kernel->traceparent(rq);
     static const char zero[] = "00-00000000000000000000000000000000-0000000000000000-";
     return !trace.at || slice_starts(trace, slice_of(zero)) ? SLICE("") : trace;
 }
 
-static struct trb_slice present(struct trb_slice s)
+struct trb_slice event_trace_state(struct trb_request *rq)
 {
-    return s.at ? s : SLICE("");
+    struct trb_slice state = rq->kernel->tracestate(rq);
+    return state.at ? state : SLICE("");
 }
 
 struct trb_data data_of(struct trb_request *rq, struct text *t)
@@ -114,7 +130,7 @@ bool event_make(struct trb_request *rq, const struct target *t, struct trb_pairs
         .topic = slice_name(t->topic), .pubsub = slice_name(t->pubsub), .content_type = slice_name(*content_type),
         .data = slice_from(data->at ? data->at : "", data->len), .metadata = metadata,
         .source = slice_name(rq->kernel->info->app_id), .trace_parent = event_trace(rq),
-        .trace_state = present(rq->kernel->tracestate(rq)),
+        .trace_state = event_trace_state(rq),
         .has_ttl_support = rq->kernel->instance_caps(t->instance) & TRB_PUBSUB_MESSAGE_TTL};
     bool made = envelope_write(&e, &text, &fault);
     *data = data_of(rq, &text);

@@ -15,8 +15,9 @@ struct target {
     bool is_raw;
 };
 
-/* Fills the target from an HTTP request and finds its component; false: *ret_refusal. */
+/* Finds the component of a target whose names and metadata the door has filled in; false: *ret_refusal. */
 bool target_find(struct trb_request *, struct target *, struct trb_next *ret_refusal);
+void target_from_http(struct trb_request *, struct target *);
 /* rawPayload of the metadata; false: *ret_refusal. */
 bool target_is_raw(struct trb_request *, struct target *, struct trb_next *ret_refusal);
 bool target_is_allowed(struct trb_request *, const struct target *, struct trb_next *ret_refusal);
@@ -34,6 +35,9 @@ bool event_make(struct trb_request *, const struct target *, struct trb_pairs me
                 struct trb_data *data, struct trb_next *ret_refusal);
 /* Moves a text into the request's memory as data. */
 struct trb_data data_of(struct trb_request *, struct text *);
+/* What an event carries of the request's trace; empty where there is no valid span. */
+struct trb_slice event_trace(struct trb_request *);
+struct trb_slice event_trace_state(struct trb_request *);
 void count_egress(struct trb_request *, const struct target *, bool success);
 void count_bulk_egress(struct trb_request *, const struct target *, bool success, uint32_t events);
 
