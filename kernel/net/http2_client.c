@@ -16,6 +16,7 @@ struct http2_client {
     struct list calls;
     uint32_t active;                    /* streams that are not closed */
     bool is_retired, has_unborn;
+    bool has_settings;                  /* the peer's have come */
     struct timer alive;
     uint64_t ack_due_ns;
 };
@@ -191,6 +192,9 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
         nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, frame->push_promise.promised_stream_id,
                                   NGHTTP2_REFUSED_STREAM);
         break;
+    case NGHTTP2_SETTINGS:
+        k->has_settings = true;
+        break;
     case NGHTTP2_GOAWAY:
         retire(k);
         break;
@@ -256,6 +260,8 @@ static void count_room(struct http2_client *k)
     if (k->l->is_ending || k->is_retired)
         limit = 0;
     k->l->room = limit > k->active ? limit - k->active : 0;
+    if (k->has_settings)
+        pool_link_greeted(k->l);
     if (k->l->room)
         pool_link_ready(k->l);
 }

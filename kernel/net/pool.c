@@ -68,9 +68,10 @@ struct http_call *pool_call_ended(struct pool_call *pc)
     return call;
 }
 
-static void fail(struct pool_call *pc, const struct trb_error *err)
+static void fail(struct pool_call *pc, const struct trb_error *err, bool is_unseen)
 {
     struct http_call *call = pool_call_ended(pc);
+    call->is_unseen = is_unseen;
     call->events->failed(call, err);
 }
 
@@ -89,7 +90,7 @@ void pool_call_lost(struct pool_call *pc, const struct trb_error *err, bool answ
     bool may_repeat = pc->is_whole && !answered && (unprocessed || was_stale) && !p->is_ending &&
                       ++pc->attempts < MAX_ATTEMPTS;
     if (!may_repeat) {
-        fail(pc, err);
+        fail(pc, err, unprocessed);
         return;
     }
     leave(pc);
@@ -105,7 +106,7 @@ void pool_call_lost(struct pool_call *pc, const struct trb_error *err, bool answ
 void pool_fail_waiting(struct http_pool *p, const struct trb_error *err, bool all)
 {
     while (!list_is_empty(&p->waiting)) {
-        fail(list_item(p->waiting.next, struct pool_call, link), err);
+        fail(list_item(p->waiting.next, struct pool_call, link), err, true);
         if (!all)
             return;
     }
@@ -116,7 +117,7 @@ static struct client_link *find_room(struct http_pool *p)
 {
     list_each(node, &p->links) {
         struct client_link *l = list_item(node, struct client_link, link);
-        if (l->is_connected && !l->is_ending && l->room)
+        if (l->is_greeted && !l->is_ending && l->room)
             return l;
     }
     return NULL;
@@ -186,7 +187,7 @@ void http_pool_call(struct http_pool *p, struct http_call *call, const struct ht
     call->magic = HTTP_CALL_MAGIC;
     call->loop = p->loop;
     call->link = pc;
-    call->sent_any = call->reused = false;
+    call->sent_any = call->reused = call->is_unseen = false;
     list_append(&p->waiting, &pc->link);
     p->waiting_count++;
     struct client_link *l = p->waiting_count == 1 ? find_room(p) : NULL;
@@ -267,7 +268,7 @@ void http_pool_drop_idle(struct http_pool *p)
 {
     list_each(node, &p->links) {
         struct client_link *l = list_item(node, struct client_link, link);
-        if (l->is_connected && list_is_empty(&l->calls))
+        if (l->is_greeted && list_is_empty(&l->calls))
             pool_link_close(l);
     }
 }

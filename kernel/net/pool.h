@@ -35,6 +35,7 @@ struct client_link {
     uint32_t room;                              /* calls it takes now; kept by codec, counted down by the pool */
     uint32_t served;                            /* calls that were started on it */
     bool is_connected, is_ending;               /* ending: no new calls */
+    bool is_greeted;                            /* the peer has shown that it speaks the codec's language */
     struct http_pool *pool;
     struct loop *loop;
     struct stream *stream;
@@ -84,6 +85,9 @@ void http1_client_attach(struct client_link *);
 void http2_client_attach(struct client_link *);
 
 /* --- what codecs tell the pool --- */
+/* HTTP/2: the peer's SETTINGS have come. Until then no call is given to the link, so that none exceeds
+ * what they allow, and one that finds no HTTP/2 there was certainly not seen by anybody. */
+void pool_link_greeted(struct client_link *);
 void pool_link_ready(struct client_link *);     /* room grew, or a call ended: look for work */
 void pool_link_retire(struct client_link *);    /* no new calls (GOAWAY, Connection: close); ended when idle */
 /* Ends the link from the loop, later; codec->closed is called with err's text. err NULL: no fault. */

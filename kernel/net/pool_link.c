@@ -33,7 +33,7 @@ static void link_free(struct client_link *l)
     job_end(&l->end);
     list_remove(&l->link);
     p->link_count--;
-    if (!l->is_connected)
+    if (!l->is_greeted)
         p->connecting--;
     stream_destroy(l->stream);
     l->magic = 0;
@@ -48,17 +48,22 @@ static void link_end(struct client_link *l, const struct trb_error *err)
     if (l->codec)
         l->codec->closed(l, err);
     check(list_is_empty(&l->calls));
-    bool was_connected = l->is_connected;
+    bool was_greeted = l->is_greeted;
+    struct trb_error why = *err;
+    why.text = why.details = NULL;
+    if (l->is_connected && !was_greeted)
+        error_prefix(&why, "error reading server preface: ");
     link_free(l);
-    if (!was_connected)
-        pool_fail_waiting(p, err, p->target.version != 1);
+    if (!was_greeted)
+        pool_fail_waiting(p, &why, p->target.version != 1);
     pool_serve(p);
 }
 
 static void on_end(void *arg)
 {
     struct trb_error err = ERROR_INIT;
-    error_set(&err, TRB_UNAVAILABLE, "CONNECTION_CLOSED", "http: server closed idle connection");
+    error_set(&err, TRB_UNAVAILABLE, "CONNECTION_CLOSED", "%s",
+              of(arg)->is_greeted ? "http: server closed idle connection" : "EOF");
     err.retryable = 1;
     link_end(of(arg), &err);
 }
@@ -121,26 +126,64 @@ void pool_link_ready(struct client_link *l)
         pool_serve(l->pool);
 }
 
+void pool_link_greeted(struct client_link *l)
+{
+    struct http_pool *p = l->pool;
+    if (l->is_greeted)
+        return;
+    l->is_greeted = true;
+    p->connecting--;
+    timer_end(&l->idle);
+    pool_link_lost_call(l);         /* without calls it is idle, until one is given to it */
+    pool_serve(p);
+}
+
+static void end_as(struct client_link *l, const char *sentence)
+{
+    struct trb_error err = ERROR_INIT;
+    error_set(&err, TRB_UNAVAILABLE, "PREFACE", "%s", sentence);
+    link_end(l, &err);
+}
+
+static void on_no_greeting(void *arg)
+{
+    end_as(of(arg), "i/o timeout");
+}
+
+static void wait_for_greeting(struct client_link *l)
+{
+    uint64_t patience_ns = l->pool->target.connect_timeout_ns;
+    if (patience_ns)
+        timer_after(l->loop, &l->idle, patience_ns, on_no_greeting, l);
+}
+
 static void on_connected(void *arg)
 {
     struct client_link *l = of(arg);
-    struct http_pool *p = l->pool;
-    uint8_t version = p->target.version;
+    uint8_t version = l->pool->target.version;
     l->is_connected = true;
-    p->connecting--;
     bool is_h2 = version == 2 || (version == 0 && slice_is(stream_alpn(l->stream), SLICE("h2")));
-    if (is_h2)
+    if (is_h2) {
         http2_client_attach(l);
-    else
+        wait_for_greeting(l);
+    } else {
         http1_client_attach(l);
-    pool_link_lost_call(l);         /* without calls it is idle, until one is given to it */
-    pool_serve(p);
+        pool_link_greeted(l);
+    }
+}
+
+/* A server of HTTP/1 answers the preface in its own way. */
+static bool is_no_http2(const struct client_link *l)
+{
+    return !l->is_greeted && slice_starts(stream_bytes(l->stream), SLICE("HTTP/"));
 }
 
 static void on_readable(void *arg)
 {
     struct client_link *l = of(arg);
-    if (l->codec)
+    if (l->codec && is_no_http2(l))
+        end_as(l, "http2: frame too large, note that the frame header looked like an HTTP/1.1 header");
+    else if (l->codec)
         l->codec->readable(l);
 }
 
