@@ -4,6 +4,7 @@ A program is what a user would write: a script with the SDK, started as a proces
 and APP_PORT in its environment. It prints a line per feature, `ok NAME` or `failed NAME: WHY`; the names are those of
 features.tsv. A program that serves an application prints them as the sidecar calls it, and runs until it is ended."""
 
+import itertools
 import json
 import os
 import re
@@ -57,14 +58,17 @@ def js_command(script):
     return ["node", os.path.join(HERE, "js", script)]
 
 
-def resources(store, folder, redis_port, more=()):
+def resources(store, folder, redis, more=()):
     """`statestore`, `pubsub` and `secretstore`, the names every program uses."""
-    options = {"redisHost": f"127.0.0.1:{redis_port}"} if store == "redis" else {}
+    options, broker = {}, {}
+    if store == "redis":
+        options = {"redisHost": f"127.0.0.1:{redis[0]}", "redisDB": str(redis[1])}
+        broker = {**options, "processingTimeout": "200ms", "redeliverInterval": "100ms"}
     secrets = os.path.join(folder, "secrets.json")
     with open(secrets, "w", encoding="utf-8") as handle:
         json.dump(SECRETS, handle)
     return [component("statestore", f"state.{store}", options),
-            component("pubsub", f"pubsub.{store}", options),
+            component("pubsub", f"pubsub.{store}", broker),
             component("secretstore", "secretstores.local.file", {"secretsFile": secrets}),
             *more]
 
@@ -93,18 +97,15 @@ class Program:
             self.readers[-1].start()
         return self
 
-    def wait_line(self, start, seconds=20.0):
-        """The first line that begins so. Fails when the program ends without it."""
+    def wait_feature(self, feature, seconds=20.0):
+        """Until the program has said how this went."""
         def found():
             ended = self.process.poll() is not None
             if ended:
                 self.readers_join()
-            for line in list(self.lines):
-                if line.startswith(start):
-                    return line
-            assert not ended, f"{self.command[-1]} ended with {self.process.returncode} without {start!r}:\n{self.said()}"
-            return None
-        return until(found, lambda: f"{start!r}:\n{self.said()}", seconds)
+            return feature in self.results() or ended
+        until(found, lambda: f"{feature}:\n{self.said()}", seconds)
+        self.check(feature)
 
     def finish(self, seconds=60.0):
         """Waits until the program has ended by itself."""
@@ -124,10 +125,10 @@ class Program:
         found = {}
         for line in list(self.lines):
             if line.startswith("ok "):
-                found.setdefault(line[3:].strip(), "ok")
+                found.setdefault(line[3:], "ok")
             elif line.startswith("failed "):
                 name, _, why = line[7:].partition(": ")
-                found[name.strip()] = why or "failed"
+                found[name] = why or "failed"
         return found
 
     def check(self, feature):
@@ -155,25 +156,41 @@ class Place:
     def __init__(self, binary, config, redis_port):
         self.binary = binary
         self.redis_port = redis_port
+        self.databases = itertools.count()
+        self.made = {}
         self.extra_flags = config.getoption("--sidecar-flag")
         self.extra_env = dict(one.split("=", 1) for one in config.getoption("--sidecar-env"))
         self.stack = ExitStack()
         self.folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="sdk-"))
 
+    def once(self, key, make):
+        """What make() returned, or raised, when this was asked first: a run that several tests look at."""
+        if key not in self.made:
+            try:
+                self.made[key] = (make(), None)
+            except Exception as error:
+                self.made[key] = (None, error)
+        made, error = self.made[key]
+        if error:
+            raise error
+        return made
+
     def sidecar(self, store="in-memory", app=None, protocol="http", more=(), flags=None, start=True, **options):
-        """A sidecar with the usual components; `app` is a Program that serves on a port."""
+        """A sidecar with the usual components, and in Redis a database of its own; `app` is a Program that serves on
+        a port."""
         given = {"app-protocol": protocol, **(flags or {})}
-        made = Sidecar(self.binary, app=app, resources=resources(store, self.folder, self.redis_port, more),
+        redis = (self.redis_port, next(self.databases))
+        made = Sidecar(self.binary, app=app, resources=resources(store, self.folder, redis, more),
                        flags=given, extra_flags=self.extra_flags, extra_env=self.extra_env, **options)
         self.stack.callback(made.end)
         return made.start() if start else made
 
-    def serve(self, command, protocol, env=None, **options):
+    def serve(self, command, protocol, app_env=None, **options):
         """A program that serves an application, and its sidecar, ready: the two of them."""
         app = Program(command, {}, free_port())
         self.stack.callback(app.end)
         sidecar = self.sidecar(app=app, protocol=protocol, start=False, **options)
-        app.env.update({**ports_of(sidecar), "APP_PORT": str(app.port), **(env or {})})
+        app.env.update({**ports_of(sidecar), "APP_PORT": str(app.port), **(app_env or {})})
         app.start()
         sidecar.start()
         return app, sidecar

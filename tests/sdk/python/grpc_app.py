@@ -1,0 +1,123 @@
+"""An application with `dapr.ext.grpc.App`: it is called, subscribes, and says whether it is healthy."""
+
+import json
+import os
+
+from cloudevents.sdk.event import v1
+from dapr.clients.grpc._response import TopicEventResponse
+from dapr.ext.grpc import App, InvokeMethodRequest, InvokeMethodResponse, Rule, SubscriptionMessage
+
+import greeter
+from say import feature, ok, same
+
+app = App()
+tries, seen = [], []
+
+
+def headers_of(request):
+    return dict(request.metadata)
+
+
+@app.method(name="echo")
+def echo(request: InvokeMethodRequest) -> InvokeMethodResponse:
+    sent = headers_of(request)
+    with feature("app.invoke"):
+        same((json.loads(request.text()), request.content_type), ({"id": 1}, "application/json"))
+    with feature("app.invoke.headers"):
+        same(sent["x-colour"], "blue")
+    with feature("app.token"):
+        same(sent.get("dapr-api-token"), os.environ.get("APP_API_TOKEN"))
+    response = InvokeMethodResponse(request.data, "application/json")
+    response.headers = (("x-shape", "round"),)
+    return response
+
+
+@app.method(name="mirror")
+def mirror(request: InvokeMethodRequest) -> InvokeMethodResponse:
+    return InvokeMethodResponse(request.data, request.content_type)
+
+
+@app.method(name="refuse")
+def refuse(request: InvokeMethodRequest):
+    ok("app.invoke.error")
+    raise ValueError("not today")
+
+
+@app.subscribe(pubsub_name="pubsub", topic="texts")
+def texts(event: v1.Event) -> None:
+    with feature("app.subscribe"):
+        same((event.Data(), event.content_type, event.Subject()), (b"a text", "text/plain", "texts"))
+
+
+@app.subscribe(pubsub_name="pubsub", topic="orders")
+def orders(event: SubscriptionMessage) -> TopicEventResponse:
+    with feature("app.subscribe.json"):
+        same(event.data(), {"orderId": 12345678901234567890})
+    return TopicEventResponse("success")
+
+
+@app.subscribe(pubsub_name="pubsub", topic="bytes")
+def some_bytes(event: SubscriptionMessage) -> None:
+    with feature("app.subscribe.bytes"):
+        same((event.raw_data(), event.data_content_type()), (b"\x00\xff", "application/octet-stream"))
+
+
+@app.subscribe(pubsub_name="pubsub", topic="raw", metadata={"rawPayload": "true"})
+def raw(event: SubscriptionMessage) -> None:
+    with feature("app.subscribe.raw"):
+        same(event.raw_data(), b"only this")
+
+
+@app.subscribe(pubsub_name="pubsub", topic="routed", rule=Rule('event.type == "order.new"', 1))
+def routed_new(event: SubscriptionMessage) -> None:
+    with feature("app.subscribe.routes"):
+        same(event.type(), "order.new")
+
+
+@app.subscribe(pubsub_name="pubsub", topic="routed", rule=Rule("true", 2))
+def routed_else(event: SubscriptionMessage) -> None:
+    print("failed app.subscribe.routes: the second rule was taken", flush=True)
+
+
+@app.subscribe(pubsub_name="pubsub", topic="declared")
+def declared(event: SubscriptionMessage) -> None:
+    with feature("app.subscribe.declarative"):
+        same(event.data(), "a text")
+
+
+@app.subscribe(pubsub_name="pubsub", topic="bulk")
+def bulk(event: SubscriptionMessage) -> None:
+    seen.append(event.data()["n"])
+    if len(seen) == 3:
+        with feature("app.subscribe.bulk"):
+            same(sorted(seen), [0, 1, 2])
+
+
+@app.subscribe(pubsub_name="pubsub", topic="again")
+def again(event: SubscriptionMessage) -> TopicEventResponse:
+    tries.append(event.id())
+    if len(tries) == 1:
+        return TopicEventResponse("retry")
+    with feature("app.subscribe.retry"):
+        same(tries[0], tries[-1])
+    return TopicEventResponse("success")
+
+
+@app.subscribe(pubsub_name="pubsub", topic="dropped", dead_letter_topic="poison")
+def dropped(event: SubscriptionMessage) -> TopicEventResponse:
+    return TopicEventResponse("drop")
+
+
+@app.subscribe(pubsub_name="pubsub", topic="failing", dead_letter_topic="poison")
+def failing(event: SubscriptionMessage) -> None:
+    raise ValueError("this one is too much")
+
+
+@app.subscribe(pubsub_name="pubsub", topic="poison")
+def poison(event: SubscriptionMessage) -> None:
+    ok({"dropped": "app.subscribe.drop", "failing": "app.subscribe.deadletter"}[event.extensions()["topic"]])
+
+
+app.register_health_check(lambda: ok("app.health"))
+app.add_external_service(greeter.add_to_server, greeter.Greeter())
+app.run(int(os.environ["APP_PORT"]), listen_address="127.0.0.1")
