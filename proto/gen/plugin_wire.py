@@ -41,6 +41,11 @@ def number_in(found, number, absent=0):
     return found.get(number, [absent])[-1]
 
 
+def signed(found, number):
+    value = number_in(found, number)
+    return value - (1 << 64) if value >> 63 else value
+
+
 def read_field(data):
     f = collect(data)
     return SimpleNamespace(name=text(f, 1), number=number_in(f, 3), label=number_in(f, 4), type=number_in(f, 5),
@@ -50,7 +55,7 @@ def read_field(data):
 def read_enum(data):
     f = collect(data)
     values = [collect(v) for v in f.get(2, [])]
-    return SimpleNamespace(name=text(f, 1), values=[SimpleNamespace(name=text(v, 1), number=number_in(v, 2)) for v in values])
+    return SimpleNamespace(name=text(f, 1), values=[SimpleNamespace(name=text(v, 1), number=signed(v, 2)) for v in values])
 
 
 def read_message(data):
