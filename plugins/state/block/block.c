@@ -18,6 +18,18 @@ static const struct trb_route routes[] = {
      TRB_GO(state_query_parse)},
 };
 
+#define DAPR "dapr.proto.runtime.v1.Dapr"
+
+static const struct trb_method methods[] = {
+    {DAPR, "GetState", 0, 0, "state.v1", TRB_GO(state_get_read)},
+    {DAPR, "GetBulkState", 0, 0, "state.v1", TRB_GO(state_bulk_read)},
+    {DAPR, "SaveState", 0, 0, "state.v1", TRB_GO(state_save_read)},
+    {DAPR, "DeleteState", 0, 0, "state.v1", TRB_GO(state_delete_read)},
+    {DAPR, "DeleteBulkState", 0, 0, "state.v1", TRB_GO(state_delete_bulk_read)},
+    {DAPR, "ExecuteStateTransaction", 0, 0, "state.v1", TRB_GO(state_transact_read)},
+    {DAPR, "QueryStateAlpha1", 0, 0, "state.v1alpha1", TRB_GO(state_query_read)},
+};
+
 static const char *const cap_names[] = {"ETAG", "TRANSACTIONAL", "QUERY_API", "TTL", "DELETE_WITH_PREFIX",
                                         "KEYS_LIKE", NULL};
 
@@ -108,6 +120,7 @@ static void component_down(void *self, struct trb_instance *i, void *data)
 static const struct trb_block state = {
     .size = sizeof state, .abi = TRB_BLOCK_ABI, .name = "state", .self_size = sizeof(struct block),
     .routes = routes, .route_count = sizeof routes / sizeof routes[0], .route_size = sizeof routes[0],
+    .methods = methods, .method_count = sizeof methods / sizeof methods[0], .method_size = sizeof methods[0],
     .verbs = trb_verbs_, .verb_count = sizeof trb_verbs_ / sizeof trb_verbs_[0], .verb_size = sizeof trb_verbs_[0],
     .cap_names = cap_names, .cap_verbs = cap_verbs, .mandatory = "get set remove",
     .start = start, .stop = stop, .component_up = component_up, .component_down = component_down,

@@ -106,12 +106,12 @@ struct encryption *encryption_destroy(struct encryption *e)
 }
 
 /* -------------------------------------------------------------------------------------- sealing */
-static struct trb_slice plain_of(struct arena *a, struct trb_data json)
+static struct trb_slice plain_of(struct arena *a, struct trb_data value, bool is_json)
 {
-    struct trb_slice raw = slice_from(json.at ? json.at : "", json.len);
+    struct trb_slice raw = slice_from(value.at ? value.at : "", value.len);
     struct json_value v;
     struct json_fault fault;
-    return json_parse(raw, &v, &fault) && v.kind == JSON_STRING ? json_text(a, v) : raw;
+    return is_json && json_parse(raw, &v, &fault) && v.kind == JSON_STRING ? json_text(a, v) : raw;
 }
 
 static void seal(const struct key *k, struct trb_slice plain, unsigned char *box)
@@ -127,10 +127,10 @@ static void seal(const struct key *k, struct trb_slice plain, unsigned char *box
     check(is_sealed);                      /* without memory only; plain text must never leave instead */
 }
 
-struct trb_data encryption_seal(const struct encryption *e, struct trb_request *rq, struct trb_data json)
+struct trb_data encryption_seal(const struct encryption *e, struct trb_request *rq, struct trb_data value, bool is_json)
 {
     struct arena *a = arena_create(SIZE_MAX);
-    struct trb_slice plain = plain_of(a, json);
+    struct trb_slice plain = plain_of(a, value, is_json);
     check(plain.len <= INT32_MAX - 64);
     size_t box_len = NONCE + plain.len + TAG, name_len = strlen(e->primary.name);
     unsigned char *box = arena_alloc(a, box_len);

@@ -16,8 +16,8 @@ trb_code encryption_create(struct trb_slice document, struct encryption **ret, c
                            struct trb_error *err);
 struct encryption *encryption_destroy(struct encryption *);     /* NULL is welcome; returns NULL */
 
-/* A JSON text is sealed as what it says, any other value as it is written. The result is the request's. */
-struct trb_data encryption_seal(const struct encryption *, struct trb_request *, struct trb_data json);
+/* is_json: a JSON text is sealed as what it says, any other value as it is written. The result is the request's. */
+struct trb_data encryption_seal(const struct encryption *, struct trb_request *, struct trb_data value, bool is_json);
 /* false: *ret_fault says why it cannot be opened. */
 bool encryption_open(const struct encryption *, struct trb_request *, struct trb_data sealed, struct trb_data *ret_plain,
                      const char **ret_fault);

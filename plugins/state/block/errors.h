@@ -4,10 +4,10 @@
 
 #include <trilby/block.h>
 
-#define ROW(name, code_, reason_, http, grpc_)                                                     \
+#define ROW(name, code_, reason_, grpc_reason_, http, grpc_)                                       \
     static const struct trb_error_row __attribute__((unused)) name = {                             \
         .size = sizeof(struct trb_error_row), .code = (code_), .reason = (reason_),                \
-        .category = "state", .http_status = (http), .grpc = (grpc_)};
+        .grpc_reason = (grpc_reason_), .category = "state", .http_status = (http), .grpc = (grpc_)};
 #include "errors.def"
 #undef ROW
 

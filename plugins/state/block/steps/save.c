@@ -1,10 +1,9 @@
-/* POST or PUT /v1.0/state/{store}: one item by set, several by bulk_set or many sets.
+/* POST or PUT /v1.0/state/{store}, and SaveState: one item by set, several by bulk_set or many sets.
  *
- *     parse ──► ask_one ┄┄► reply
- *           └─► ask_all ┄┄► reply_all
+ *     parse (HTTP), read (gRPC) ──► ask_one ┄┄► reply
+ *                               └─► ask_all ┄┄► reply_all
  */
 #include "../state_block.h"
-#include <base/text.h>
 
 struct save {
     struct trb_instance *store;
@@ -16,35 +15,50 @@ struct save {
 static trb_step ask_one, ask_all, reply, reply_all;
 #define GO_TYPE "SetRequest"
 
-static struct trb_next refuse(struct trb_request *rq, struct trb_slice text, uint32_t status)
-{
-    struct trb_name message = trb_printf(rq, "failed saving state in state store %s: %.*s",
-                                         rq->kernel->path(rq, "store").at, SLICE_ARG(text));
-    struct trb_refusal r = {.size = sizeof r, .row = &SAVE_FAILED, .message = slice_name(message), .http_status = status};
-    return rq->kernel->refuse(rq, &r);
-}
-
-static bool parse_item(struct trb_request *rq, struct json_value v, struct trb_state_set *to, struct trb_next *ret)
+static struct trb_next refuse(struct trb_request *rq, struct failure f)
 {
     struct save *s = rq->state;
+    return failure_refuse(rq, &SAVE_FAILED, &f, trb_printf(rq, "failed saving state in state store %s",
+                                                           rq->kernel->instance_name(s->store).at));
+}
+
+static bool begin(struct trb_request *rq, struct trb_name store, struct trb_next *ret_refusal)
+{
+    struct save *s = trb_request_state(rq, sizeof *s);
+    s->store = store_find(rq, store, true, ret_refusal);
+    return s->store;
+}
+
+static bool add(struct trb_request *rq, struct item_fields *f, struct trb_next *ret)
+{
+    struct save *s = rq->state;
+    struct trb_state_set *to = &s->items[s->count++];
+    value_seal(rq, s->store, &f->value);
+    *to = (struct trb_state_set){.size = sizeof *to, .value = f->value, .etag = f->etag, .metadata = f->metadata,
+                                 .content_type = f->content_type, .concurrency = f->concurrency,
+                                 .consistency = f->consistency, .has_ttl = f->has_ttl, .ttl_s = f->ttl_s};
+    return key_make(rq, s->store, slice_name(f->key), false, &to->key, ret);
+}
+
+static struct trb_next asked(struct trb_request *rq)
+{
+    struct save *s = rq->state;
+    return s->count == 0 ? trb_reply_empty(rq, 204) : s->count == 1 ? TRB_GO(ask_one) : TRB_GO(ask_all);
+}
+
+/* ----------------------------------------------------------------------------------------- HTTP */
+static bool parse_item(struct trb_request *rq, struct json_value v, struct trb_next *ret)
+{
     struct item_fields f = {0};
     const struct trb_error_row *row = &MALFORMED;
     const char *fault = v.kind == JSON_OBJECT || v.kind == JSON_NULL
         ? item_parse(rq, v, GO_TYPE, rq->kernel->metadata(rq), rq->kernel->body(rq), &f, &row)
         : trb_printf(rq, "json: cannot unmarshal %s into Go value of type state.SetRequest", kind_name(v)).at;
-    if (fault) {
-        *ret = row ? trb_refuse(rq, row, "%s", fault) : refuse(rq, slice_of(fault), 0);
-        return false;
-    }
-    if (!f.key.len) {
+    if (fault)
+        *ret = row ? trb_refuse(rq, row, "%s", fault) : refuse(rq, failure_said(fault));
+    else if (!f.key.len)
         *ret = trb_refuse(rq, &MALFORMED, "\"key\" is a required field");
-        return false;
-    }
-    value_seal(rq, s->store, &f.value);
-    *to = (struct trb_state_set){.size = sizeof *to, .value = f.value, .etag = f.etag, .metadata = f.metadata,
-                                 .content_type = f.content_type, .concurrency = f.concurrency,
-                                 .consistency = f.consistency, .has_ttl = f.has_ttl, .ttl_s = f.ttl_s};
-    return key_make(rq, s->store, slice_name(f.key), false, &to->key, ret);
+    return !fault && f.key.len && add(rq, &f, ret);
 }
 
 static uint32_t count_of(struct json_value array)
@@ -65,19 +79,17 @@ static struct trb_next parse_items(struct trb_request *rq, struct json_value arr
     struct trb_next refusal;
     s->items = trb_alloc(rq, count_of(array) * sizeof *s->items + 1);
     while (json_next(&c, &v))
-        if (!parse_item(rq, v, &s->items[s->count++], &refusal))
+        if (!parse_item(rq, v, &refusal))
             return refusal;
-    return s->count == 0 ? trb_reply_empty(rq, 204) : s->count == 1 ? TRB_GO(ask_one) : TRB_GO(ask_all);
+    return asked(rq);
 }
 
 struct trb_next state_save_parse(struct trb_request *rq)
 {
-    struct save *s = trb_request_state(rq, sizeof *s);
     struct trb_next refusal;
     struct json_value all;
     struct json_fault fault;
-    s->store = store_find(rq, true, &refusal);
-    if (!s->store)
+    if (!begin(rq, rq->kernel->path(rq, "store"), &refusal))
         return refusal;
     const char *cut = rq->kernel->body_fault(rq);
     if (cut)
@@ -93,6 +105,51 @@ struct trb_next state_save_parse(struct trb_request *rq)
     return parse_items(rq, all);
 }
 
+/* ----------------------------------------------------------------------------------------- gRPC */
+/* A value is bytes, but one that says it is JSON must be. */
+static const char *check_json(struct trb_request *rq, struct item_fields *f)
+{
+    struct json_value v;
+    struct json_fault fault;
+    struct trb_name type = trb_pair_get(&f->metadata, "contentType");
+    if (!slice_is(slice_name(type), SLICE("application/json")))
+        return NULL;
+    if (!json_parse(slice_from(f->value.at, f->value.len), &v, &fault))
+        return trb_printf(rq, "%s", fault.message).at;
+    f->value = value_data(rq, v, f->value);
+    return NULL;
+}
+
+static bool read_item(struct trb_request *rq, const struct common_state_item *item, struct trb_next *ret)
+{
+    struct item_fields f;
+    const char *no_ttl = item_read(rq, item, &f), *no_json = NULL;
+    if (!f.key.len)
+        *ret = trb_refuse(rq, &NO_KEY, "state key cannot be empty");
+    else if ((no_json = check_json(rq, &f)))
+        *ret = trb_refuse(rq, &BAD_JSON, "%s", no_json);
+    else if (no_ttl)
+        *ret = refuse(rq, failure_said(no_ttl));
+    else
+        return add(rq, &f, ret);
+    return false;
+}
+
+struct trb_next state_save_read(struct trb_request *rq)
+{
+    struct runtime_save_state_request m;
+    struct trb_next refusal;
+    if (!rpc_read(rq, &runtime_save_state_request_pb, &m, &refusal) || !begin(rq, m.store_name, &refusal))
+        return refusal;
+    struct save *s = rq->state;
+    s->items = trb_alloc(rq, m.states.count * sizeof *s->items + 1);
+    for (uint32_t i = 0; i < m.states.count; i++)
+        if (!read_item(rq, &m.states.at[i], &refusal))
+            return refusal;
+    return asked(rq);
+}
+
+/* ------------------------------------------------------------------------------------ both doors */
 static struct trb_next ask_one(struct trb_request *rq)
 {
     struct save *s = rq->state;
@@ -102,7 +159,7 @@ static struct trb_next ask_one(struct trb_request *rq)
 static struct trb_next reply(struct trb_request *rq)
 {
     const struct trb_error *err = rq->kernel->failure(rq);
-    return err ? refuse(rq, slice_name(failure_text(rq, err)), failure_status(err)) : trb_reply_empty(rq, 204);
+    return err ? refuse(rq, failure_of(rq, err)) : trb_reply_empty(rq, 204);
 }
 
 static struct trb_next ask_all(struct trb_request *rq)
@@ -115,27 +172,8 @@ static struct trb_next ask_all(struct trb_request *rq)
                                 TRB_GO(reply_all));
 }
 
-/* One line per failed item; the first etag failure gives its status to the whole. */
 static struct trb_next reply_all(struct trb_request *rq)
 {
-    const struct trb_error *whole = rq->kernel->failure(rq), *err;
-    struct trb_name text = {0};
-    uint32_t status = 0;
-    if (whole)
-        return refuse(rq, slice_name(failure_text(rq, whole)), failure_status(whole));
-    for (uint32_t i = 0; i < rq->kernel->item_count(rq); i++) {
-        rq->kernel->item(rq, i, &err);
-        if (!err)
-            continue;
-        struct trb_name line = failure_text(rq, err);
-        text = text.at ? trb_printf(rq, "%s\n%s", text.at, line.at) : line;
-        status = status ? status : failure_status(err);
-    }
-    if (!text.at)
-        return trb_reply_empty(rq, 204);
-    if (status == 409)
-        text = trb_printf(rq, "possible etag mismatch. error from state store: %s", text.at);
-    else if (status == 400)
-        text = trb_printf(rq, "invalid etag value: %s", text.at);
-    return refuse(rq, slice_name(text), status);
+    struct failure f = failure_of_items(rq);
+    return f.text.at ? refuse(rq, f) : trb_reply_empty(rq, 204);
 }
