@@ -23,6 +23,8 @@ from harness.wait import until
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(os.path.join(HERE, "..", ".."))
 BUILT = os.path.join(ROOT, "build", "sdk")
+# Where a machine has no Node of its own, tools/install has put one into .venv.
+PATH = os.pathsep.join([os.environ["PATH"], os.path.join(ROOT, ".venv", "bin")])
 STORES = ["in-memory", "redis"]
 SECRETS = {"orders-key": "a secret", "db": {"user": "ann", "password": "xyz"}}
 
@@ -84,7 +86,7 @@ class Program:
     def __init__(self, command, env, port=None):
         self.command = command
         self.port = port
-        self.env = {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **env}
+        self.env = {"PATH": PATH, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", **env}
         self.lines, self.errors = [], []
         self.readers = []
         self.process = None
@@ -97,15 +99,26 @@ class Program:
             self.readers[-1].start()
         return self
 
+    def wait_line(self, start, seconds=20.0):
+        """The first line that begins so."""
+        return self._wait(lambda: next((line for line in list(self.lines) if line.startswith(start)), None), start,
+                          seconds)
+
     def wait_feature(self, feature, seconds=20.0):
-        """Until the program has said how this went."""
+        """Until the program has said how this went: well."""
+        self._wait(lambda: feature in self.results(), feature, seconds)
+        self.check(feature)
+
+    def _wait(self, probe, what, seconds):
+        """What probe() finds. Fails when the program has ended without it."""
         def found():
             ended = self.process.poll() is not None
             if ended:
                 self.readers_join()
-            return feature in self.results() or ended
-        until(found, lambda: f"{feature}:\n{self.said()}", seconds)
-        self.check(feature)
+            value = probe()
+            assert value or not ended, f"{self.command[-1]} ended with {self.process.returncode} without {what}:\n{self.said()}"
+            return value
+        return until(found, lambda: f"{what}:\n{self.said()}", seconds)
 
     def finish(self, seconds=60.0):
         """Waits until the program has ended by itself."""
