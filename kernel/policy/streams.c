@@ -21,6 +21,7 @@ struct trb_stream_handle {
     struct trb_next first;
     void *arg;
     void (*ended)(void *, const struct trb_error *);
+    void (*opened)(void *);                /* the main loop's, as ended */
     struct loop *loop;
     struct stream_call *call;
     _Atomic uint32_t close_why, is_open;
@@ -100,9 +101,23 @@ static void on_ended(void *arg, const struct trb_error *err)
     loop_call(loop_at(0), tell_owner, e);
 }
 
+static void tell_opened(void *arg)
+{
+    struct trb_stream_handle *h = arg;
+    if (h->opened)
+        h->opened(h->arg);
+}
+
 static void on_opened(void *arg)
 {
-    atomic_store(&checked(arg, struct trb_stream_handle, HANDLE_MAGIC)->is_open, 1);
+    struct trb_stream_handle *h = checked(arg, struct trb_stream_handle, HANDLE_MAGIC);
+    atomic_store(&h->is_open, 1);
+    loop_call(loop_at(0), tell_opened, h);
+}
+
+static void stream_on_open(struct trb_stream_handle *h, void (*opened)(void *))
+{
+    checked(h, struct trb_stream_handle, HANDLE_MAGIC)->opened = opened;
 }
 
 static uint32_t stream_is_open(const struct trb_stream_handle *h)
@@ -165,4 +180,5 @@ void streams_kernel_fill(struct trb_kernel *k)
     k->stream_open = stream_open;
     k->stream_close = stream_close;
     k->stream_is_open = stream_is_open;
+    k->stream_on_open = stream_on_open;
 }
