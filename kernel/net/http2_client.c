@@ -195,6 +195,10 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
     case NGHTTP2_SETTINGS:
         k->has_settings = true;
         break;
+    case NGHTTP2_PING:
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK)
+            http2_pong(&k->h, frame->ping.opaque_data);
+        break;
     case NGHTTP2_GOAWAY:
         retire(k);
         break;
@@ -476,7 +480,6 @@ void http2_client_attach(struct client_link *l)
     l->codec = &codec;
     l->state = k;
     http2_open(&k->h, &role, l->loop, l->stream, target->max_head ? target->max_head : USUAL_MAX_HEAD);
-    k->h.window = target->window < HTTP2_CONNECTION_WINDOW ? target->window : HTTP2_CONNECTION_WINDOW;
     nghttp2_submit_settings(k->h.ng, NGHTTP2_FLAG_NONE, NULL, 0);
     count_room(k);
     if (target->keepalive_ns)

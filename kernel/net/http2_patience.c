@@ -13,11 +13,12 @@
 #define DRAIN_ACK_NS (5 * CLOCK_S)
 #define LEAVE_NS (5 * CLOCK_S)          /* for the last words to a peer that does not listen */
 #define LAST_ID 0x7fffffff
+#define MAX_FAREWELL 32
 
 static const uint8_t drain_ping[8] = {1, 6, 1, 8, 0, 3, 3, 9};
 
 /* --- draining ------------------------------------------------------------------------------- */
-void http2_server_drained(struct http2_server *s)
+static void drained(struct http2_server *s)
 {
     if (s->drain == HTTP2_DRAIN_LAST || !s->h.ng)
         return;
@@ -27,27 +28,34 @@ void http2_server_drained(struct http2_server *s)
     http2_drain_later(&s->h);
 }
 
-void http2_server_drain(struct http2_server *s)
+/* An idle connection, too: a request may be on its way. */
+void http2_server_drain(struct http2_server *s, const char *farewell)
 {
     if (s->drain != HTTP2_DRAIN_NONE || s->h.is_ending)
         return;
-    if (http2_server_is_idle(s)) {
-        http2_server_drained(s);
-        return;
-    }
+    s->farewell = farewell;
     s->drain = HTTP2_DRAIN_WANTED;
     http2_drain_later(&s->h);
+}
+
+bool http2_server_pong(struct http2_server *s, const uint8_t data[8])
+{
+    if (s->drain != HTTP2_DRAIN_NOTICED || memcmp(data, drain_ping, 8))
+        return false;
+    drained(s);
+    return true;
 }
 
 /* By hand: nghttp2 would take no stream after a GOAWAY of its own, and those under way are welcome. */
 void http2_server_notice(struct http2_server *s)
 {
-    static const char text[] = "graceful_stop";
-    char frame[9 + 8 + sizeof text - 1] = {0, 0, 8 + sizeof text - 1, NGHTTP2_GOAWAY};
+    struct trb_slice text = slice_of(s->farewell);
+    char frame[9 + 8 + MAX_FAREWELL] = {0, 0, (char)(8 + text.len), NGHTTP2_GOAWAY};
     uint8_t last[4] = {LAST_ID >> 24, 0xff, 0xff, 0xff};
+    check(text.len <= MAX_FAREWELL);
     memcpy(frame + 9, last, sizeof last);
-    memcpy(frame + 17, text, sizeof text - 1);
-    stream_write(s->h.stream, slice_from(frame, sizeof frame));
+    memcpy(frame + 17, text.at, text.len);
+    stream_write(s->h.stream, slice_from(frame, 17 + text.len));
     nghttp2_submit_ping(s->h.ng, NGHTTP2_FLAG_NONE, drain_ping);
     s->drain = HTTP2_DRAIN_NOTICED;
     s->drain_due_ns = loop_now_ns(s->h.loop) + DRAIN_ACK_NS;
@@ -65,7 +73,7 @@ void http2_server_ping(struct http2_server *s)
 static uint64_t idle_due(const struct http2_server *s)
 {
     uint64_t timeout = http2_setup(s)->idle_timeout_ns;
-    if (!timeout || !http2_server_is_idle(s))
+    if (!timeout || s->drain != HTTP2_DRAIN_NONE || !http2_server_is_idle(s))
         return UINT64_MAX;
     uint64_t from = s->idle_from_ns > s->h.read_ns ? s->idle_from_ns : s->h.read_ns;
     return (http2_setup(s)->grpc_keepalive ? s->idle_from_ns : from) + timeout;
@@ -113,9 +121,9 @@ static void on_time(void *arg)
     if (s->is_left || head_due(s) <= now)
         connection_cut(c);
     else if (drain_due(s) <= now)
-        http2_server_drained(s);
+        drained(s);
     else if (idle_due(s) <= now)
-        http2_end(&s->h, NGHTTP2_NO_ERROR, "idle");
+        http2_server_drain(s, "idle");
     else if (alive_due(s) <= now)
         ask_if_alive(s, now);
     http2_server_wait(s);

@@ -1,16 +1,17 @@
 /* http2_server: what the files of an HTTP/2 server connection share. Private to this folder. [loop]
  *
- * http2_server.c hears nghttp2, http2_exchange.c is the owner's verbs, http2_patience.c is time:
- * draining, keep-alive, idleness. */
+ * http2_connection.c is its life, http2_server.c hears nghttp2, http2_exchange.c is the owner's verbs,
+ * http2_patience.c is time: draining, keep-alive, idleness. */
 #ifndef NET_HTTP2_SERVER_H
 #define NET_HTTP2_SERVER_H
 
 #include <net/connection.h>
+#include <net/http2_past.h>
 #include <net/http2_session.h>
 
 #define HTTP2_RUNNING 1000u             /* exchanges at once; later ones wait unread */
 #define HTTP2_WAITING 10000u            /* waiting ones; later ones are refused */
-#define HTTP2_WAITING_BYTES (HTTP2_CONNECTION_WINDOW / 2)
+#define HTTP2_WAITING_BYTES (HTTP2_MAX_HELD / 2)
 
 #define HTTP2_DRAIN_NONE 0
 #define HTTP2_DRAIN_WANTED 1            /* the notice is to be written */
@@ -36,6 +37,7 @@ struct http2_exchange {
     bool is_released, is_head, has_no_body;
     bool is_answered;                   /* END_STREAM is queued or sent */
     bool was_reset;                     /* by us */
+    bool was_left;                      /* by the peer: it has reset the stream */
 };
 
 struct http2_server {
@@ -46,6 +48,8 @@ struct http2_server {
     size_t waiting_bytes;
     uint8_t drain;
     bool is_closed, is_busy, is_eof, is_left, has_settings, owes_read;
+    const char *farewell;               /* what the notice of draining says */
+    struct http2_past past;
     int32_t open_head;                  /* the stream whose head has begun, or 0 */
     uint64_t head_due_ns, drain_due_ns, ack_due_ns, idle_from_ns;
 };
@@ -70,14 +74,20 @@ void http2_exchange_gone(struct http2_exchange *, const struct trb_error *);
 void http2_exchange_refuse(struct http2_exchange *, uint32_t code);
 void http2_exchange_reply_431(struct http2_exchange *);
 
-/* --- http2_server.c --- */
-void http2_server_admit(struct http2_server *);
+/* --- http2_connection.c --- */
+void http2_server_after(struct http2 *);
 void http2_server_released(struct http2_server *);
+
+/* --- http2_server.c --- */
+extern const struct http2_role http2_server_role;
+size_t http2_server_max_head(const struct http2_server *);
+void http2_server_head_is_complete(struct http2_exchange *, bool is_whole);
+void http2_server_admit(struct http2_server *);
 bool http2_server_is_idle(const struct http2_server *);
 
 /* --- http2_patience.c --- */
-void http2_server_drain(struct http2_server *);
-void http2_server_drained(struct http2_server *);           /* the notice was answered */
+void http2_server_drain(struct http2_server *, const char *farewell);
+bool http2_server_pong(struct http2_server *, const uint8_t data[8]);   /* true: it answers the notice */
 void http2_server_notice(struct http2_server *);            /* writes it, at a frame border */
 void http2_server_wait(struct http2_server *);              /* sets the connection's timer */
 void http2_server_wait_to_leave(struct http2_server *);

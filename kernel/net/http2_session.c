@@ -63,13 +63,20 @@ static bool is_affordable(struct http2 *h, const nghttp2_frame_hd *hd)
     }
 }
 
+static const char stray_frame[] = "a frame for a stream that is over";
+
 static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *arg)
 {
     struct http2 *h = checked(arg, struct http2, HTTP2_MAGIC);
+    uint32_t code = h->role->judge ? h->role->judge(h, hd) : NGHTTP2_NO_ERROR;
     h->ignored = 0;
     if (!is_affordable(h, hd))
         http2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, "too many control frames");
-    return 0;
+    else if (code != NGHTTP2_NO_ERROR)
+        http2_end(h, code, stray_frame);
+    else
+        return 0;
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 void http2_open(struct http2 *h, const struct http2_role *role, struct loop *loop, struct stream *stream,
@@ -80,7 +87,9 @@ void http2_open(struct http2 *h, const struct http2_role *role, struct loop *loo
     h->loop = loop;
     h->stream = stream;
     h->read_ns = loop_now_ns(loop);
+    h->frames.left = role->is_server ? HTTP2_PREFACE : 0;
     list_init(&h->roomy);
+    http2_window_init(&h->window);
     http2_guard_init(&h->guard, h->read_ns);
     nghttp2_session_callbacks *callbacks;
     check(nghttp2_session_callbacks_new(&callbacks) == 0);
@@ -99,12 +108,13 @@ void http2_close(struct http2 *h)
     job_end(&h->drain);
     nghttp2_session_del(h->ng);
     h->ng = NULL;
+    http2_window_fini(&h->window);
     while (list_take(&h->roomy))
         ;
 }
 
 /* What was under way when we reset a stream may fill the connection's window, not more. */
-#define MAX_IGNORED (HTTP2_CONNECTION_WINDOW + (1u << 20))
+#define MAX_IGNORED (HTTP2_MAX_WINDOW + (1u << 20))
 
 /* --- in ------------------------------------------------------------------------------------- */
 static uint32_t code_of(ssize_t fault)
@@ -131,6 +141,29 @@ static void feed(struct http2 *h, struct trb_slice bytes)
         http2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, "too many frames to answer");
 }
 
+/* All but what follows a head that must not come. */
+static struct trb_slice look_ahead(struct http2 *h, struct trb_slice bytes, uint32_t *ret_code)
+{
+    struct trb_slice rest = bytes;
+    nghttp2_frame_hd hd;
+    while (http2_frames_next(&h->frames, &rest, &hd)) {
+        *ret_code = h->role->foresee(h, &hd);
+        if (*ret_code != NGHTTP2_NO_ERROR)
+            return slice_cut(bytes, bytes.len - rest.len);
+    }
+    return bytes;
+}
+
+static void digest(struct http2 *h, struct trb_slice bytes)
+{
+    uint32_t code = NGHTTP2_NO_ERROR;
+    if (h->role->foresee)
+        bytes = look_ahead(h, bytes, &code);
+    feed(h, bytes);
+    if (code != NGHTTP2_NO_ERROR)
+        http2_end(h, code, stray_frame);
+}
+
 void http2_receive(struct http2 *h)
 {
     struct trb_slice bytes = stream_bytes(h->stream);
@@ -139,14 +172,48 @@ void http2_receive(struct http2 *h)
         stream_consume(h->stream, bytes.len);
     } else if (bytes.len >= SHARE_FROM) {
         struct trb_buf *input = h->input = stream_take(h->stream, bytes.len);
-        feed(h, buf_bytes(input));
+        digest(h, buf_bytes(input));
         h->input = NULL;
         buf_unref(input);
     } else {
-        feed(h, bytes);
+        digest(h, bytes);
         stream_consume(h->stream, bytes.len);
     }
     http2_drain_later(h);
+}
+
+/* --- windows -------------------------------------------------------------------------------- */
+static const uint8_t measuring_ping[8] = {2, 4, 16, 16, 9, 14, 7, 7};
+
+/* The connection's window opens by what was read, not by what was consumed: one reader that stands
+ * still does not hold up the others, until very much is held. */
+void http2_took(struct http2 *h, size_t len)
+{
+    h->held += len;
+    if (h->held - h->owed > HTTP2_MAX_HELD)
+        h->owed += len;
+    else
+        nghttp2_session_consume_connection(h->ng, len);
+    if (http2_window_came(&h->window, len, loop_now_ns(h->loop)))
+        nghttp2_submit_ping(h->ng, NGHTTP2_FLAG_NONE, measuring_ping);
+}
+
+void http2_used(struct http2 *h, size_t len)
+{
+    h->held -= len;
+    if (!h->owed || !h->ng)
+        return;
+    int64_t room = (int64_t)HTTP2_MAX_HELD - (int64_t)(h->held - h->owed);
+    size_t paid = room < (int64_t)h->owed ? (size_t)(room > 0 ? room : 0) : h->owed;
+    h->owed -= paid;
+    nghttp2_session_consume_connection(h->ng, paid);
+}
+
+void http2_pong(struct http2 *h, const uint8_t data[8])
+{
+    if (memcmp(data, measuring_ping, 8) || !http2_window_answered(&h->window, loop_now_ns(h->loop)))
+        return;
+    nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, 0, (int32_t)h->window.size);
 }
 
 /* --- out ------------------------------------------------------------------------------------ */

@@ -7,12 +7,13 @@
 #define NET_HTTP2_SESSION_H
 
 #include <net/http2_fields.h>
+#include <net/http2_frames.h>
 #include <net/http2_guard.h>
 #include <net/http2_queue.h>
+#include <net/http2_window.h>
 #include <net/stream.h>
 
-#define HTTP2_WINDOW 65535u             /* each stream's, until its reader has proven that it reads */
-#define HTTP2_CONNECTION_WINDOW (16u * 1024 * 1024)
+#define HTTP2_MAX_HELD HTTP2_MAX_WINDOW     /* bytes of bodies that a connection's readers hold */
 #define HTTP2_OUT_HIGH 65536u           /* queued on one stream: no more room */
 #define HTTP2_OUT_LOW 16384u
 #define HTTP2_MAX_FRAMES 10000u         /* that wait to leave, of a peer that does not read */
@@ -22,6 +23,10 @@ struct http2;
 struct http2_role {
     bool is_server;
     void (*set_callbacks)(nghttp2_session_callbacks *);
+    /* May this frame come? The code to end with; NO_ERROR: it may. foresee is asked before the bytes at
+     * hand are fed, judge when all before it was. NULL: any may. */
+    uint32_t (*foresee)(struct http2 *, const nghttp2_frame_hd *);
+    uint32_t (*judge)(struct http2 *, const nghttp2_frame_hd *);
     /* After each drain: rooms were told. h may be gone when it returns. */
     void (*after)(struct http2 *);
 };
@@ -29,19 +34,20 @@ struct http2_role {
 struct http2 {
     uint32_t magic;
     bool mid_head;                      /* CONTINUATION frames of one head are still to come */
-    bool is_wide;                       /* the connection's window was opened */
     bool is_deaf;                       /* what still comes is dropped */
     bool is_ending;                     /* the last GOAWAY is queued by us */
     const struct http2_role *role;
     nghttp2_session *ng;                /* NULL once closed */
     struct loop *loop;
     struct stream *stream;
+    struct http2_frames frames;         /* of what comes; kept where there is a foresee */
     struct trb_buf *input;              /* what is being read, when it may be referenced */
     struct job drain;
     struct list roomy;                  /* streams whose owners wait for room, and have it now */
     struct http2_guard guard;
     uint64_t read_ns;                   /* when bytes came last */
-    size_t window;                      /* of a stream whose reader reads */
+    struct http2_window window;         /* the connection's, and of streams whose readers read */
+    uint64_t held, owed;                /* body bytes not consumed; those of them that give no room yet */
     uint64_t ignored;                   /* bytes that nghttp2 took without a word */
 };
 #define HTTP2_MAGIC 0x48545032u
@@ -53,6 +59,11 @@ void http2_receive(struct http2 *);     /* all of stream_bytes */
 void http2_drain_later(struct http2 *);
 /* GOAWAY with a code and text, then nothing more is heard or begun. */
 void http2_end(struct http2 *, uint32_t code, const char *text);
+/* A ping was answered: perhaps the one that measures. */
+void http2_pong(struct http2 *, const uint8_t data[8]);
+/* Body bytes came; their readers have consumed some. */
+void http2_took(struct http2 *, size_t len);
+void http2_used(struct http2 *, size_t len);
 bool http2_is_over(const struct http2 *);       /* neither side has anything left to say */
 const char *http2_code_name(uint32_t code);
 
@@ -63,12 +74,12 @@ struct http2_stream {
     bool is_closed;                     /* nghttp2 does not know it any more */
     bool is_deferred;                   /* nghttp2 waits to be told of more data */
     bool is_finished;                   /* no more data will be added */
-    bool is_wide;
     bool wants_room;
     struct http2_queue out;
     nghttp2_nv *trailers;               /* with their bytes in memory that outlives the stream */
     size_t trailer_count;
     size_t unconsumed, consumed;        /* of what came in */
+    uint32_t window;
     struct list roomy;
     void (*room)(struct http2_stream *);
 };

@@ -4,12 +4,12 @@
 #include <base/check.h>
 #include <base/slice.h>
 
-#define PROVEN 32768u               /* consumed bytes after which a stream's window opens wide */
+#define PROVEN (HTTP2_WINDOW / 2)   /* consumed bytes after which a stream's window is the connection's */
 
 void http2_stream_init(struct http2_stream *s, struct http2 *h, int32_t id,
                        void (*room)(struct http2_stream *))
 {
-    *s = (struct http2_stream){.h = h, .id = id, .room = room};
+    *s = (struct http2_stream){.h = h, .id = id, .window = HTTP2_WINDOW, .room = room};
     list_init(&s->roomy);
 }
 
@@ -22,8 +22,8 @@ void http2_stream_fini(struct http2_stream *s)
 
 void http2_stream_forget_input(struct http2_stream *s)
 {
-    if (s->unconsumed && s->h->ng) {
-        nghttp2_session_consume_connection(s->h->ng, s->unconsumed);
+    if (s->unconsumed) {
+        http2_used(s->h, s->unconsumed);
         http2_drain_later(s->h);
     }
     s->unconsumed = 0;
@@ -101,22 +101,24 @@ void http2_stream_reset(struct http2_stream *s, uint32_t code)
 }
 
 /* --- in ------------------------------------------------------------------------------------- */
-static void open_connection(struct http2 *h)
-{
-    if (h->is_wide)
-        return;
-    h->is_wide = true;
-    nghttp2_session_set_local_window_size(h->ng, NGHTTP2_FLAG_NONE, 0, (int32_t)HTTP2_CONNECTION_WINDOW);
-}
-
 /* A piece keeps the buffer it was read into alive only when it is a good part of it. */
 struct trb_data http2_stream_took(struct http2_stream *s, const uint8_t *at, size_t len)
 {
     struct http2 *h = s->h;
-    open_connection(h);
+    http2_took(h, len);
     s->unconsumed += len;
     bool is_shared = h->input && len * 8 >= buf_bytes(h->input).len;
     return (struct trb_data){(const char *)at, len, is_shared ? h->input : NULL};
+}
+
+static void open_window(struct http2_stream *s, size_t n)
+{
+    uint32_t size = s->h->window.size;
+    if (s->window < size && s->consumed >= PROVEN) {
+        s->window = size;
+        nghttp2_session_set_local_window_size(s->h->ng, NGHTTP2_FLAG_NONE, s->id, (int32_t)size);
+    }
+    nghttp2_session_consume_stream(s->h->ng, s->id, n);
 }
 
 void http2_stream_consume(struct http2_stream *s, size_t n)
@@ -127,11 +129,9 @@ void http2_stream_consume(struct http2_stream *s, size_t n)
     s->consumed += n;
     if (!n || !s->h->ng)
         return;
-    if (!s->is_wide && s->consumed >= PROVEN && s->h->window > HTTP2_WINDOW && !s->is_closed) {
-        s->is_wide = true;
-        nghttp2_session_set_local_window_size(s->h->ng, NGHTTP2_FLAG_NONE, s->id, (int32_t)s->h->window);
-    }
-    nghttp2_session_consume(s->h->ng, s->id, n);
+    http2_used(s->h, n);
+    if (!s->is_closed)
+        open_window(s, n);
     http2_drain_later(s->h);
 }
 
