@@ -84,6 +84,7 @@ void grpc_metrics_count(struct outgoing *);                    /* the same, of i
 
 /* Pools of this loop. */
 struct http_pool *pool_for_app(void);
+struct http_pool *pool_for_app_grpc(void);
 struct http_pool *pool_for_peer(struct trb_slice address);
 struct http_pool *pool_for_url(struct trb_slice scheme, struct trb_slice host, uint16_t port, const void *tls);
 const struct channel_setup *channel_setup(void);

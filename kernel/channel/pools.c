@@ -91,6 +91,17 @@ static struct http_pool *find_or_make(struct trb_slice key, const struct http_ta
     return pool;
 }
 
+/* gRPC is spoken to the app whatever its own protocol. */
+struct http_pool *pool_for_app_grpc(void)
+{
+    struct http_target target = app_target();
+    if (target.version == 2)
+        return pool_for_app();
+    target.version = 2;
+    target.max_connections = 0;
+    return find_or_make(SLICE("app by gRPC"), &target);
+}
+
 /* "host:port", "[v6]:port" */
 static bool split_address(struct trb_slice address, struct trb_slice *ret_host, uint16_t *ret_port)
 {

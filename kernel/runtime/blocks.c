@@ -4,6 +4,7 @@
 #include <base/mem.h>
 #include <base/slice.h>
 #include <channel/peer_door.h>
+#include <channel/proxy.h>
 #include <request/door_grpc.h>
 #include <request/grpc_reflection.h>
 #include <request/door_http.h>
@@ -115,7 +116,11 @@ static struct grpc_table *make_table(struct runtime *rt)
 {
     struct grpc_source sources[MOST_BLOCKS];
     uint32_t count = 0, handler_count;
-    const struct grpc_service_handler *handlers = reflection_handlers(&handler_count);
+    const struct grpc_service_handler *reflection = reflection_handlers(&handler_count);
+    struct grpc_service_handler handlers[8];
+    check(handler_count < countof(handlers));
+    memcpy(handlers, reflection, handler_count * sizeof *reflection);
+    handlers[handler_count++] = *proxy_handler(false);
     list_each(node, &rt->blocks.services)
         sources[count++] = (struct grpc_source){service_at(node)->block, &service_at(node)->owner};
     return grpc_table_create(sources, count, handlers, handler_count);

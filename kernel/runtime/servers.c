@@ -5,6 +5,7 @@
 #include <base/mem.h>
 #include <base/slice.h>
 #include <channel/peer_door.h>
+#include <channel/proxy.h>
 #include <identity/access.h>
 #include <request/grpc_reflection.h>
 #include <runtime/inside.h>
@@ -174,17 +175,18 @@ static void http_doors(struct runtime *rt)
         rt->servers.public_door = door_http_create(&setup);
 }
 
-/* What other sidecars may call, and reflection. */
+/* What other sidecars may call, reflection, and whatever else the app serves. */
 static const struct grpc_service_handler *peer_handlers(uint32_t *ret_count)
 {
-    static struct grpc_service_handler both[8];
+    static struct grpc_service_handler all[8];
     uint32_t peers, reflections;
     const struct grpc_service_handler *peer = peer_door_handlers(&peers), *reflection = reflection_handlers(&reflections);
-    check(peers + reflections <= countof(both));
-    memcpy(both, peer, peers * sizeof *peer);
-    memcpy(both + peers, reflection, reflections * sizeof *reflection);
-    *ret_count = peers + reflections;
-    return both;
+    check(peers + reflections < countof(all));
+    memcpy(all, peer, peers * sizeof *peer);
+    memcpy(all + peers, reflection, reflections * sizeof *reflection);
+    all[peers + reflections] = *proxy_handler(true);
+    *ret_count = peers + reflections + 1;
+    return all;
 }
 
 static void grpc_doors(struct runtime *rt)
@@ -217,6 +219,7 @@ void servers_prepare(struct runtime *rt)
     http_doors(rt);
     grpc_doors(rt);
     peer_door_set_policy(access_is_refused);
+    proxy_set_policy(access_is_refused);
 }
 
 /* --------------------------------------------------------------------------------------- opening */
