@@ -1,172 +1,158 @@
-/* document: the sidecar described, member by member in the contract's order; empty ones are left out. */
+/* document: the description as HTTP's JSON, in the contract's order; empty members are left out. */
 #include "metadata_block.h"
-#include <base/arena.h>
-#include <base/clock.h>
-#include <base/json.h>
 
-#define BUDGET (16u << 20)
-
-void member_text(struct text *t, const char *before, struct trb_slice value)
+static void member(struct text *t, const char *before, struct trb_name value)
 {
     text_adds(t, before);
-    text_add_json(t, value.at ? value : SLICE(""), true);
+    text_add_json(t, value.at ? slice_name(value) : SLICE(""), true);
+}
+
+static void member_if(struct text *t, const char *before, struct trb_name value)
+{
+    if (value.len)
+        member(t, before, value);
+}
+
+static void write_list(struct text *t, const char *before, const struct trb_name *names, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        member(t, i ? "," : before, names[i]);
+    if (count)
+        text_addc(t, ']');
+}
+
+static void write_pairs(struct text *t, const char *before, const struct trb_pairs *pairs)
+{
+    text_adds(t, before);
+    text_addc(t, '{');
+    for (uint32_t i = 0; i < pairs->count; i++) {
+        const struct trb_pair *p = trb_pair_at(pairs, i);
+        member(t, i ? "," : "", p->key);
+        member(t, ":", p->value);
+    }
+    text_addc(t, '}');
 }
 
 /* ---------------------------------------------------------------------------------- components */
-static bool has_cap(struct trb_slice names, struct trb_slice wanted)
+static void write_components(struct text *t, const struct runtime_get_metadata_response *m)
 {
-    while (names.at)
-        if (slice_is(slice_split(&names, ' '), wanted))
-            return true;
-    return false;
-}
-
-static void write_caps(struct text *t, struct trb_slice names, bool is_state)
-{
-    struct trb_slice rest = names;
-    bool any = false;
-    while (rest.at) {
-        struct trb_slice one = slice_split(&rest, ' ');
-        if (!one.len)
-            continue;
-        member_text(t, any ? "," : ",\"capabilities\":[", one);
-        any = true;
+    for (uint32_t i = 0; i < m->registered_components.count; i++) {
+        const struct runtime_registered_components *one = &m->registered_components.at[i];
+        text_adds(t, i ? ",{" : ",\"components\":[{");
+        member(t, "\"name\":", one->name);
+        member(t, ",\"type\":", one->type);
+        member_if(t, ",\"version\":", one->version);
+        write_list(t, ",\"capabilities\":[", one->capabilities.at, one->capabilities.count);
+        text_addc(t, '}');
     }
-    if (is_state && has_cap(names, SLICE("ETAG")) && has_cap(names, SLICE("TRANSACTIONAL")))
-        text_adds(t, ",\"ACTOR\"");
-    if (any)
+    if (m->registered_components.count)
         text_addc(t, ']');
 }
 
-static void write_component(const struct trb_kernel *k, struct text *t, const struct trb_instance *i)
+static void write_named(struct text *t, const char *before, const void *names, uint32_t count)
 {
-    struct trb_name version = k->instance_version(i);
-    member_text(t, "{\"name\":", slice_name(k->instance_name(i)));
-    member_text(t, ",\"type\":", slice_name(k->instance_type(i)));
-    if (version.len)
-        member_text(t, ",\"version\":", slice_name(version));
-    write_caps(t, k->cap_names(i), !strcmp(k->block_of(i), "state"));
-    text_addc(t, '}');
-}
-
-/* The name resolver is chosen by the configuration: it is no component resource. */
-static void write_components(const struct trb_kernel *k, struct text *t)
-{
-    const struct trb_instance *one;
-    bool any = false;
-    for (uint32_t i = 0; (one = k->instance_at(k, i)); i++) {
-        if (!strcmp(k->block_of(one), "nameresolution"))
-            continue;
-        text_adds(t, any ? "," : ",\"components\":[");
-        write_component(k, t, one);
-        any = true;
+    const struct trb_name *all = names;
+    for (uint32_t i = 0; i < count; i++) {
+        text_adds(t, i ? "," : before);
+        member(t, "{\"name\":", all[i]);
+        text_addc(t, '}');
     }
-    if (any)
-        text_addc(t, ']');
-}
-
-/* ----------------------------------------------------------------------------------- resources */
-static void write_name(struct text *t, const char *before, struct trb_slice document)
-{
-    struct arena *a = arena_create(BUDGET);
-    struct json_value root;
-    struct json_fault fault;
-    struct trb_slice name = SLICE("");
-    if (json_parse(document, &root, &fault)) {
-        struct json_value v = json_find(json_find(root, SLICE("metadata")), SLICE("name"));
-        name = v.kind == JSON_STRING ? json_text(a, v) : name;
-    }
-    text_adds(t, before);
-    member_text(t, "{\"name\":", name);
-    text_addc(t, '}');
-    arena_destroy(a);
-}
-
-static void write_resources(const struct trb_kernel *k, struct text *t, const char *member, uint32_t kind)
-{
-    uint32_t count = k->resource_count(k, kind);
-    for (uint32_t i = 0; i < count; i++)
-        write_name(t, i ? "," : member, k->resource_document(k, kind, i));
     if (count)
         text_addc(t, ']');
 }
 
 /* ------------------------------------------------------------------------------- subscriptions */
-static void take_piece(void *arg, struct trb_slice piece)
+static void write_rules(struct text *t, const struct runtime_pubsub_subscription_rules *all)
 {
-    text_add(arg, piece);
-}
-
-static void write_subscriptions(const struct trb_kernel *k, struct text *t)
-{
-    const struct trb_json_source *source = k->extension(k, TRB_SUBSCRIPTIONS);
-    struct text list = {0};
-    if (source)
-        source->write(source->self, take_piece, &list);
-    if (list.len && !slice_is(text_slice(&list), SLICE("[]"))) {
-        text_adds(t, ",\"subscriptions\":");
-        text_add(t, text_slice(&list));
+    for (uint32_t i = 0; i < all->rules.count; i++) {
+        const struct runtime_pubsub_subscription_rule *one = &all->rules.at[i];
+        text_adds(t, i ? ",{" : ",\"rules\":[{");
+        member_if(t, "\"match\":", one->match);
+        member_if(t, one->match.len ? ",\"path\":" : "\"path\":", one->path);
+        text_addc(t, '}');
     }
-    text_fini(&list);
+    if (all->rules.count)
+        text_addc(t, ']');
 }
 
-/* ------------------------------------------------------------------------------------- the app */
-static void write_duration(struct text *t, const char *member, uint64_t ns)
+static void write_subscription(struct text *t, const struct runtime_pubsub_subscription *s)
 {
-    char text[CLOCK_TEXT];
-    clock_duration_text((int64_t)ns, text);
-    member_text(t, member, slice_of(text));
-}
-
-static void write_health(const struct trb_runtime_info *info, struct text *t)
-{
-    bool is_grpc = slice_starts(slice_name(info->app_protocol), SLICE("grpc"));
-    if (!info->app_health_check)
-        return;
-    text_adds(t, ",\"health\":{");
-    if (!is_grpc && info->app_health_path.len) {
-        member_text(t, "\"healthCheckPath\":", slice_name(info->app_health_path));
-        text_addc(t, ',');
-    }
-    write_duration(t, "\"healthProbeInterval\":", info->app_health_interval_ns);
-    write_duration(t, ",\"healthProbeTimeout\":", info->app_health_timeout_ns);
-    text_addf(t, ",\"healthThreshold\":%u}", info->app_health_threshold);
-}
-
-static void write_app(const struct trb_runtime_info *info, struct text *t)
-{
-    text_adds(t, ",\"appConnectionProperties\":{");
-    if (info->app_port)
-        text_addf(t, "\"port\":%u,", info->app_port);
-    member_text(t, "\"protocol\":", slice_name(info->app_protocol));
-    if (info->app_channel_address.len)
-        member_text(t, ",\"channelAddress\":", slice_name(info->app_channel_address));
-    if (info->app_max_concurrency > 0)
-        text_addf(t, ",\"maxConcurrency\":%lld", (long long)info->app_max_concurrency);
-    write_health(info, t);
+    static const struct trb_name types[] = {
+        [RUNTIME_PUBSUB_SUBSCRIPTION_TYPE_UNKNOWN] = {"UNKNOWN", 7},
+        [RUNTIME_PUBSUB_SUBSCRIPTION_TYPE_DECLARATIVE] = {"DECLARATIVE", 11},
+        [RUNTIME_PUBSUB_SUBSCRIPTION_TYPE_PROGRAMMATIC] = {"PROGRAMMATIC", 12},
+        [RUNTIME_PUBSUB_SUBSCRIPTION_TYPE_STREAMING] = {"STREAMING", 9}};
+    member(t, "{\"pubsubname\":", s->pubsub_name);
+    member(t, ",\"topic\":", s->topic);
+    if (s->metadata.count)
+        write_pairs(t, ",\"metadata\":", &s->metadata);
+    write_rules(t, s->rules);
+    member(t, ",\"deadLetterTopic\":", s->dead_letter_topic);
+    member(t, ",\"type\":", types[s->type]);
     text_addc(t, '}');
 }
 
-void document_write(struct block *b, struct text *t)
+static void write_subscriptions(struct text *t, const struct runtime_get_metadata_response *m)
 {
-    const struct trb_kernel *k = b->kernel;
-    const struct trb_runtime_info *info = k->info;
-    member_text(t, "{\"id\":", slice_name(info->app_id));
-    member_text(t, ",\"runtimeVersion\":", slice_name(info->version));
-    if (info->features.len && !slice_is(info->features, SLICE("[]"))) {
-        text_adds(t, ",\"enabledFeatures\":");
-        text_add(t, info->features);
+    for (uint32_t i = 0; i < m->subscriptions.count; i++) {
+        text_adds(t, i ? "," : ",\"subscriptions\":[");
+        write_subscription(t, &m->subscriptions.at[i]);
     }
-    write_components(k, t);
-    text_adds(t, ",\"extended\":");
-    extended_write(b, t);
-    write_subscriptions(k, t);
-    write_resources(k, t, ",\"httpEndpoints\":[", TRB_RESOURCE_HTTP_ENDPOINT);
-    write_app(info, t);
-    text_adds(t, ",\"actorRuntime\":{\"runtimeStatus\":\"DISABLED\",\"hostReady\":false,"
-              "\"placement\":\"placement: disconnected\"}");
-    write_resources(k, t, ",\"mcpServers\":[", TRB_RESOURCE_MCP_SERVER);
-    write_resources(k, t, ",\"workflowAccessPolicies\":[", TRB_RESOURCE_WORKFLOW_POLICY);
-    write_resources(k, t, ",\"resiliencies\":[", TRB_RESOURCE_RESILIENCY);
+    if (m->subscriptions.count)
+        text_addc(t, ']');
+}
+
+/* ------------------------------------------------------------------------------------- the app */
+static void write_health(struct text *t, const struct runtime_app_connection_health_properties *h)
+{
+    text_adds(t, ",\"health\":{");
+    if (h->health_check_path.len) {
+        member(t, "\"healthCheckPath\":", h->health_check_path);
+        text_addc(t, ',');
+    }
+    member(t, "\"healthProbeInterval\":", h->health_probe_interval);
+    member(t, ",\"healthProbeTimeout\":", h->health_probe_timeout);
+    text_addf(t, ",\"healthThreshold\":%d}", h->health_threshold);
+}
+
+static void write_app(struct text *t, const struct runtime_app_connection_properties *app)
+{
+    text_adds(t, ",\"appConnectionProperties\":{");
+    if (app->port)
+        text_addf(t, "\"port\":%d,", app->port);
+    member(t, "\"protocol\":", app->protocol);
+    member_if(t, ",\"channelAddress\":", app->channel_address);
+    if (app->max_concurrency)
+        text_addf(t, ",\"maxConcurrency\":%d", app->max_concurrency);
+    if (app->health)
+        write_health(t, app->health);
+    text_addc(t, '}');
+}
+
+static void write_actors(struct text *t, const struct runtime_actor_runtime *actors)
+{
+    static const struct trb_name states[] = {[RUNTIME_ACTOR_RUNTIME_INITIALIZING] = {"INITIALIZING", 12},
+                                             [RUNTIME_ACTOR_RUNTIME_DISABLED] = {"DISABLED", 8},
+                                             [RUNTIME_ACTOR_RUNTIME_RUNNING] = {"RUNNING", 7}};
+    member(t, ",\"actorRuntime\":{\"runtimeStatus\":", states[actors->runtime_status]);
+    text_adds(t, actors->host_ready ? ",\"hostReady\":true" : ",\"hostReady\":false");
+    member_if(t, ",\"placement\":", actors->placement);
+    text_addc(t, '}');
+}
+
+void document_write(const struct runtime_get_metadata_response *m, struct text *t)
+{
+    member(t, "{\"id\":", m->id);
+    member(t, ",\"runtimeVersion\":", m->runtime_version);
+    write_list(t, ",\"enabledFeatures\":[", m->enabled_features.at, m->enabled_features.count);
+    write_components(t, m);
+    write_pairs(t, ",\"extended\":", &m->extended_metadata);
+    write_subscriptions(t, m);
+    write_named(t, ",\"httpEndpoints\":[", m->http_endpoints.at, m->http_endpoints.count);
+    write_app(t, m->app_connection_properties);
+    write_actors(t, m->actor_runtime);
+    write_named(t, ",\"mcpServers\":[", m->mcp_servers.at, m->mcp_servers.count);
+    write_named(t, ",\"workflowAccessPolicies\":[", m->workflow_access_policies.at, m->workflow_access_policies.count);
+    write_named(t, ",\"resiliencies\":[", m->resiliencies.at, m->resiliencies.count);
     text_adds(t, "}\n");
 }

@@ -18,30 +18,25 @@ void extended_set(struct block *b, struct trb_slice key, struct trb_slice value)
 
 static int by_key(const void *a, const void *b)
 {
-    const struct map_entry *x = *(const struct map_entry *const *)a, *y = *(const struct map_entry *const *)b;
+    const struct trb_pair *x = a, *y = b;
     size_t shorter = x->key.len < y->key.len ? x->key.len : y->key.len;
     int order = memcmp(x->key.at, y->key.at, shorter);
     return order ? order : (x->key.len > y->key.len) - (x->key.len < y->key.len);
 }
 
-void extended_write(struct block *b, struct text *t)
+/* Copies: the notes may be replaced as soon as the lock is free. */
+struct trb_pairs extended_list(struct block *b, struct arena *a)
 {
-    struct map_entry *e, own = {.key = NAME(OWN), .value = (void *)(uintptr_t)b->kernel->info->version.at};
+    struct map_entry *e;
     uint32_t count = 0, cursor = 0;
     b->kernel->lock(b);
-    struct map_entry **all = mem_alloc((b->extended.live + 1) * sizeof *all);
+    struct trb_pair *all = arena_alloc(a, (b->extended.live + 1) * sizeof *all);
     while ((e = map_next(&b->extended, &cursor)))
-        all[count++] = e;
-    all[count++] = &own;
-    qsort(all, count, sizeof *all, by_key);
-    for (uint32_t i = 0; i < count; i++) {
-        text_addc(t, i ? ',' : '{');
-        text_add_json(t, slice_name(all[i]->key), true);
-        member_text(t, ":", slice_of(all[i]->value));
-    }
+        all[count++] = (struct trb_pair){arena_name(a, slice_name(e->key)), arena_name(a, slice_of(e->value))};
     b->kernel->unlock(b);
-    text_addc(t, '}');
-    mem_free(all);
+    all[count++] = (struct trb_pair){NAME(OWN), b->kernel->info->version};
+    qsort(all, count, sizeof *all, by_key);
+    return (struct trb_pairs){all, count, sizeof *all};
 }
 
 void extended_fini(struct block *b)

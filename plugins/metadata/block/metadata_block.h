@@ -1,10 +1,13 @@
-/* metadata_block: the block's state and the two things it is made of. http-api.md 4.14 */
+/* metadata_block: the block's state, what it knows of the sidecar, and how that looks. http-api.md 4.14,
+ * grpc-api.md 3.14 */
 #ifndef METADATA_BLOCK_H
 #define METADATA_BLOCK_H
 
+#include <base/arena.h>
 #include <base/map.h>
 #include <base/slice.h>
 #include <base/text.h>
+#include <pb/runtime.h>
 #include <trilby/block.h>
 
 struct block {
@@ -12,15 +15,14 @@ struct block {
     struct map extended;                   /* of char *, under the block's lock */
 };
 
-/* What clients noted by PUT. A later value replaces, the runtime's own name stays. */
+/* What clients noted. A later value replaces, the runtime's own name stays. */
 void extended_set(struct block *, struct trb_slice key, struct trb_slice value);
-void extended_write(struct block *, struct text *);
+struct trb_pairs extended_list(struct block *, struct arena *);     /* by name; with the runtime's own */
 void extended_fini(struct block *);
 
-/* The whole answer, its line end included. */
-void document_write(struct block *, struct text *);
-
-/* "name":"…" with what stands in front of it. */
-void member_text(struct text *, const char *before, struct trb_slice value);
+/* The sidecar described, for both doors. Good as long as the arena and the calling step. */
+void description_make(struct block *, struct arena *, struct runtime_get_metadata_response *ret);
+/* HTTP's document of it, line end included. */
+void document_write(const struct runtime_get_metadata_response *, struct text *);
 
 #endif

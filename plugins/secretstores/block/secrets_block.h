@@ -3,6 +3,8 @@
 #define SECRETS_BLOCK_H
 
 #include <base/slice.h>
+#include <pb/runtime.h>
+#include <rpc/rpc.h>
 #include <stdbool.h>
 #include <trilby/block.h>
 #include <trilby/secretstores.h>
@@ -15,8 +17,9 @@
 #undef ROW
 
 trb_step secret_get_parse, secret_bulk_parse;
+trb_step secret_get_read, secret_bulk_read;
 
-struct trb_instance *store_find(struct trb_request *, struct trb_next *ret_refusal);
+struct trb_instance *store_find(struct trb_request *, struct trb_name, struct trb_next *ret_refusal);
 /* Does the configuration's scope of this store let the app read that secret? */
 bool scope_allows(const struct trb_request *, struct trb_slice store, struct trb_slice secret);
 struct trb_slice secret_failure_text(struct trb_request *, const struct trb_error *);
@@ -35,5 +38,7 @@ struct block {
 /* {"name":"value",…} with encoder E's escapes. */
 struct text;
 void add_values(struct text *, const struct trb_pairs *);
+/* Answers with the text as JSON, and empties it. */
+struct trb_next reply_text(struct trb_request *, struct text *);
 
 #endif

@@ -1,6 +1,6 @@
-/* GET /v1.0/secrets/{store}/bulk: every secret that the scope lets through.
+/* GET /v1.0/secrets/{store}/bulk, and GetBulkSecret: every secret that the scope lets through.
  *
- *     parse ──► ask ┄┄► reply
+ *     parse (HTTP), read (gRPC) ──► ask ┄┄► reply
  */
 #include "../secrets_block.h"
 #include <base/text.h>
@@ -14,21 +14,36 @@ static trb_step ask, reply;
 
 static struct trb_next refuse(struct trb_request *rq, struct trb_slice why)
 {
+    struct bulk *b = rq->state;
     return trb_refuse(rq, &GET_FAILED, "failed getting secrets from secret store %s: %.*s",
-                      rq->kernel->path(rq, "store").at, SLICE_ARG(why));
+                      rq->kernel->instance_name(b->store).at, SLICE_ARG(why));
 }
 
-struct trb_next secret_bulk_parse(struct trb_request *rq)
+static struct trb_next begin(struct trb_request *rq, struct trb_name store, struct trb_pairs metadata)
 {
     struct bulk *b = trb_request_state(rq, sizeof *b);
     struct trb_next refusal;
-    b->store = store_find(rq, &refusal);
+    b->question = (struct trb_secret_bulk){.size = sizeof b->question, .metadata = metadata};
+    b->store = store_find(rq, store, &refusal);
     if (!b->store)
         return refusal;
     if (!rq->kernel->has_verb(b->store, TRB_AT(secretstores, bulk)))
         return refuse(rq, SLICE("this secret store cannot list its secrets"));
-    b->question = (struct trb_secret_bulk){.size = sizeof b->question, .metadata = rq->kernel->metadata(rq)};
     return TRB_GO(ask);
+}
+
+struct trb_next secret_bulk_parse(struct trb_request *rq)
+{
+    return begin(rq, rq->kernel->path(rq, "store"), rq->kernel->metadata(rq));
+}
+
+struct trb_next secret_bulk_read(struct trb_request *rq)
+{
+    struct runtime_get_bulk_secret_request m;
+    struct trb_next refusal;
+    if (!rpc_read(rq, &runtime_get_bulk_secret_request_pb, &m, &refusal))
+        return refusal;
+    return begin(rq, m.store_name, m.metadata);
 }
 
 static struct trb_next ask(struct trb_request *rq)
@@ -37,22 +52,37 @@ static struct trb_next ask(struct trb_request *rq)
     return trb_ask(rq, b->store, TRB_AT(secretstores, bulk), &b->question, TRB_GO(reply));
 }
 
-static void add_secrets(struct trb_request *rq, struct text *t)
+/* Those that the app may read. */
+static struct runtime_get_bulk_secret_response secrets(struct trb_request *rq)
 {
-    struct trb_slice store = slice_name(rq->kernel->path(rq, "store"));
-    const struct trb_error *err;
-    bool first = true;
-    for (uint32_t i = 0; i < rq->kernel->item_count(rq); i++) {
+    struct trb_slice store = slice_name(rq->kernel->instance_name(((struct bulk *)rq->state)->store));
+    uint32_t count = rq->kernel->item_count(rq);
+    struct runtime_get_bulk_secret_response m = {.data = {trb_alloc(rq, count * sizeof *m.data.at + 1), 0}};
+    struct runtime_secret_response *values = trb_alloc(rq, count * sizeof *values + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct trb_error *err;
         const struct trb_secret *s = rq->kernel->item(rq, i, &err);
         if (!s || !scope_allows(rq, store, slice_name(s->name)))
             continue;
-        if (!first)
-            text_addc(t, ',');
-        first = false;
-        text_add_json(t, slice_name(s->name), true);
-        text_addc(t, ':');
-        add_values(t, &s->values);
+        values[i].secrets = s->values;
+        m.data.at[m.data.count++] = (struct runtime_get_bulk_secret_response_data_entry){s->name, &values[i]};
     }
+    return m;
+}
+
+static struct trb_next reply_body(struct trb_request *rq, const struct runtime_get_bulk_secret_response *m)
+{
+    struct text t = {0};
+    if (!rq->kernel->item_count(rq))
+        return trb_reply_empty(rq, 204);
+    for (uint32_t i = 0; i < m->data.count; i++) {
+        text_addc(&t, i ? ',' : '{');
+        text_add_json(&t, slice_name(m->data.at[i].key), true);
+        text_addc(&t, ':');
+        add_values(&t, &m->data.at[i].value->secrets);
+    }
+    text_adds(&t, m->data.count ? "}\n" : "{}\n");
+    return reply_text(rq, &t);
 }
 
 static struct trb_next reply(struct trb_request *rq)
@@ -60,16 +90,6 @@ static struct trb_next reply(struct trb_request *rq)
     const struct trb_error *err = rq->kernel->failure(rq);
     if (err)
         return refuse(rq, secret_failure_text(rq, err));
-    if (!rq->kernel->item_count(rq))
-        return trb_reply_empty(rq, 204);
-    struct text t = {0};
-    text_addc(&t, '{');
-    add_secrets(rq, &t);
-    text_adds(&t, "}\n");
-    char *copy = trb_alloc(rq, t.len);
-    size_t len = t.len;
-    memcpy(copy, t.at, len);
-    text_fini(&t);
-    rq->kernel->set_header(rq, SLICE("Content-Type"), SLICE("application/json"));
-    return trb_reply(rq, 200, (struct trb_data){copy, len, NULL});
+    struct runtime_get_bulk_secret_response m = secrets(rq);
+    return rq->door == TRB_DOOR_GRPC ? rpc_reply(rq, &runtime_get_bulk_secret_response_pb, &m) : reply_body(rq, &m);
 }
