@@ -145,18 +145,20 @@ static void add(struct grpc_stream *s, struct http_headers *to, const char *name
     http_header_add(s->rq->arena, to, slice_of(name), value);
 }
 
-/* Not on InvokeService, whose answer has the app's trace. */
+/* InvokeService's answer has the app's trace. */
 static void add_trace(struct grpc_stream *s, struct http_headers *to)
 {
     char bytes[TRACE_BIN_LEN], text[64];
     bool is_invoke = s->entry.method && slice_is(slice_of(s->entry.method->name), SLICE("InvokeService"));
-    if (!s->door->setup.trace.is_on || is_invoke || is_raw(s))
+    if (!s->door->setup.trace.is_on || is_raw(s))
+        return;
+    if (s->rq->baggage.at && !request_has_header(s->rq, SLICE("baggage")))
+        add(s, to, "baggage", s->rq->baggage);
+    if (is_invoke)
         return;
     trace_bin(&s->rq->trace, bytes);
     size_t len = base64_encode(slice_from(bytes, sizeof bytes), false, text);
     add(s, to, "grpc-trace-bin", slice_name(arena_name(s->rq->arena, slice_from(text, len))));
-    if (s->rq->baggage.at && !request_has_header(s->rq, SLICE("baggage")))
-        add(s, to, "baggage", s->rq->baggage);
 }
 
 static struct http_head head_of(struct grpc_stream *s, int status)

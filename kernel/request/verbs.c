@@ -87,6 +87,11 @@ static const struct trb_peer_message *verb_peer_message(struct trb_request *rq)
     return request_of(rq)->peer_message;
 }
 
+static const char *verb_status_text(uint32_t http_status)
+{
+    return http_reason((int)http_status);
+}
+
 static void verb_set_header(struct trb_request *rq, struct trb_slice name, struct trb_slice value)
 {
     request_set_header(request_of(rq), name, value);
@@ -234,4 +239,5 @@ void request_kernel_fill(struct trb_kernel *k)
     k->pin = verb_pin;
     k->unpin = verb_unpin;
     k->peer_message = verb_peer_message;
+    k->status_text = verb_status_text;
 }

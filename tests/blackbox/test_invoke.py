@@ -635,9 +635,3 @@ def test_a_client_that_speaks_h2c(sidecar, app):
     assert body == b"x" * 100000
     seen = app.wait_one("/echo")
     assert seen.header("X-Custom") == "v" and seen.header("Content-Length") == "100000"
-
-
-def test_an_app_that_speaks_grpc_is_said_to(bench, app):
-    sidecar = bench.sidecar(app=app, flags={"app-protocol": "grpc"})
-    assert call(sidecar).json["message"].startswith(
-        f"failed to invoke, id: {sidecar.app_id}, err: rpc error: code = Unimplemented desc = the app speaks gRPC")

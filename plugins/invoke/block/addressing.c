@@ -1,9 +1,7 @@
-/* addressing: three ways to name a target, one way to clean a method. */
+/* addressing: three ways to name a target, one to write a method as a path. */
 #include "addressing.h"
 #include <base/codec.h>
 #include <base/slice.h>
-#include <base/text.h>
-#include <stdio.h>
 
 /* ----------------------------------------------------------------------------------- the target */
 static struct trb_slice decoded(struct trb_slice raw, bool plus, char *room)
@@ -90,62 +88,6 @@ bool target_split(struct trb_slice target, struct trb_slice *ret_app_id, struct 
 }
 
 /* ----------------------------------------------------------------------------------- the method */
-static void say(char fault[ADDRESS_FAULT], const char *what, struct trb_slice method)
-{
-    struct text quoted = {0};
-    text_add_quoted(&quoted, method);
-    snprintf(fault, ADDRESS_FAULT, "%s: %.*s", what, SLICE_ARG(text_slice(&quoted)));
-    text_fini(&quoted);
-}
-
-static bool is_allowed(struct trb_slice method, char fault[ADDRESS_FAULT])
-{
-    char what[80];
-    for (size_t i = 0; i < method.len; i++)
-        if (method.at[i] == '#' || method.at[i] == '?' || !method.at[i]) {
-            say(fault, "method contains forbidden character", method);
-            return false;
-        }
-    for (size_t i = 0; i < method.len; i++)
-        if ((unsigned char)method.at[i] < 0x20 || method.at[i] == 0x7f) {
-            snprintf(what, sizeof what, "method contains control character at position %zu", i);
-            say(fault, what, method);
-            return false;
-        }
-    return true;
-}
-
-static size_t drop_last(const char *at, size_t len)
-{
-    while (len && at[len - 1] != '/')
-        len--;
-    return len ? len - 1 : 0;
-}
-
-bool method_clean(struct trb_slice method, char *room, struct trb_slice *ret_method, char fault[ADDRESS_FAULT])
-{
-    struct trb_slice rest = skip_slashes(method);
-    size_t len = 0;
-    if (!is_allowed(method, fault))
-        return false;
-    if (!rest.at)
-        rest = SLICE("");
-    while (rest.at) {
-        struct trb_slice segment = slice_split(&rest, '/');
-        if (slice_is(segment, SLICE(".."))) {
-            len = drop_last(room, len);
-        } else if (segment.len && !slice_is(segment, SLICE("."))) {
-            if (len)
-                room[len++] = '/';
-            memmove(room + len, segment.at, segment.len);
-            len += segment.len;
-        }
-    }
-    room[len] = '\0';
-    *ret_method = slice_from(room, len);
-    return true;
-}
-
 static bool is_hex(char c)
 {
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
@@ -160,7 +102,8 @@ bool method_path(struct trb_slice method, char *room, struct trb_slice *ret_path
 {
     static const char digits[] = "0123456789ABCDEF";
     size_t len = 0;
-    room[len++] = '/';
+    if (!slice_starts(method, SLICE("/")))
+        room[len++] = '/';
     for (size_t i = 0; i < method.len; i++) {
         unsigned char c = (unsigned char)method.at[i];
         if (c == '%' && (method.len - i < 3 || !is_hex(method.at[i + 1]) || !is_hex(method.at[i + 2]))) {

@@ -6,8 +6,6 @@
 #include <stdbool.h>
 #include <trilby/types.h>
 
-#define ADDRESS_FAULT 640u
-
 struct address {
     struct trb_slice target;               /* "app", "app.ns", an endpoint's name, "http://host" */
     struct trb_slice method;               /* decoded, not yet cleaned */
@@ -18,11 +16,7 @@ struct address {
 bool address_find(struct trb_slice app_id, struct trb_slice authorization, struct trb_slice path, char *room,
                   struct address *ret_address);
 
-/* Dot segments, repeated and trailing slashes resolved. room: method.len + 1 bytes. false: fault says
- * why, e.g. "method contains forbidden character: \"x?y\"". */
-bool method_clean(struct trb_slice method, char *room, struct trb_slice *ret_method, char fault[ADDRESS_FAULT]);
-
-/* The method as a path of a URL, with its slash. room: 3 * method.len + 2. false: ret_bad is the part
+/* The method as a path of a URL, with one slash in front. room: 3 * method.len + 2. false: ret_bad is the part
  * that is no escape, "%b". */
 bool method_path(struct trb_slice method, char *room, struct trb_slice *ret_path, struct trb_slice *ret_bad);
 

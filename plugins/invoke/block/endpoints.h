@@ -11,6 +11,7 @@ struct endpoint {                          /* as a request sees it: texts in its
     struct trb_pairs headers;
     const void *tls;                       /* the kernel's; NULL: the system's roots */
     struct trb_name fault;                 /* absent, or why its TLS material cannot be used */
+    bool is_bare;                          /* a URL that the client wrote itself, no resource */
 };
 
 struct endpoints;

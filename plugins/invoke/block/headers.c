@@ -3,6 +3,17 @@
 #include <base/slice.h>
 #include <string.h>
 
+#define COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+static bool is_in(const char *const *list, size_t count, struct trb_slice name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slice_is_nocase(name, slice_of(list[i])))
+            return true;
+    return false;
+}
+
+/* -------------------------------------------------------------------------------- what stays */
 static bool is_hop_by_hop(struct trb_slice n)
 {
     switch (n.len) {
@@ -19,7 +30,7 @@ static bool is_hop_by_hop(struct trb_slice n)
     case 17:
         return slice_is_nocase(n, SLICE("transfer-encoding"));
     case 18:
-        return slice_is_nocase(n, SLICE("proxy-authenticate"));
+        return slice_is_nocase(n, SLICE("proxy-authenticate")) || slice_is_nocase(n, SLICE("destination-app-id"));
     case 19:
         return slice_is_nocase(n, SLICE("proxy-authorization"));
     default:
@@ -42,41 +53,57 @@ static bool is_named_by_connection(const struct trb_pairs *all, struct trb_slice
     return false;
 }
 
-/* What the way itself says: length and type by codec or message, the trace by the kernel. */
+/* What the way itself says, or does not want said. */
 static bool is_said_otherwise(struct trb_slice n, uint32_t way)
 {
-    bool leaves = way == HEADERS_TO_APP || way == HEADERS_TO_PEER;
     switch (n.len) {
     case 4:
-        return leaves && slice_is_nocase(n, SLICE("host"));
+        return way & HEADERS_NO_HOST && slice_is_nocase(n, SLICE("host"));
     case 10:
-        return leaves && slice_is_nocase(n, SLICE("tracestate"));
+        return way & HEADERS_NO_TRACE && slice_is_nocase(n, SLICE("tracestate"));
     case 11:
-        return leaves && slice_is_nocase(n, SLICE("traceparent"));
+        return (way & HEADERS_NO_TRACE && slice_is_nocase(n, SLICE("traceparent"))) ||
+               (way & HEADERS_NO_APP_ID && slice_is_nocase(n, SLICE("dapr-app-id")));
     case 12:
-        return way == HEADERS_TO_PEER && slice_is_nocase(n, SLICE("content-type"));
+        return way & HEADERS_NO_TYPE && slice_is_nocase(n, SLICE("content-type"));
     case 14:
-        return slice_is_nocase(n, SLICE("content-length"));
+        return (way & HEADERS_NO_LENGTH && slice_is_nocase(n, SLICE("content-length"))) ||
+               (way & HEADERS_NO_TRACE && slice_is_nocase(n, SLICE("grpc-trace-bin"))) ||
+               (way & HEADERS_NO_API_TOKEN && slice_is_nocase(n, SLICE("dapr-api-token")));
     default:
         return false;
     }
 }
 
+/* What one gRPC hop says to the next, and no other. */
+static bool is_of_grpc(struct trb_slice n)
+{
+    static const char *const list[] = {"content-type", "user-agent", "te", "grpc-timeout", "grpc-encoding",
+                                       "grpc-accept-encoding", "grpc-message", "grpc-status", "grpc-message-type",
+                                       "grpc-status-details-bin"};
+    return is_in(list, COUNT(list), n) || (n.len && n.at[0] == ':');
+}
+
 static bool passes(const struct trb_pairs *all, bool has_connection, struct trb_slice name, uint32_t way)
 {
-    if (is_hop_by_hop(name) || is_said_otherwise(name, way) || slice_is_nocase(name, SLICE("destination-app-id")))
+    if (!name.len || is_hop_by_hop(name) || is_said_otherwise(name, way))
         return false;
-    if (name.len >= 4 && slice_is_nocase(slice_skip(name, name.len - 4), SLICE("-bin")))
-        return false;
-    if (way != HEADERS_TO_CLIENT && slice_is_nocase(name, SLICE("dapr-app-id")))
+    if (way & HEADERS_NO_BINARY && name.len >= 4 && slice_is_nocase(slice_skip(name, name.len - 4), SLICE("-bin")))
         return false;
     return !has_connection || !is_named_by_connection(all, name);
 }
 
-static bool has_name(const struct trb_pairs *all, struct trb_slice name)
+/* ---------------------------------------------------------------------------------- the names */
+/* As RFC 4229 and Go's library spell them; only so spelled they mean HTTP's. */
+static bool is_permanent(struct trb_slice n)
 {
-    for (uint32_t i = 0; i < all->count; i++)
-        if (slice_is_nocase(slice_name(trb_pair_at(all, i)->key), name))
+    static const char *const list[] = {
+        "Accept", "Accept-Charset", "Accept-Language", "Accept-Ranges", "Cache-Control", "Connection", "Content-Length",
+        "Content-Type", "Cookie", "Date", "Expect", "From", "Host", "If-Match", "If-Modified-Since", "If-None-Match",
+        "If-Schedule-Tag-Match", "If-Unmodified-Since", "Keep-Alive", "Max-Forwards", "Origin", "Pragma",
+        "Proxy-Connection", "Referer", "Transfer-Encoding", "Upgrade", "Via", "Warning"};
+    for (size_t i = 0; i < COUNT(list); i++)
+        if (slice_is(n, slice_of(list[i])))
             return true;
     return false;
 }
@@ -87,18 +114,39 @@ static char spell(char c, bool upper)
     return (char)(from < 26 ? c ^ 0x20 : c);
 }
 
-static struct trb_name canonical(struct trb_slice name, char **at)
+/* In place: X-Custom, or x-custom. */
+static void respell(char *at, size_t len, bool canonical)
 {
-    static const char prefix[] = "dapr-";
+    bool upper = canonical;
+    for (size_t i = 0; i < len; i++) {
+        at[i] = spell(at[i], upper);
+        upper = canonical && at[i] == '-';
+    }
+}
+
+#define PREFIX "Dapr-"
+
+/* room: for two prefixes more, and a NUL. */
+static size_t put(char *room, size_t len, struct trb_slice name)
+{
+    memcpy(room + len, name.at, name.len);
+    return len + name.len;
+}
+
+static struct trb_name renamed(struct trb_slice name, uint32_t way, char **at)
+{
     char *begin = *at;
-    size_t len = 0;
-    if (slice_starts_nocase(name, SLICE("grpc-")))
-        for (; prefix[len]; len++)
-            begin[len] = spell(prefix[len], len == 0);
-    bool upper = true;
-    for (size_t i = 0; i < name.len; i++) {
-        begin[len++] = spell(name.at[i], upper);
-        upper = name.at[i] == '-';
+    bool is_foreign = name.at[0] == ':' || slice_starts_nocase(name, SLICE("grpc-"));
+    size_t len = way & HEADERS_OF_HTTP && is_foreign ? put(begin, 0, SLICE(PREFIX)) : 0;
+    len = put(begin, len, name.at[0] == ':' ? slice_skip(name, 1) : name);
+    if (way & HEADERS_OF_HTTP)
+        respell(begin, len, true);
+    if (way & HEADERS_AS_GRPC) {
+        if (is_permanent(slice_from(begin, len))) {
+            memmove(begin + sizeof PREFIX - 1, begin, len);
+            len = put(begin, 0, SLICE(PREFIX)) + len;
+        }
+        respell(begin, len, false);
     }
     begin[len] = '\0';
     *at += len + 1;
@@ -109,8 +157,17 @@ size_t headers_room(const struct trb_pairs *from)
 {
     size_t bytes = 1;
     for (uint32_t i = 0; i < from->count; i++)
-        bytes += trb_pair_at(from, i)->key.len + sizeof "dapr-";
+        bytes += trb_pair_at(from, i)->key.len + sizeof PREFIX;
     return bytes;
+}
+
+/* ----------------------------------------------------------------------------------- together */
+static bool has_name(const struct trb_pairs *all, struct trb_slice name)
+{
+    for (uint32_t i = 0; i < all->count; i++)
+        if (slice_is_nocase(slice_name(trb_pair_at(all, i)->key), name))
+            return true;
+    return false;
 }
 
 struct trb_pairs headers_filter(const struct trb_pairs *from, uint32_t way, struct trb_pair *to, char *names)
@@ -119,8 +176,9 @@ struct trb_pairs headers_filter(const struct trb_pairs *from, uint32_t way, stru
     bool has_connection = has_name(from, SLICE("connection"));
     for (uint32_t i = 0; i < from->count; i++) {
         const struct trb_pair *p = trb_pair_at(from, i);
-        if (passes(from, has_connection, slice_name(p->key), way))
-            to[count++] = (struct trb_pair){canonical(slice_name(p->key), &names), p->value};
+        struct trb_slice name = slice_name(p->key);
+        if (passes(from, has_connection, name, way) && (!(way & HEADERS_NO_GRPC) || !is_of_grpc(name)))
+            to[count++] = (struct trb_pair){renamed(name, way, &names), p->value};
     }
     return (struct trb_pairs){to, count, sizeof *to};
 }

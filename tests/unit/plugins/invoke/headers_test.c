@@ -34,39 +34,88 @@ static void hop_by_hop_lines_stay_on_their_hop(void **state)
         P("Transfer-Encoding", "chunked"), P("Upgrade", "h2c"), P("HTTP2-Settings", "x"), P("TE", "trailers"),
         P("Trailer", "x"), P("Proxy-Authorization", "x"), P("Proxy-Authenticate", "x"), P("X-Foo", "1"), P("X-Bar", "2"),
         P("x-kept", "3")};
-    EXPECT(lines, HEADERS_TO_APP, "X-Kept: 3");
-    EXPECT(lines, HEADERS_TO_PEER, "X-Kept: 3");
-    EXPECT(lines, HEADERS_TO_CLIENT, "X-Kept: 3");
+    EXPECT(lines, HEADERS_TO_HTTP_APP, "X-Kept: 3");
+    EXPECT(lines, HEADERS_TO_PEER | HEADERS_OF_HTTP, "X-Kept: 3");
+    EXPECT(lines, HEADERS_TO_HTTP_CLIENT, "X-Kept: 3");
 }
 
 static void names_become_canonical_and_grpc_ones_are_renamed(void **state)
 {
     static const struct trb_pair lines[] = {P("x-MULTI-word", "1"), P("grpc-timeout", "1S"), P("Grpc-Foo", "2")};
-    EXPECT(lines, HEADERS_TO_APP, "X-Multi-Word: 1|Dapr-Grpc-Timeout: 1S|Dapr-Grpc-Foo: 2");
-    EXPECT(lines, HEADERS_TO_CLIENT, "X-Multi-Word: 1|Dapr-Grpc-Timeout: 1S|Dapr-Grpc-Foo: 2");
+    EXPECT(lines, HEADERS_TO_HTTP_APP, "X-Multi-Word: 1|Dapr-Grpc-Timeout: 1S|Dapr-Grpc-Foo: 2");
+    EXPECT(lines, HEADERS_TO_HTTP_CLIENT, "X-Multi-Word: 1|Dapr-Grpc-Timeout: 1S|Dapr-Grpc-Foo: 2");
 }
 
 static void identity_and_binary_lines_are_dropped(void **state)
 {
     static const struct trb_pair lines[] = {P("dapr-app-id", "x"), P("destination-app-id", "x"), P("Key-Bin", "x"), P("bin", "1"),
                                             P("-bin", "0")};
-    EXPECT(lines, HEADERS_TO_APP, "Bin: 1");
-    EXPECT(lines, HEADERS_TO_CLIENT, "Dapr-App-Id: x|Bin: 1");
+    EXPECT(lines, HEADERS_TO_HTTP_APP, "Bin: 1");
+    EXPECT(lines, HEADERS_TO_HTTP_CLIENT, "Dapr-App-Id: x|Bin: 1");
 }
 
 static void length_type_and_trace_are_said_by_the_way_itself(void **state)
 {
     static const struct trb_pair lines[] = {P("Content-Length", "1"), P("Content-Type", "a/b"), P("traceparent", "x"),
                                             P("tracestate", "y"), P("baggage", "k=v")};
-    EXPECT(lines, HEADERS_TO_APP, "Content-Type: a/b|Baggage: k=v");
-    EXPECT(lines, HEADERS_TO_PEER, "Baggage: k=v");
-    EXPECT(lines, HEADERS_TO_CLIENT, "Content-Type: a/b|Traceparent: x|Tracestate: y|Baggage: k=v");
+    EXPECT(lines, HEADERS_TO_HTTP_APP, "Baggage: k=v");
+    EXPECT(lines, HEADERS_TO_PEER | HEADERS_OF_HTTP, "Content-Type: a/b|Baggage: k=v");
+    EXPECT(lines, HEADERS_TO_HTTP_CLIENT, "Content-Type: a/b|Traceparent: x|Tracestate: y|Baggage: k=v");
 }
 
 static void several_lines_of_one_name_keep_their_order(void **state)
 {
     static const struct trb_pair lines[] = {P("Set-Cookie", "a=1"), P("X", "1"), P("set-cookie", "b=2"), P("Expect", "100-continue")};
-    EXPECT(lines, HEADERS_TO_CLIENT, "Set-Cookie: a=1|X: 1|Set-Cookie: b=2|Expect: 100-continue");
+    EXPECT(lines, HEADERS_TO_HTTP_CLIENT, "Set-Cookie: a=1|X: 1|Set-Cookie: b=2|Expect: 100-continue");
+}
+
+static void http_lines_become_metadata(void **state)
+{
+    static const struct trb_pair lines[] = {
+        P("content-type", "a/b"), P("Content-Length", "1"), P("ACCEPT", "*/*"), P("accept-encoding", "gzip"), P("X-Custom", "1"),
+        P("grpc-foo", "g"), P("Host", "x"), P("Connection", "close"), P("Key-Bin", "eA=="), P("traceparent", "x")};
+    EXPECT(lines, HEADERS_TO_GRPC_APP | HEADERS_OF_HTTP,
+           "dapr-content-type: a/b|dapr-content-length: 1|dapr-accept: */*|accept-encoding: gzip|x-custom: 1|dapr-grpc-foo: g|"
+           "key-bin: eA==");
+    EXPECT(lines, HEADERS_TO_GRPC_CLIENT | HEADERS_OF_HTTP,
+           "dapr-content-type: a/b|dapr-accept: */*|accept-encoding: gzip|x-custom: 1|dapr-grpc-foo: g|dapr-host: x|"
+           "key-bin: eA==|traceparent: x");
+}
+
+static void metadata_stays_metadata(void **state)
+{
+    static const struct trb_pair lines[] = {P("accept", "x"), P("date", "y"), P("x-custom", "1"), P("x-custom", "2"), P("k-bin", "eA")};
+    EXPECT(lines, HEADERS_TO_GRPC_APP, "accept: x|date: y|x-custom: 1|x-custom: 2|k-bin: eA");
+    EXPECT(lines, HEADERS_TO_PEER, "accept: x|date: y|x-custom: 1|x-custom: 2|k-bin: eA");
+    EXPECT(lines, HEADERS_TO_CALLER, "accept: x|date: y|x-custom: 1|x-custom: 2|k-bin: eA");
+}
+
+static void only_the_canonical_spelling_is_permanent(void **state)
+{
+    static const struct trb_pair lines[] = {P("Accept", "1"), P("accept", "2"), P("ACCEPT", "3"), P("If-Match", "4"), P("if-Match", "5")};
+    EXPECT(lines, HEADERS_TO_GRPC_APP, "dapr-accept: 1|accept: 2|accept: 3|dapr-if-match: 4|if-match: 5");
+}
+
+static void metadata_of_grpc_becomes_http_lines(void **state)
+{
+    static const struct trb_pair lines[] = {
+        P(":authority", "host"), P(":path", "/x"), P("content-type", "application/grpc"), P("user-agent", "client"),
+        P("grpc-accept-encoding", "gzip"), P("grpc-trace-bin", "AA"), P("x-custom", "1"), P("te", "trailers"),
+        P("dapr-api-token", "t")};
+    EXPECT(lines, HEADERS_TO_HTTP_APP, "Dapr-Authority: host|Dapr-Path: /x|User-Agent: client|Dapr-Grpc-Accept-Encoding: gzip|"
+           "X-Custom: 1|Dapr-Api-Token: t");
+    EXPECT(lines, HEADERS_TO_HTTP_APP | HEADERS_NO_API_TOKEN,
+           "Dapr-Authority: host|Dapr-Path: /x|User-Agent: client|Dapr-Grpc-Accept-Encoding: gzip|X-Custom: 1");
+}
+
+static void what_grpc_says_of_its_hop_is_not_passed_on(void **state)
+{
+    static const struct trb_pair lines[] = {
+        P("content-type", "application/grpc"), P("grpc-status", "0"), P("grpc-message", ""), P("grpc-encoding", "gzip"),
+        P("grpc-accept-encoding", "gzip"), P("grpc-status-details-bin", "AA"), P("server", "x")};
+    EXPECT(lines, HEADERS_TO_GRPC_CLIENT | HEADERS_NO_GRPC, "server: x");
+    EXPECT(lines, HEADERS_TO_HTTP_CLIENT | HEADERS_NO_TYPE | HEADERS_NO_GRPC, "Server: x");
+    EXPECT(lines, HEADERS_TO_CALLER | HEADERS_NO_GRPC, "server: x");
 }
 
 static void expect_type(struct trb_slice bytes, const char *type)
@@ -97,6 +146,11 @@ int main(void)
         cmocka_unit_test(identity_and_binary_lines_are_dropped),
         cmocka_unit_test(length_type_and_trace_are_said_by_the_way_itself),
         cmocka_unit_test(several_lines_of_one_name_keep_their_order),
+        cmocka_unit_test(http_lines_become_metadata),
+        cmocka_unit_test(metadata_stays_metadata),
+        cmocka_unit_test(only_the_canonical_spelling_is_permanent),
+        cmocka_unit_test(metadata_of_grpc_becomes_http_lines),
+        cmocka_unit_test(what_grpc_says_of_its_hop_is_not_passed_on),
         cmocka_unit_test(a_body_without_a_type_is_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
