@@ -47,8 +47,6 @@ static struct http_headers *headers_of(struct request *rq, const struct peer_req
         const struct trb_pair *p = trb_pair_at(&q->metadata, i);
         http_header_add(rq->arena, h, slice_name(p->key), slice_name(p->value));
     }
-    if (q->content_type.len && !http_header_get(h, SLICE("content-type")).at)
-        http_header_add(rq->arena, h, SLICE("Content-Type"), slice_name(arena_name(rq->arena, q->content_type)));
     return h;
 }
 
@@ -102,6 +100,13 @@ static struct trb_slice method_of(struct request *rq)
     return slice_skip(path, 1);
 }
 
+/* What an app that speaks gRPC gets is one message: a body is not gathered beyond what that may be. */
+static uint64_t limit(void)
+{
+    const struct channel_setup *s = channel_setup();
+    return slice_starts(slice_name(s->info->app_protocol), SLICE("grpc")) ? s->max_message : 0;
+}
+
 /* The one route for peers; without the invoke block there is none. The request takes the arena in which q
  * was decoded. */
 static bool begin(struct arrival *v, const struct peer_request *q, struct arena **arena)
@@ -128,7 +133,7 @@ static bool begin(struct arrival *v, const struct peer_request *q, struct arena 
         return false;
     }
     v->length = length_of(v, q);
-    request_body_begin(v->rq, BODY_STREAM, v->length, 0, false);
+    request_body_begin(v->rq, BODY_STREAM, v->length, limit(), false);
     return true;
 }
 

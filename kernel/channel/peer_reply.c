@@ -21,7 +21,7 @@ static void take_response(struct outgoing *o, const struct peer_response *a)
         .grpc_code = a->code < 100 ? a->code : 0, .reason = a->message, .headers = a->headers, .content_length = -1,
         .trailers = a->trailers, .details = a->details, .content_type = a->content_type, .type_url = a->type_url};
     struct trb_slice type = a->content_type;
-    if (type.len && !trb_pair_get(&a->headers, "content-type").at) {
+    if (type.len && o->outcome.status && !trb_pair_get(&a->headers, "content-type").at) {
         struct trb_pair *to = arena_zero(o->rq->arena, (a->headers.count + 1) * sizeof *to);
         for (uint32_t i = 0; i < a->headers.count; i++)
             to[i] = *trb_pair_at(&a->headers, i);
