@@ -18,6 +18,7 @@ struct arrival {
     struct grpc_stream *stream;            /* NULL: it is gone */
     struct request *rq;                    /* NULL: no head yet, or it is gone */
     bool is_unary, has_head, has_answered;
+    bool is_events;                        /* Accept: text/event-stream: every message has a response */
     uint64_t seq_in, seq_out, arrived;
     int64_t length;                        /* of the body, as announced; -1: not known */
     struct trb_slice caller;               /* its app id, in the request's memory */
@@ -29,6 +30,7 @@ void arrival_destroy(struct arrival *);
 /* The stream ends with this status (NULL: OK) and is forgotten; the arrival lives as long as its request. */
 void arrival_finish(struct arrival *, const struct trb_error *status);
 void arrival_fail(struct arrival *, trb_code code, const char *sentence);
+bool peer_wants_events(struct trb_slice accept);
 /* How a request that came this way is answered. */
 extern const struct request_door arrival_door;
 

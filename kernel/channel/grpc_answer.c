@@ -141,6 +141,8 @@ static void name_failure(struct trb_error *err)
     if (slice_starts(text, SLICE("dial ")))
         error_set(err, TRB_UNAVAILABLE, was.reason, "connection error: desc = \"transport: Error while dialing: %.*s\"",
                   SLICE_ARG(text));
+    else if (slice_starts(text, SLICE("error reading server preface")))
+        error_set(err, TRB_UNAVAILABLE, was.reason, "connection error: desc = \"%.*s\"", SLICE_ARG(text));
     else if (is_handshake(text))
         error_set(err, TRB_UNAVAILABLE, was.reason,
                   "connection error: desc = \"transport: authentication handshake failed: %.*s\"", SLICE_ARG(text));

@@ -104,25 +104,30 @@ static struct trb_slice traceparent_of(struct outgoing *o)
     return text;
 }
 
+struct trb_slice grpc_trace_bin(struct arena *arena, struct trb_slice traceparent)
+{
+    struct trace_context context = {.flags = 0};
+    char bin[TRACE_BIN_LEN];
+    (void)trace_parse(traceparent, &context);
+    trace_bin(&context, bin);
+    return encoded(arena, slice_from(bin, sizeof bin));
+}
+
 /* Both forms, always: an app reads the one its library knows. */
 static void add_trace(struct outgoing *o)
 {
     struct trb_slice text = traceparent_of(o);
-    struct trace_context context = {.flags = 0};
-    char bin[TRACE_BIN_LEN];
     if (!text.len)
         return;
-    (void)trace_parse(text, &context);
-    trace_bin(&context, bin);
     add(o, SLICE("traceparent"), text);
     if (o->rq->tracestate.len && !trb_pair_get(&o->question.headers, "tracestate").at)
         add(o, SLICE("tracestate"), o->rq->tracestate);
-    add(o, SLICE("grpc-trace-bin"), encoded(o->rq->arena, slice_from(bin, sizeof bin)));
+    add(o, SLICE("grpc-trace-bin"), grpc_trace_bin(o->rq->arena, text));
 }
 
 /* ---------------------------------------------------------------------------------- the head */
 /* What is left of the request's time, or of the call's own when that is less. */
-static void add_timeout(struct outgoing *o)
+void grpc_add_timeout(struct outgoing *o)
 {
     uint64_t now = clock_now_ns(), until = o->rq->deadline_ns, own = o->question.timeout_ns;
     char *text = arena_alloc(o->rq->arena, 16);
@@ -142,7 +147,7 @@ static void make_head(struct outgoing *o)
     add(o, SLICE("user-agent"), SLICE(GRPC_USER_AGENT));
     add(o, SLICE("te"), SLICE("trailers"));
     add(o, SLICE("grpc-accept-encoding"), SLICE("gzip"));
-    add_timeout(o);
+    grpc_add_timeout(o);
     add_given(o);
     add_trace(o);
     if (s->app_token.len && !(o->question.flags & TRB_OUT_NO_TOKEN))

@@ -55,9 +55,18 @@ static bool send_payload(struct arrival *v, const struct peer_response *head, st
     return send_text(v, &message);
 }
 
+/* An event is one message, and says response{} like the first. */
+static bool send_event(struct arrival *v, struct trb_slice event)
+{
+    static const struct peer_response bare;
+    return send_payload(v, &bare, event);
+}
+
 static bool send_pieces(struct arrival *v, struct trb_slice rest)
 {
     bool room = true;
+    if (v->is_events)
+        return send_event(v, rest);
     while (rest.len) {
         struct trb_slice part = slice_cut(rest, rest.len < CHUNK ? rest.len : CHUNK);
         room = send_payload(v, NULL, part);
@@ -94,6 +103,8 @@ static void on_head(struct request *rq, uint32_t status, int64_t length)
     v->has_answered = true;
     peer_metrics_answered(channel_setup()->info->app_id, v->caller, (int32_t)status);
     v->answer = response_of(rq, status);
+    if (v->is_events && status == 200)
+        v->answer.code = 0;                /* as sidecars begin a stream of events */
     if (v->stream && !v->is_unary)
         send_payload(v, &v->answer, SLICE(""));
 }
@@ -158,6 +169,11 @@ static void on_status(struct request *rq, const struct trb_status *s)
     if (s->body.len)
         on_piece(rq, s->body);
     on_end(rq);
+}
+
+bool peer_wants_events(struct trb_slice accept)
+{
+    return slice_is_nocase(slice_trim(accept), SLICE("text/event-stream"));
 }
 
 void arrival_fail(struct arrival *v, trb_code code, const char *sentence)

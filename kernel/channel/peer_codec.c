@@ -245,6 +245,22 @@ static bool came_before(const struct trb_pairs *pairs, uint32_t i)
     return false;
 }
 
+/* Binary values are base64 with padding between sidecars, without it on the wire; commas part several. */
+static void write_values(struct text *t, struct trb_slice key, struct trb_slice value)
+{
+    if (!slice_ends(key, SLICE("-bin")) && !slice_ends(key, SLICE("-Bin"))) {
+        wire_put_bytes_always(t, 1, value);
+        return;
+    }
+    while (value.at) {
+        struct trb_slice one = slice_trim(slice_split(&value, ','));
+        size_t pads = one.len && one.at[one.len - 1] != '=' ? (4 - one.len % 4) % 4 : 0, at = wire_begin(t, 1);
+        text_add(t, one);
+        text_add(t, slice_cut(SLICE("==="), pads));
+        wire_end(t, at);
+    }
+}
+
 /* Values of one name go into one entry, whatever stands between them. */
 static void write_lists(struct text *t, uint32_t number, const struct trb_pairs *pairs)
 {
@@ -257,7 +273,7 @@ static void write_lists(struct text *t, uint32_t number, const struct trb_pairs 
         size_t list = wire_begin(t, 2);
         for (uint32_t n = i; n < pairs->count; n++)
             if (slice_is(slice_name(trb_pair_at(pairs, n)->key), key))
-                wire_put_bytes_always(t, 1, slice_name(trb_pair_at(pairs, n)->value));
+                write_values(t, key, slice_name(trb_pair_at(pairs, n)->value));
         wire_end(t, list);
         wire_end(t, entry);
     }
@@ -306,6 +322,8 @@ static void write_details(struct text *t, struct trb_slice status)
 
 void peer_write_response(struct text *t, const struct peer_response *a)
 {
+    if (!a->has_status)
+        return;
     size_t status = wire_begin(t, 1);
     wire_put_uint(t, 1, (uint64_t)(int64_t)a->code);
     wire_put_bytes(t, 2, a->message);

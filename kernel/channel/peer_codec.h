@@ -43,7 +43,7 @@ bool peer_read_response_chunk(struct arena *, struct trb_slice message, bool *re
                               struct peer_response *ret_response, struct peer_payload *ret_payload);
 
 void peer_write_request(struct text *, const struct peer_request *);
-void peer_write_response(struct text *, const struct peer_response *);
+void peer_write_response(struct text *, const struct peer_response *);     /* without a status: an empty one */
 /* request/response NULL: a later chunk. payload data empty and absent: none. */
 void peer_write_request_chunk(struct text *, const struct peer_request *, const struct peer_payload *);
 void peer_write_response_chunk(struct text *, const struct peer_response *, const struct peer_payload *);

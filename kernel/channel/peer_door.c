@@ -2,6 +2,7 @@
 #include <base/check.h>
 #include <base/error.h>
 #include <base/mem.h>
+#include <base/method_path.h>
 #include <base/slice.h>
 #include <channel/arrival.h>
 #include <channel/outgoing.h>
@@ -72,6 +73,7 @@ static void fill(struct request *rq, struct arrival *v, const struct peer_reques
     rq->query = slice_name(arena_name(rq->arena, q->query));
     rq->headers = headers_of(rq, q);
     rq->peer_message = message_of(rq, q);
+    v->is_events = peer_wants_events(http_header_get(rq->headers, SLICE("accept")));
     v->caller = http_header_get(rq->headers, SLICE("dapr-caller-app-id"));
     peer_metrics_was_asked(channel_setup()->info->app_id, v->caller);
     rq->peer_identity = info->peer_identity;
@@ -90,14 +92,16 @@ static int64_t length_of(struct arrival *v, const struct peer_request *q)
 }
 
 /* The method as it will be called: a policy judges what happens, not how it was spelled. */
-static struct trb_slice method_of(struct request *rq)
+static bool clean_method(struct request *rq, struct trb_error *err)
 {
-    struct trb_slice parts[] = {SLICE("/"), rq->target};
-    struct trb_name rooted = arena_join(rq->arena, parts, countof(parts));
-    struct trb_slice path = path_clean(rq->arena, slice_name(rooted));
-    if (path.len > 1 && path.at[path.len - 1] == '/')
-        path.len--;
-    return slice_skip(path, 1);
+    char fault[METHOD_PATH_FAULT];
+    char *room = arena_alloc(rq->arena, rq->target.len + 1);
+    if (method_path_clean(rq->target, room, &rq->target, fault)) {
+        rq->path = rq->target;
+        return true;
+    }
+    error_set(err, TRB_INVALID, "METHOD", "invalid method: %s", fault);
+    return false;
 }
 
 /* What an app that speaks gRPC gets is one message: a body is not gathered beyond what that may be. */
@@ -127,7 +131,7 @@ static bool begin(struct arrival *v, const struct peer_request *q, struct arena 
     v->rq->route = match.route;
     fill(v->rq, v, q);
     struct trb_error err = ERROR_INIT;
-    if (policy && policy(v->rq->peer_identity, method_of(v->rq), v->rq->method, &err)) {
+    if (!clean_method(v->rq, &err) || (policy && policy(v->rq->peer_identity, v->rq->target, v->rq->method, &err))) {
         arrival_finish(v, &err);
         request_end(v->rq);
         return false;

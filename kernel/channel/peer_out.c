@@ -147,11 +147,13 @@ static void go_unary(struct outgoing *o)
 void peer_out_fail(struct outgoing *o, const struct trb_error *err)
 {
     struct trb_error said = *err;
+    said.text = said.details = NULL;
     bool again = may_try_again(o, err);
     if (is_too_old(o, err))
         return go_unary(o);
     if (again && o->tries < TRIES) {
         o->tries++;
+        http_pool_drop_idle(o->pool);      /* the next attempt dials anew */
         timer_after(o->rq->loop, &o->again, CLOCK_S, on_again, o);
         return;
     }
@@ -174,15 +176,16 @@ void peer_out_break_off(struct outgoing *o, trb_code code, const char *format, .
 }
 
 /* ------------------------------------------------------------------------------------ starting */
-/* What is left of the request's time, in milliseconds as the wire counts it. */
-static void add_deadline(struct outgoing *o)
+static void add_trace(struct outgoing *o)
 {
-    uint64_t now = clock_now_ns(), until = o->rq->deadline_ns;
-    if (!until)
+    struct arena *a = o->rq->arena;
+    struct trb_slice parent = o->rq->traceparent;
+    if (!parent.len)
         return;
-    uint64_t left_ms = until > now ? (until - now) / CLOCK_MS : 0;
-    struct trb_name text = arena_printf(o->rq->arena, "%llum", (unsigned long long)(left_ms < 99999999 ? left_ms : 99999999));
-    http_header_add(o->rq->arena, &o->head.headers, SLICE("grpc-timeout"), slice_name(text));
+    http_header_add(a, &o->head.headers, SLICE("traceparent"), parent);
+    if (o->rq->tracestate.len)
+        http_header_add(a, &o->head.headers, SLICE("tracestate"), o->rq->tracestate);
+    http_header_add(a, &o->head.headers, SLICE("grpc-trace-bin"), grpc_trace_bin(a, parent));
 }
 
 static void make_head(struct outgoing *o)
@@ -191,14 +194,11 @@ static void make_head(struct outgoing *o)
     o->head = (struct http_head){.method = SLICE("POST"), .target = o->is_unary ? UNARY : STREAMED, .authority = slice_name(o->address),
                                  .scheme = SLICE("http"), .content_length = HTTP_LENGTH_UNKNOWN};
     http_header_add(a, &o->head.headers, SLICE("content-type"), SLICE("application/grpc"));
-    http_header_add(a, &o->head.headers, SLICE("user-agent"), SLICE("grpc-c-trilby"));
+    http_header_add(a, &o->head.headers, SLICE("user-agent"), SLICE(GRPC_USER_AGENT));
     http_header_add(a, &o->head.headers, SLICE("te"), SLICE("trailers"));
     http_header_add(a, &o->head.headers, SLICE("dapr-callee-app-id"), o->question.app_id);
-    if (o->rq->traceparent.len)
-        http_header_add(a, &o->head.headers, SLICE("traceparent"), o->rq->traceparent);
-    if (o->rq->tracestate.len)
-        http_header_add(a, &o->head.headers, SLICE("tracestate"), o->rq->tracestate);
-    add_deadline(o);
+    add_trace(o);
+    grpc_add_timeout(o);
 }
 
 static void connect_to(struct outgoing *o)

@@ -4,6 +4,7 @@
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/slice.h>
+#include <channel/arrival.h>
 #include <channel/outgoing.h>
 #include <channel/peer_metrics.h>
 
@@ -32,8 +33,7 @@ static void take_response(struct outgoing *o, const struct peer_response *a)
 
 static bool wants_events(const struct outgoing *o)
 {
-    struct trb_name accept = trb_pair_get(&o->question.headers, "accept");
-    return slice_is_nocase(slice_trim(slice_name(accept)), SLICE("text/event-stream"));
+    return peer_wants_events(slice_name(trb_pair_get(&o->question.headers, "accept")));
 }
 
 /* CallLocal: everything in one message. */
@@ -87,6 +87,7 @@ static void take_head(struct outgoing *o, const struct http_head *head)
     if (o->has_status && grpc_status_read(o->rq->arena, head->status, &head->headers, &err)) {
         http_call_cancel(&o->call);
         peer_out_fail(o, &err);
+        error_release(&err);
     } else {
         o->reader.gzip = slice_is(http_header_get(&head->headers, SLICE("grpc-encoding")), SLICE("gzip"));
     }
@@ -118,8 +119,11 @@ static void take_end(struct outgoing *o, const struct http_headers *trailers)
     struct trb_error err = ERROR_INIT;
     if (o->failed)
         return;
-    if (!o->has_status && grpc_status_read(o->rq->arena, 200, trailers ? trailers : &none, &err))
-        return peer_out_fail(o, &err);
+    if (!o->has_status && grpc_status_read(o->rq->arena, 200, trailers ? trailers : &none, &err)) {
+        peer_out_fail(o, &err);
+        error_release(&err);
+        return;
+    }
     if (!o->has_response) {
         error_set(&err, TRB_INTERNAL, "PEER", "error invoking app channel: no response received from stream");
         return peer_out_fail(o, &err);

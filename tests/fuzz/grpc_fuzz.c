@@ -1,9 +1,8 @@
-/* Any bytes as gRPC: frames in pieces, packed or not, statuses, timeouts, and the messages of other sidecars: no fault,
- * bounded memory, the same messages whatever the pieces. */
+/* Any bytes as gRPC: frames in pieces, packed or not, statuses, timeouts: no fault, bounded memory, the same messages
+ * whatever the pieces. */
 #include <base/check.h>
 #include <base/error.h>
 #include <base/slice.h>
-#include <channel/peer_codec.h>
 #include <net/grpc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,26 +59,6 @@ static void read_status(struct arena *arena, struct trb_slice text)
     check(slice_is(slice_name(grpc_message_decode(arena, slice_name(encoded))), text));
 }
 
-/* What was understood can be said again, and is understood the same. */
-static void read_peer(struct arena *arena, struct trb_slice message)
-{
-    struct peer_request q, again;
-    struct peer_response a;
-    struct peer_payload payload;
-    struct text written = {0};
-    bool has;
-    if (peer_read_request(arena, message, &q)) {
-        peer_write_request(&written, &q);
-        check(peer_read_request(arena, text_slice(&written), &again));
-        check(slice_is(q.method, again.method) && slice_is(q.data, again.data) &&
-              q.metadata.count == again.metadata.count);
-    }
-    peer_read_response(arena, message, &a);
-    peer_read_request_chunk(arena, message, &has, &q, &payload);
-    peer_read_response_chunk(arena, message, &has, &a, &payload);
-    text_fini(&written);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -91,7 +70,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *arena = arena_create(64u << 20);
     check(read_frames(rest, rest.len) == read_frames(rest, step));
     read_status(arena, rest);
-    read_peer(arena, rest);
     arena_destroy(arena);
     return 0;
 }

@@ -86,10 +86,46 @@ static void a_request_is_written_and_values_of_one_name_share_an_entry(void **st
 {
     struct trb_pair pairs[] = {{NAME("a"), NAME("1")}, {NAME("b"), NAME("3")}, {NAME("a"), NAME("2")}};
     struct peer_request q = {.method = SLICE("/m"), .query = SLICE("q=1&r="), .content_type = SLICE("t/p"), .verb = 3,
-                             .data = SLICE("body"), .metadata = {pairs, 3, sizeof pairs[0]}};
+                             .has_extension = true, .data = SLICE("body"), .metadata = {pairs, 3, sizeof pairs[0]}};
     struct text t = {0};
     peer_write_request(&t, &q);
     expect(text_slice(&t), BYTES(REQUEST));
+    text_fini(&t);
+}
+
+static void an_http_extension_that_is_not_there_is_not_written(void **state)
+{
+    struct peer_request q = {.method = SLICE("m"), .type_url = SLICE("u"), .data = SLICE("d")}, again;
+    struct text t = {0};
+    peer_write_request(&t, &q);
+    assert_true(peer_read_request(arena, text_slice(&t), &again));
+    assert_true(again.has_message && !again.has_extension);
+    expect(again.type_url, SLICE("u"));
+    text_fini(&t);
+}
+
+static void binary_values_are_padded_and_parted(void **state)
+{
+    struct trb_pair pairs[] = {{NAME("a-bin"), NAME("AQ")}, {NAME("a-bin"), NAME("AQI=,AQID")}, {NAME("b-bin"), NAME("")}};
+    struct peer_request q = {.metadata = {pairs, 3, sizeof pairs[0]}}, again;
+    struct text t = {0};
+    peer_write_request(&t, &q);
+    assert_true(peer_read_request(arena, text_slice(&t), &again));
+    assert_int_equal(again.metadata.count, 4);
+    expect_pair(&again.metadata, 0, "a-bin", "AQ==");
+    expect_pair(&again.metadata, 1, "a-bin", "AQI=");
+    expect_pair(&again.metadata, 2, "a-bin", "AQID");
+    expect_pair(&again.metadata, 3, "b-bin", "");
+    text_fini(&t);
+}
+
+static void a_response_of_nothing_is_present_and_empty(void **state)
+{
+    static const struct peer_response bare;
+    struct peer_payload p = {.data = SLICE("x"), .is_present = true};
+    struct text t = {0};
+    peer_write_response_chunk(&t, &bare, &p);
+    expect(text_slice(&t), BYTES("\x0a\x00\x12\x03\x0a\x01" "x"));
     text_fini(&t);
 }
 
@@ -188,6 +224,9 @@ int main(void)
         cmocka_unit_test(verbs_have_the_contracts_numbers),
         cmocka_unit_test(a_request_is_read),
         cmocka_unit_test(a_request_is_written_and_values_of_one_name_share_an_entry),
+        cmocka_unit_test(an_http_extension_that_is_not_there_is_not_written),
+        cmocka_unit_test(binary_values_are_padded_and_parted),
+        cmocka_unit_test(a_response_of_nothing_is_present_and_empty),
         cmocka_unit_test(a_response_is_read_and_written),
         cmocka_unit_test(chunks_carry_a_head_a_payload_or_both),
         cmocka_unit_test(a_later_chunk_is_only_its_payload),
