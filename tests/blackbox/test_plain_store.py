@@ -1,17 +1,13 @@
 """What clients see of a store that cannot do transactions, that takes few operations in one, and that fails (contract 3.1
 to 3.3). The stores come with a plugin of the tests, so other sidecars have none of them."""
 
-import os
-import shutil
-import subprocess
-
 import pytest
 
 from harness.errors import TYPE, assert_error, assert_rich, error_info, resource_info
+from harness.plugins import plugin_folder
 from harness.resources import component
 
 pytestmark = pytest.mark.differs
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 ASKED = "the store was asked to fail"
 
 
@@ -22,13 +18,7 @@ def said(key):
 
 @pytest.fixture(scope="module")
 def sidecar(shared, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("plugins")
-    folder.chmod(0o755)
-    made = folder / "state.plain.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-std=gnu11", "-I", os.path.join(ROOT, "sdk", "include"),
-                    os.path.join(ROOT, "tests", "plugins", "plain.c"), "-o", str(made)], check=True, capture_output=True)
-    made.chmod(0o755)
-    shutil.copy(made, folder / "state.small.so")
+    folder = plugin_folder(tmp_path_factory.mktemp("plugins"), "plain.c", "state.plain", "state.small")
     return shared.sidecar(app_id="me", flags={"plugins-path": folder}, resources=[
         component("plain", "state.plain"), component("small", "state.small")])
 
