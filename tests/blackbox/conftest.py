@@ -9,6 +9,8 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+pytest.register_assert_rewrite("harness", "doors")
+
 from harness.app import App  # noqa: E402
 from harness.grpc_app import GrpcApp  # noqa: E402
 from harness.services import Service  # noqa: E402

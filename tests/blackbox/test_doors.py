@@ -12,13 +12,11 @@ from dataclasses import dataclass
 
 import pytest
 
-pytest.register_assert_rewrite("doors", "harness.table")
-
-from doors import metadata, secrets, state  # noqa: E402
-from harness import doors  # noqa: E402
-from harness.app import reply  # noqa: E402
-from harness.resources import component  # noqa: E402
-from harness.table import STORES, run  # noqa: E402
+from doors import metadata, secrets, state
+from harness import doors
+from harness.app import reply
+from harness.resources import component
+from harness.table import STORES, run
 
 TABLES = {"state": state, "secrets": secrets, "metadata": metadata}
 SECRETS = {"db": "pw<1>", "hidden": "no", "ümläut": "ü"}

@@ -1,0 +1,49 @@
+"""The end over gRPC (grpc-api.md 3.14). What both doors share is in doors/metadata.py too."""
+
+import pytest
+
+from harness import rpc
+from harness.rpc import assert_failure, error_info
+
+
+def test_shutdown_is_ok_then_graceful(bench):
+    sidecar = bench.sidecar()
+    answer = rpc.Dapr(sidecar.grpc).Shutdown()
+    assert answer.SerializeToString() == b""
+    assert sidecar.wait_end() == 0
+    assert sidecar.logged("Shutdown requested via API") and sidecar.logged("Daprd shutdown gracefully")
+
+
+@pytest.mark.parametrize("word", ["true", "TRUE", "True"])
+def test_shutdown_by_force_exits_with_1(bench, word):
+    sidecar = bench.sidecar()
+    rpc.Dapr(sidecar.grpc).Shutdown(call={"metadata": [("dapr-force-shutdown", word)]})
+    assert sidecar.wait_end() == 1
+    assert sidecar.logged("Force shutdown requested, exiting immediately without graceful shutdown")
+    assert not sidecar.logged("Daprd shutdown gracefully")
+
+
+@pytest.mark.parametrize("word", ["false", "1", ""])
+def test_another_word_forces_nothing(bench, word):
+    sidecar = bench.sidecar()
+    rpc.Dapr(sidecar.grpc).Shutdown(call={"metadata": [("dapr-force-shutdown", word)]})
+    assert sidecar.wait_end() == 0
+
+
+def test_a_message_that_is_none_ends_nothing(bench):
+    sidecar = bench.sidecar()
+    dapr = rpc.Dapr(sidecar.grpc)
+    with pytest.raises(rpc.Failure) as caught:
+        dapr.Shutdown.raw(b"\x0a\xff")
+    assert_failure(caught.value, "INTERNAL", "grpc: error unmarshalling request: proto: cannot parse invalid wire-format data")
+    assert dapr.GetMetadata().id == sidecar.app_id
+
+
+def test_the_access_list_knows_it(bench):
+    sidecar = bench.sidecar(config={"api": {"denied": [{"name": "shutdown", "version": "v1", "protocol": "grpc"}]}})
+    dapr = rpc.Dapr(sidecar.grpc)
+    with pytest.raises(rpc.Failure) as caught:
+        dapr.Shutdown()
+    assert_failure(caught.value, "UNIMPLEMENTED", "Not Implemented", [error_info("Not Implemented", {
+        "http.code": "501", "http.error_message": "requested endpoint is not available"})])
+    assert dapr.GetMetadata().id == sidecar.app_id
