@@ -23,10 +23,15 @@ struct trb_next rpc_refuse(struct trb_request *rq, trb_code code, const char *ca
     return next;
 }
 
+const char *rpc_parse(struct trb_request *rq, struct trb_slice message, const struct pb_type *type, void *ret)
+{
+    return pb_read(type, message, (struct pb_memory){from_request, rq}, ret);
+}
+
 bool rpc_read_message(struct trb_request *rq, struct trb_slice message, const struct pb_type *type, void *ret,
                       struct trb_next *ret_refusal)
 {
-    const char *fault = pb_read(type, message, (struct pb_memory){from_request, rq}, ret);
+    const char *fault = rpc_parse(rq, message, type, ret);
     if (fault)
         *ret_refusal = rpc_refuse(rq, TRB_INTERNAL, "common", "grpc: error unmarshalling request: %s", fault);
     return !fault;

@@ -13,6 +13,9 @@ bool rpc_read_message(struct trb_request *, struct trb_slice message, const stru
 /* The same of a unary method's message. */
 bool rpc_read(struct trb_request *, const struct pb_type *, void *ret, struct trb_next *ret_refusal);
 
+/* A message that somebody else sent, e.g. the app: NULL, or why it is none. */
+const char *rpc_parse(struct trb_request *, struct trb_slice message, const struct pb_type *, void *ret);
+
 /* The struct as a message in the request's memory; owner NULL. */
 struct trb_data rpc_message(struct trb_request *, const struct pb_type *, const void *from);
 /* Answers with one message, and OK. */

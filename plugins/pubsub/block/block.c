@@ -21,6 +21,7 @@ static const struct trb_method methods[] = {
     {DAPR, "PublishEvent", 0, 0, "publish.v1", TRB_GO(publish_rpc)},
     {DAPR, "BulkPublishEvent", 0, 0, "publish.v1", TRB_GO(bulk_publish_rpc)},
     {DAPR, "BulkPublishEventAlpha1", 0, 0, "publish.v1alpha1", TRB_GO(bulk_publish_rpc)},
+    {DAPR, "SubscribeTopicEventsAlpha1", 1, 1, "subscribe.v1alpha1", TRB_GO(subscribe_rpc)},
 };
 
 static const char *const cap_names[] = {"MESSAGE_TTL", "SUBSCRIBE_WILDCARDS", "BULK_PUBSUB", NULL};
@@ -32,6 +33,7 @@ static trb_code start(void *self, const struct trb_kernel *kernel, struct trb_er
     b->kernel = kernel;
     list_init(&b->subscriptions);
     list_init(&b->listeners);
+    list_init(&b->sessions);
     b->source = (struct trb_json_source){.size = sizeof b->source, .self = b, .write = subscriptions_write};
     subscriptions_load(b);
     return TRB_OK;
@@ -45,15 +47,15 @@ static void stop(void *self)
 static void drain(void *self, void (*done)(void *token), void *token)
 {
     struct block *b = self;
+    b->kernel->lock(b);
     b->is_leaving = true;
+    b->kernel->unlock(b);
     b->is_busy = 0;
-    if (list_is_empty(&b->listeners)) {
-        done(token);
-        return;
-    }
     b->drained = done;
     b->drained_token = token;
     listeners_close(b, NULL, TRB_WHY_DRAINING);
+    sessions_leave(b);
+    block_check_drained(b);
 }
 
 static const void *extension(void *self, const char *id)
@@ -93,7 +95,7 @@ static void app_down(void *self)
 {
     struct block *b = self;
     b->is_app_up = false;
-    listeners_close(b, NULL, TRB_WHY_ENDED);
+    listeners_close_app(b, TRB_WHY_ENDED);
 }
 
 static uint32_t is_busy(void *self)
@@ -113,7 +115,7 @@ static void *component_up(void *self, struct trb_instance *i, struct trb_error *
 {
     struct block *b = self;
     struct trb_pairs properties = b->kernel->instance_properties(i);
-    if (b->is_app_up)
+    if (b->is_app_up || sessions_any(b))
         b->kernel->task(b->kernel, b, 0, TRB_GO(component_here), NULL);
     return scopes_create(&properties, b->kernel->info);
 }
@@ -123,14 +125,14 @@ struct trb_next component_here(struct trb_request *rq)
     struct block *b = rq->self;
     if (b->is_app_up)
         ask_app(b);
-    return b->is_asking ? rq->kernel->task_end(rq) : TRB_GO(listeners_open);
+    return TRB_GO(listeners_open);
 }
 
 static void component_leaving(void *self, struct trb_instance *i, void *data)
 {
     struct block *b = self;
     listeners_close(b, i, TRB_WHY_ENDED);
-    if (b->is_app_up)
+    if (b->is_app_up || sessions_any(b))
         listeners_schedule(b);
 }
 

@@ -1,6 +1,7 @@
 /* listeners: the streams of subscriptions: opened when the app is up and the component is there,
  * closed when either leaves, opened again after a pause when a broker ended one. */
 #include "pubsub_block.h"
+#include "steps/delivery.h"
 #include <base/clock.h>
 #include <base/mem.h>
 
@@ -25,6 +26,13 @@ void listener_close(struct listener *l, uint32_t why)
     l->block->kernel->stream_close(l->stream, why);
 }
 
+void listeners_close_app(struct block *b, uint32_t why)
+{
+    list_each(node, &b->listeners)
+        if (item(node)->sub->origin != STREAMING)
+            listener_close(item(node), why);
+}
+
 void listeners_close(struct block *b, const struct trb_instance *only, uint32_t why)
 {
     list_each(node, &b->listeners)
@@ -43,10 +51,10 @@ bool listeners_are_opening(struct block *b)
 }
 
 /* -------------------------------------------------------------------------------------- the end */
-static void tell_drained(struct block *b)
+void block_check_drained(struct block *b)
 {
     void (*done)(void *) = b->drained;
-    if (!done || !list_is_empty(&b->listeners))
+    if (!done || !list_is_empty(&b->listeners) || sessions_any(b))
         return;
     b->drained = NULL;
     done(b->drained_token);
@@ -65,6 +73,8 @@ static void on_broken(struct listener *l, const struct trb_error *err)
     s->listener = NULL;
     if (k->stream_is_open(l->stream))
         s->attempts = 0;
+    else if (s->session)
+        session_refused(s->session, err ? err->message : "the component gave no reason");
     say(k, TRB_LOG_ERROR, "subscription to topic '%s' on pubsub '%s' has ended, it will be opened again: %s", s->topic.at,
         s->pubsub.at, err ? err->message : "the component gave no reason");
     pause_for(l->block, s);
@@ -82,7 +92,7 @@ static void on_ended(void *arg, const struct trb_error *err)
     subscription_unref(l->sub);
     mem_free((char *)(uintptr_t)l->topic.at);
     mem_free(l);
-    tell_drained(b);
+    block_check_drained(b);
 }
 
 /* ---------------------------------------------------------------------------------- the beginning */
@@ -95,45 +105,81 @@ static struct trb_name broker_topic(struct trb_request *rq, struct trb_instance 
     return (struct trb_name){at, prefix.len + s->topic.len};
 }
 
+static void on_opened(void *arg)
+{
+    struct listener *l = arg;
+    if (l->sub->session)
+        session_opened(l->sub->session);
+}
+
+static struct trb_next first_step(const struct subscription *s)
+{
+    if (s->origin == STREAMING)
+        return TRB_GO(stream_event_parse);
+    return s->is_bulk ? TRB_GO(bulk_event_parse) : TRB_GO(event_parse);
+}
+
 static void open_on(struct trb_request *rq, struct trb_instance *i, struct subscription *s)
 {
     struct block *b = rq->self;
     struct listener *l = mem_zero(sizeof *l);
     *l = (struct listener){.block = b, .sub = s, .instance = i, .asked_ns = clock_now_ns(),
                            .topic = broker_topic(rq, i, s)};
+    l->tongue = s->origin == STREAMING || app_speaks_grpc(b->kernel) ? &rpc_tongue : &http_tongue;
     s->refs++;
     s->listener = l;
     struct trb_pubsub_subscribe q = {.size = sizeof q, .topic = l->topic, .metadata = s->metadata};
     l->stream = b->kernel->stream_open(b->kernel, b, i, TRB_AT(pubsub, subscribe), &q,
-                                       s->is_bulk ? TRB_GO(bulk_event_parse) : TRB_GO(event_parse), l, on_ended);
+                                       first_step(s), l, on_ended);
+    b->kernel->stream_on_open(l->stream, on_opened);
     b->kernel->lock(b);
     list_append(&b->listeners, &l->link);
     b->kernel->unlock(b);
     say(b->kernel, TRB_LOG_DEBUG, "subscribing to topic '%s' on pubsub '%s'", s->topic.at, s->pubsub.at);
 }
 
+static void tell_refused(struct trb_request *rq, struct subscription *s)
+{
+    struct trb_name why = trb_printf(rq, "subscription to topic '%s' on pubsub '%s' is not allowed", s->topic.at,
+                                     s->pubsub.at);
+    if (!s->is_refused)
+        say(rq->kernel, TRB_LOG_ERROR, "%s", why.at);
+    if (s->session)
+        session_refused(s->session, why.at);
+}
+
 static bool is_allowed(struct trb_request *rq, struct trb_instance *i, struct subscription *s)
 {
     bool allowed = scopes_may_subscribe(rq->kernel->instance_data(i), slice_name(s->topic));
-    if (!allowed && !s->is_refused)
-        say(rq->kernel, TRB_LOG_ERROR, "subscription to topic '%s' on pubsub '%s' is not allowed", s->topic.at,
-            s->pubsub.at);
+    if (!allowed)
+        tell_refused(rq, s);
     s->is_refused = !allowed;
     return allowed;
 }
 
+/* A client's stream needs no app. */
+static bool is_wanted(const struct block *b, const struct subscription *s)
+{
+    return !b->is_leaving && (s->origin == STREAMING || (b->is_app_up && !s->is_shadowed));
+}
+
+/* While the app is still asked nobody knows which of its topics count. */
+static bool may_open(const struct block *b, const struct subscription *s)
+{
+    return !s->listener && !s->is_resting && (s->origin == STREAMING || !b->is_asking);
+}
+
 static void open_if_wanted(struct trb_request *rq, struct subscription *s)
 {
-    struct block *b = rq->self;
-    if (!b->is_app_up || b->is_leaving || s->is_shadowed) {
-        if (s->listener)
-            listener_close(s->listener, TRB_WHY_ENDED);
-        return;
-    }
-    if (s->listener || s->is_resting)
+    bool wanted = is_wanted(rq->self, s);
+    if (!wanted && s->listener)
+        listener_close(s->listener, TRB_WHY_ENDED);
+    if (!wanted || !may_open(rq->self, s))
         return;
     struct trb_instance *i = rq->kernel->find(rq, "pubsub", slice_name(s->pubsub));
-    if (i && is_allowed(rq, i, s))
+    if (!i && s->session)
+        session_unknown(s->session);
+    else if (i && is_allowed(rq, i, s))
         open_on(rq, i, s);
 }
 

@@ -2,7 +2,8 @@
  *
  *     publish, bulk_publish ──► scopes, envelope ──► the component
  *     the component ──► listener ──► deliver, deliver_bulk ──► the app
- *     subscriptions: which topics, from resources and from the app (ask_app)
+ *                           └──────► deliver_stream ──► session ──► a client that streams
+ *     subscriptions: which topics, from resources, from the app (app_ask) and from clients
  */
 #ifndef PUBSUB_BLOCK_H
 #define PUBSUB_BLOCK_H
@@ -23,13 +24,14 @@
 #include "errors.def"
 #undef ROW
 
-trb_step publish_parse, publish_rpc, bulk_publish_parse, bulk_publish_rpc,
-     event_parse, bulk_event_parse, app_ask, listeners_open, component_here;
+trb_step publish_parse, publish_rpc, bulk_publish_parse, bulk_publish_rpc, subscribe_rpc, app_ask, listeners_open,
+    component_here, event_parse, bulk_event_parse, stream_event_parse;
 
 #define SCOPE "dapr.runtime"
 void say(const struct trb_kernel *, uint32_t level, const char *format, ...) TRB_PRINTF(3, 4);
 
 /* -------------------------------------------------------------------------------------- words */
+bool app_speaks_grpc(const struct trb_kernel *);
 bool is_cloud_event_type(struct trb_slice content_type);
 bool is_json_type(struct trb_slice content_type);
 struct trb_slice pair_get(const struct trb_pairs *, const char *key); /* exact; absent: at == NULL */
@@ -78,8 +80,10 @@ struct rule {
 
 #define DECLARATIVE 1u
 #define PROGRAMMATIC 2u
+#define STREAMING 3u
 
 struct listener;
+struct session;
 
 struct subscription { /* constant once made, but for what is said to be the main loop's */
     struct list link;
@@ -98,14 +102,17 @@ struct subscription { /* constant once made, but for what is said to be the main
     bool is_shadowed, is_refused, is_resting, is_kept;
     uint32_t attempts;
     struct listener *listener; /* the one that takes messages, or NULL */
+    struct session *session;   /* STREAMING: whose it is; a reference, constant */
 };
 
 struct block {
     const struct trb_kernel *kernel;
     struct list subscriptions; /* changed on the main loop under the lock, read elsewhere under it */
     struct list listeners;     /* the same; those that end are in it until they have ended */
-    bool is_app_up, is_leaving, has_asked, is_asking;
+    struct list sessions;      /* under the lock: those that are not closed yet */
+    bool is_app_up, has_asked, is_asking;
     _Atomic uint32_t is_busy;  /* app_up is being dealt with */
+    _Atomic uint32_t is_leaving;
     void (*drained)(void *);
     void *drained_token;
     struct trb_json_source source;
@@ -127,6 +134,8 @@ bool subscription_path(const struct subscription *, struct json_value event, str
                        struct fault *ret_fault);
 
 /* [main loop] */
+void subscription_add(struct block *, struct subscription *);     /* given */
+void subscription_remove(struct block *, struct subscription *);
 void subscriptions_load(struct block *);                          /* the declarative ones, anew */
 /* The app's list. Returns false: the text is no list; *ret_fault. */
 bool subscriptions_take(struct block *, struct trb_slice json, struct fault *ret_fault);
@@ -135,11 +144,13 @@ void subscriptions_write(void *self, void (*out)(void *, struct trb_slice), void
 
 /* ---------------------------------------------------------------------------------- listeners */
 struct batch;
+struct tongue;
 
 struct listener { /* one stream of one subscription; lives until its last message is settled */
     struct list link;
     struct block *block;
     struct subscription *sub;
+    const struct tongue *tongue;   /* of those who hear the messages */
     struct trb_instance *instance; /* to compare only */
     struct trb_stream_handle *stream;
     struct trb_name topic;         /* as the broker knows it */
@@ -152,7 +163,20 @@ struct listener { /* one stream of one subscription; lives until its last messag
 void listeners_schedule(struct block *);
 /* only: of that instance; NULL: all. [main loop] */
 void listeners_close(struct block *, const struct trb_instance *only, uint32_t why);
+void listeners_close_app(struct block *, uint32_t why);  /* those whose messages are the app's. [main loop] */
 void listener_close(struct listener *, uint32_t why);
 bool listeners_are_opening(struct block *); /* under the lock */
+/* Tells the kernel once nothing is left that drain waits for. [main loop] */
+void block_check_drained(struct block *);
+
+/* ----------------------------------------------------------------------------------- sessions */
+struct session *session_unref(struct session *); /* NULL is welcome; returns NULL */
+bool session_is_listed(const struct session *);  /* under the lock */
+/* What became of its subscription; heard only while it is still being opened. [main loop] */
+void session_opened(struct session *);
+void session_unknown(struct session *);          /* there is no such pubsub */
+void session_refused(struct session *, const char *why);
+bool sessions_any(struct block *);
+void sessions_leave(struct block *);             /* the process is leaving, as is_leaving says by now. [main loop] */
 
 #endif

@@ -12,6 +12,7 @@ struct subscription *subscription_unref(struct subscription *s)
         return NULL;
     for (uint32_t i = 0; i < s->rule_count; i++)
         cel_destroy(s->rules[i].program);
+    session_unref(s->session);
     arena_destroy(s->keep);
     return mem_free(s);
 }
@@ -137,8 +138,11 @@ static bool is_named(const struct subscription *s, struct fault *ret_fault)
     return s->pubsub.len && s->topic.len;
 }
 
-static bool has_route(const struct subscription *s, const struct trb_kernel *k)
+/* An app that speaks gRPC needs no path to be called. */
+static bool has_route(struct subscription *s, const struct trb_kernel *k)
 {
+    if (!s->rule_count && s->origin == PROGRAMMATIC && app_speaks_grpc(k))
+        add_rule(s, NAME(""), NAME(""));
     if (!s->rule_count)
         say(k, TRB_LOG_WARN, "topic %s has an empty routes. removing from subscriptions list", s->topic.at);
     return s->rule_count > 0;

@@ -22,14 +22,17 @@ static bool outdoes(const struct subscription *b, const struct subscription *a, 
     return a->origin == PROGRAMMATIC ? is_later : !is_later;
 }
 
+/* Streams of clients neither cast shadows nor stand in any. */
 static bool is_outdone(struct block *b, struct subscription *s)
 {
     bool is_later = false;
+    if (s->origin == STREAMING)
+        return false;
     list_each(node, &b->subscriptions) {
         struct subscription *other = item(node);
         if (other == s)
             is_later = true;
-        else if (is_same_topic(s, other) && outdoes(other, s, is_later))
+        else if (other->origin != STREAMING && is_same_topic(s, other) && outdoes(other, s, is_later))
             return true;
     }
     return false;
@@ -43,14 +46,14 @@ static void cast_shadows(struct block *b)
     b->kernel->unlock(b);
 }
 
-static void add(struct block *b, struct subscription *s)
+void subscription_add(struct block *b, struct subscription *s)
 {
     b->kernel->lock(b);
     list_append(&b->subscriptions, &s->link);
     b->kernel->unlock(b);
 }
 
-static void remove_one(struct block *b, struct subscription *s)
+void subscription_remove(struct block *b, struct subscription *s)
 {
     if (s->listener)
         listener_close(s->listener, TRB_WHY_ENDED);
@@ -63,7 +66,7 @@ static void remove_one(struct block *b, struct subscription *s)
 void subscriptions_clear(struct block *b)
 {
     list_each(node, &b->subscriptions)
-        remove_one(b, item(node));
+        subscription_remove(b, item(node));
 }
 
 /* ----------------------------------------------------------------------------------- resources */
@@ -94,7 +97,7 @@ static void load_one(struct block *b, uint32_t i)
     struct subscription *s = subscription_create(b->kernel, spec, DECLARATIVE, &fault);
     if (s) {
         s->is_kept = true;
-        add(b, s);
+        subscription_add(b, s);
     } else if (*fault.text) {
         say(b->kernel, TRB_LOG_ERROR, "failed to load a declarative subscription, nothing is subscribed for it: %s",
             fault.text);
@@ -109,7 +112,7 @@ void subscriptions_load(struct block *b)
         load_one(b, i);
     list_each(node, &b->subscriptions)
         if (item(node)->origin == DECLARATIVE && !item(node)->is_kept)
-            remove_one(b, item(node));
+            subscription_remove(b, item(node));
     cast_shadows(b);
 }
 
@@ -121,7 +124,7 @@ static bool take_one(struct block *b, struct list *made, struct trb_slice json, 
     if (s)
         list_append(made, &s->link);
     else if (!ret_fault->is_match && *ret_fault->text)
-        say(b->kernel, TRB_LOG_ERROR, "an entry of the app's /dapr/subscribe is left out: %s", ret_fault->text);
+        say(b->kernel, TRB_LOG_ERROR, "an entry of the app's subscriptions is left out: %s", ret_fault->text);
     return !ret_fault->is_match;
 }
 
@@ -135,7 +138,7 @@ static bool take_all(struct block *b, struct json_value list, struct fault *ret_
         fine = take_one(b, &made, v.raw, ret_fault);
     while ((node = list_take(&made))) {
         if (fine)
-            add(b, item(node));
+            subscription_add(b, item(node));
         else
             subscription_unref(item(node));
     }
@@ -195,6 +198,12 @@ static void write_rules(struct text *t, const struct subscription *s)
     text_addc(t, ']');
 }
 
+static const char *word_of(uint32_t origin)
+{
+    static const char *const words[] = {"", "DECLARATIVE", "PROGRAMMATIC", "STREAMING"};
+    return words[origin];
+}
+
 static void write_one(struct text *t, const struct subscription *s)
 {
     text_adds(t, "{\"pubsubname\":");
@@ -206,7 +215,7 @@ static void write_one(struct text *t, const struct subscription *s)
     write_rules(t, s);
     text_adds(t, ",\"deadLetterTopic\":");
     text_add_json(t, slice_name(s->dead_letter), true);
-    text_addf(t, ",\"type\":\"%s\"}", s->origin == DECLARATIVE ? "DECLARATIVE" : "PROGRAMMATIC");
+    text_addf(t, ",\"type\":\"%s\"}", word_of(s->origin));
 }
 
 void subscriptions_write(void *self, void (*out)(void *, struct trb_slice), void *arg)
@@ -216,7 +225,7 @@ void subscriptions_write(void *self, void (*out)(void *, struct trb_slice), void
     text_addc(&t, '[');
     b->kernel->lock(b);
     list_each(node, &b->subscriptions) {
-        if (item(node)->is_shadowed)
+        if (item(node)->is_shadowed || (item(node)->session && !session_is_listed(item(node)->session)))
             continue;
         if (t.len > 1)
             text_addc(&t, ',');

@@ -11,6 +11,12 @@ void say(const struct trb_kernel *k, uint32_t level, const char *format, ...)
     k->log(level, SCOPE, line);
 }
 
+bool app_speaks_grpc(const struct trb_kernel *k)
+{
+    struct trb_slice protocol = slice_name(k->info->app_protocol);
+    return slice_is(protocol, SLICE("grpc")) || slice_is(protocol, SLICE("grpcs"));
+}
+
 static struct trb_slice media_type(struct trb_slice content_type)
 {
     return slice_trim(slice_split(&content_type, ';'));

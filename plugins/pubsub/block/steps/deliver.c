@@ -1,128 +1,27 @@
-/* A message on its way to the application.
+/* A message on its way to the application, alone.
  *
- *     parse ──► call ┄┄ the app answers ┄┄► gather ──► verdict ──► (delivery_end)
+ *     parse ──► call ┄┄ the app answers ┄┄► hear (the tongue's) ──► (delivery_end)
  */
 #include "delivery.h"
 
-struct alone {
-    struct delivery delivery;
-    struct trb_outcall call;
-};
+static trb_step call, hear;
 
-static trb_step call, gather, verdict;
-
-/* ------------------------------------------------------------------------------------- headers */
-/* As the field's HTTP libraries spell a name: Foo-Bar. */
-static struct trb_name canonical(struct trb_request *rq, struct trb_name name)
-{
-    if (name.len && name.at[0] == '_')
-        return name;
-    char *at = trb_alloc(rq, name.len + 1);
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.at[i];
-        bool upper = i == 0 || at[i - 1] == '-';
-        at[i] = (char)(upper && c >= 'a' && c <= 'z' ? c - 32 : !upper && c >= 'A' && c <= 'Z' ? c + 32 : c);
-    }
-    return (struct trb_name){at, name.len};
-}
-
-/* Metadata must not speak for the connection, nor say again what we say. */
-static bool is_own_header(struct trb_slice name)
-{
-    static const char *const own[] = {"content-type", "content-length", "pubsubname", "traceparent", "host",
-                                      "connection", "transfer-encoding", "keep-alive", "upgrade", "te", "trailer",
-                                      "expect", "dapr-api-token", "user-agent", "accept-encoding"};
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (slice_is_nocase(name, slice_of(own[i])))
-            return true;
-    return false;
-}
-
-static void make_headers(struct trb_request *rq, struct alone *a)
-{
-    const struct trb_pairs *metadata = &a->delivery.event->metadata;
-    struct trb_pair *to = trb_alloc(rq, (metadata->count + 3) * sizeof *to);
-    struct trb_name trace = delivery_trace_header(&a->delivery);
-    uint32_t n = 0;
-    to[n++] = (struct trb_pair){NAME("Content-Type"), NAME("application/cloudevents+json")};
-    for (uint32_t i = 0; i < metadata->count; i++) {
-        const struct trb_pair *p = trb_pair_at(metadata, i);
-        if (!is_own_header(slice_name(p->key)))
-            to[n++] = (struct trb_pair){canonical(rq, p->key), p->value};
-    }
-    to[n++] = (struct trb_pair){NAME("Pubsubname"), a->delivery.sub->pubsub};
-    if (trace.at)
-        to[n++] = (struct trb_pair){NAME("Traceparent"), trace};
-    a->call.headers = (struct trb_pairs){to, n, sizeof *to};
-}
-
-/* -------------------------------------------------------------------------------------- the app */
 struct trb_next event_parse(struct trb_request *rq)
 {
     struct alone *a = trb_request_state(rq, sizeof *a);
     struct trb_next end;
     if (!delivery_read(rq, &a->delivery, &end))
         return end;
-    a->call = (struct trb_outcall){
-        .size = sizeof a->call, .to = TRB_TO_APP, .method = SLICE("POST"), .path = a->delivery.path,
-        .body_mode = TRB_BODY_GIVEN, .body = a->delivery.body, .flags = TRB_OUT_NO_TRACE};
-    make_headers(rq, a);
+    a->delivery.listener->tongue->ask(rq, a);
     return TRB_GO(call);
 }
 
 static struct trb_next call(struct trb_request *rq)
 {
-    return rq->kernel->send(rq, &((struct alone *)rq->state)->call, TRB_GO(gather));
+    return rq->kernel->send(rq, &((struct alone *)rq->state)->call, TRB_GO(hear));
 }
 
-static struct trb_next no_answer(struct trb_request *rq)
+static struct trb_next hear(struct trb_request *rq)
 {
-    return delivery_fail(rq, "error returned from app channel while sending pub/sub event to app: %s",
-                         rq->kernel->failure(rq)->message);
-}
-
-static struct trb_next gather(struct trb_request *rq)
-{
-    return rq->kernel->outcome(rq) ? rq->kernel->outcome_gather(rq, APP_ANSWER_MAX, TRB_GO(verdict)) : no_answer(rq);
-}
-
-/* An answer that is no object with a text in status says no more than its HTTP status. */
-static struct trb_name status_word(struct trb_request *rq, struct trb_data body)
-{
-    struct json_value v;
-    struct json_fault fault;
-    if (!json_parse(slice_from(body.at ? body.at : "", body.len), &v, &fault) || v.kind != JSON_OBJECT)
-        return NAME("");
-    return string_copy(rq, json_find_nocase(v, SLICE("status")));
-}
-
-static struct trb_next judge_word(struct trb_request *rq, struct trb_name word)
-{
-    if (!word.len || slice_is(slice_name(word), SLICE("SUCCESS")))
-        return delivery_end(rq, TRB_ACK, "success", "success");
-    if (slice_is(slice_name(word), SLICE("DROP"))) {
-        say(rq->kernel, TRB_LOG_WARN, "DROP status returned from app while processing pub/sub event");
-        return delivery_end(rq, TRB_DROP, "drop", "success");
-    }
-    if (slice_is(slice_name(word), SLICE("RETRY")))
-        return delivery_fail(rq, "RETRY status returned from app while processing pub/sub event");
-    return delivery_fail(rq, "unknown status returned from app while processing pub/sub event, status: %s", word.at);
-}
-
-static struct trb_next verdict(struct trb_request *rq)
-{
-    struct alone *a = rq->state;
-    const struct trb_outcome *o = rq->kernel->outcome(rq);
-    if (!o)
-        return no_answer(rq);
-    struct trb_data body = rq->kernel->outcome_body(rq);
-    if (o->status >= 200 && o->status < 300)
-        return judge_word(rq, status_word(rq, body));
-    if (o->status != 404)
-        return delivery_fail(rq, "retriable error returned from app while processing pub/sub event, topic: %s, body: "
-                             "%.*s. status code returned: %u", a->delivery.sub->topic.at,
-                             body.len > 200 ? 200 : (int)body.len, body.at ? body.at : "", o->status);
-    say(rq->kernel, TRB_LOG_ERROR, "non-retriable error returned from app while processing pub/sub event, topic: %s. "
-        "status code returned: 404", a->delivery.sub->topic.at);
-    return delivery_end(rq, TRB_DROP, "drop", "drop");
+    return ((struct alone *)rq->state)->delivery.listener->tongue->hear(rq);
 }

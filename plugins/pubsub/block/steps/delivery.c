@@ -60,6 +60,27 @@ struct trb_next delivery_fail(struct trb_request *rq, const char *format, ...)
     return delivery_end(rq, TRB_RETRY, "retry", "retry");
 }
 
+#define SUCCESS 0
+#define RETRY 1
+#define DROP 2
+
+struct trb_next delivery_judge(struct trb_request *rq, int32_t status)
+{
+    struct trb_name id = ((struct delivery *)rq->state)->id;
+    if (status == SUCCESS)
+        return delivery_end(rq, TRB_ACK, "success", "success");
+    if (status == DROP) {
+        say(rq->kernel, TRB_LOG_WARN, "DROP status returned from app while processing pub/sub event %s",
+            id.at ? id.at : "");
+        return delivery_end(rq, TRB_DROP, "drop", "success");
+    }
+    if (status == RETRY)
+        return delivery_fail(rq, "RETRY status returned from app while processing pub/sub event %s",
+                             id.at ? id.at : "");
+    return delivery_fail(rq, "unknown status returned from app while processing pub/sub event %s, status: %d",
+                         id.at ? id.at : "", status);
+}
+
 /* ----------------------------------------------------------------------- the dead letter topic */
 static struct trb_name burial_place(struct trb_request *rq, struct trb_instance *i, const struct delivery *d)
 {
@@ -123,39 +144,37 @@ static struct trb_next drop_expired(struct trb_request *rq, struct trb_name id)
     return delivery_end(rq, TRB_DROP, "drop", "drop");
 }
 
-/* As given, with its slash; bytes that no request line may hold are escaped. */
-static struct trb_slice path_of(struct trb_request *rq, struct trb_slice path)
+/* Older senders give the trace another name. */
+static struct trb_name trace_of(struct trb_request *rq, struct json_value event)
 {
-    struct text t = {0};
-    if (!path.len || path.at[0] != '/')
-        text_addc(&t, '/');
-    text_add_escaped(&t, path, "/-._~!$&'()*+,;=:@%?[]");
-    struct trb_name name = name_copy(rq, text_slice(&t));
-    text_fini(&t);
-    return slice_name(name);
+    struct trb_name trace = string_copy(rq, json_find(event, SLICE("traceparent")));
+    return trace.at ? trace : string_copy(rq, json_find(event, SLICE("traceid")));
 }
 
-static bool route(struct trb_request *rq, struct delivery *d, struct json_value event, struct trb_next *ret)
+static bool route(struct trb_request *rq, struct delivery *d, struct trb_next *ret)
 {
-    struct trb_name id = string_copy(rq, json_find(event, SLICE("id")));
-    if (envelope_is_expired(event)) {
-        *ret = drop_expired(rq, id);
-        return false;
-    }
     struct trb_slice path;
     struct fault fault;
-    if (!subscription_path(d->sub, event, &path, &fault)) {
+    d->id = string_copy(rq, json_find(d->envelope, SLICE("id")));
+    if (envelope_is_expired(d->envelope)) {
+        *ret = drop_expired(rq, d->id);
+        return false;
+    }
+    if (!subscription_path(d->sub, d->envelope, &path, &fault)) {
         *ret = delivery_fail(rq, "error finding matching route for event %s in pubsub %s and topic %s: %s",
-                             id.at ? id.at : "", d->sub->pubsub.at, d->sub->topic.at, fault.text);
+                             d->id.at ? d->id.at : "", d->sub->pubsub.at, d->sub->topic.at, fault.text);
         return false;
     }
     if (!path.at) {
-        *ret = drop(rq, "no matching route for event %s in pubsub %s and topic %s; skipping", id, "success");
+        *ret = drop(rq, "no matching route for event %s in pubsub %s and topic %s; skipping", d->id, "success");
         return false;
     }
-    d->trace_parent = string_copy(rq, json_find(event, SLICE("traceparent")));
-    d->path = path_of(rq, path);
-    return true;
+    d->trace_parent = trace_of(rq, d->envelope);
+    const char *why = d->listener->tongue->read(rq, d, path);
+    if (why)
+        *ret = delivery_fail(rq, "event %s in pubsub %s and topic %s cannot be delivered: %s", d->id.at ? d->id.at : "",
+                             d->sub->pubsub.at, d->sub->topic.at, why);
+    return !why;
 }
 
 static struct trb_slice envelope_of(struct trb_request *rq, struct delivery *d)
@@ -178,15 +197,14 @@ static struct trb_slice envelope_of(struct trb_request *rq, struct delivery *d)
 
 bool delivery_read(struct trb_request *rq, struct delivery *d, struct trb_next *ret)
 {
-    struct json_value event;
     struct json_fault fault;
     d->listener = rq->kernel->task_arg(rq);
     d->sub = d->listener->sub;
     d->event = rq->kernel->event(rq);
     d->body = d->event->data;
     d->began_ns = clock_now_ns();
-    if (envelope_read(envelope_of(rq, d), &event, &fault))
-        return route(rq, d, event, ret);
+    if (envelope_read(envelope_of(rq, d), &d->envelope, &fault))
+        return route(rq, d, ret);
     *ret = delivery_fail(rq, "error deserializing cloud event in pubsub %s and topic %s: %s", d->sub->pubsub.at,
                          d->sub->topic.at, fault.message);
     return false;
