@@ -9,6 +9,7 @@ import h2.config
 import h2.connection
 import h2.errors
 import h2.events
+import h2.exceptions
 import h2.settings
 
 from harness.ports import free_port
@@ -84,7 +85,8 @@ class Stream:
 
 
 class Wire:
-    """One connection. send(f) runs f on the HTTP/2 state and writes what came of it."""
+    """One connection. send(f) runs f on the HTTP/2 state and writes what came of it; a stream that the other side
+    has reset swallows what is sent."""
 
     def __init__(self, sock, is_client, settings=None):
         self.sock, self.lock = sock, threading.RLock()
@@ -92,7 +94,7 @@ class Wire:
             client_side=is_client, header_encoding=None, validate_inbound_headers=False, validate_outbound_headers=False,
             normalize_outbound_headers=False, normalize_inbound_headers=False))
         if settings is not None:
-            self.h2.local_settings.update(settings)
+            self.h2.local_settings = h2.settings.Settings(client=is_client, initial_values=settings)
         self.streams = {}
         self.pings = 0
         self.ping_acks = queue.Queue()
@@ -101,7 +103,10 @@ class Wire:
 
     def send(self, act):
         with self.lock:
-            act(self.h2)
+            try:
+                act(self.h2)
+            except h2.exceptions.StreamClosedError:
+                pass
             self.flush()
 
     def flush(self):
@@ -277,6 +282,19 @@ class FrameClient:
         with self.wire.lock:
             return self.wire.h2.local_flow_control_window(number)
 
+    def ping(self, seconds=10):
+        """Comes back after whatever the server had to say before."""
+        self.wire.send(lambda h: h.ping(b"12345678"))
+        self.wire.ping_acks.get(timeout=seconds)
+
+    def send_some(self, number, most):
+        """A frame, as far as the windows let it; returns its size."""
+        with self.wire.lock:
+            n = min(self.room(number), self.wire.h2.max_outbound_frame_size, most)
+            if n:
+                self.data(number, bytes(n))
+            return n
+
     def reset(self, number, code=h2.errors.ErrorCodes.CANCEL):
         self.wire.send(lambda h: h.reset_stream(number, code))
 
@@ -314,5 +332,7 @@ class FrameClient:
             if answer and not answer.ended.is_set():
                 answer.reset = event.error_code
                 answer.ended.set()
+        elif isinstance(event, h2.events.PingAckReceived):
+            self.wire.ping_acks.put(event.ping_data)
         elif isinstance(event, h2.events.ConnectionTerminated):
             self.wire.goaways.append(event)
