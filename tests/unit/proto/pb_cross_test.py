@@ -35,6 +35,10 @@ class Echo:
         self.process.stdin.flush()
         return self.process.stdout.readline().rstrip("\n")
 
+    def end(self):
+        self.process.stdin.close()
+        assert self.process.wait() == 0, "pb_echo did not end well: see above"
+
     def message(self, name, data):
         answer = self.ask(f"{name} {data.hex()}")
         return answer if answer.startswith("!") else bytes.fromhex(answer)
@@ -196,6 +200,7 @@ def main():
     types = types_of(files)
     check_types(echo, types)
     check_json(echo)
+    echo.end()
     print(f"{len(types)} types, {3 * ROUNDS} messages each: the same after")
 
 
