@@ -2,9 +2,9 @@
 
 To add rows for a building block: write doors/<block>.py with `table = Table()` and rows as harness/table.py shows them,
 and name it in TABLES below. A row gets `at`: the door under test (at.door, the operations of harness/doors.py), the
-sidecar, its app (an HTTP app, harness/app.py), a store's name and a key, topic and path that nobody else uses. What the
-sidecar has is RESOURCES and the app's routes below; a row that needs a sidecar of its own starts it with at.bench and
-opens it with at.open(sidecar)."""
+sidecar, its app (an HTTP app, harness/app.py), a store's name, a key and a topic that nobody else uses. What the sidecar
+has is in the fixtures below; a row that needs a sidecar of its own starts it with at.bench and opens it with
+at.open(sidecar)."""
 
 import json
 import uuid

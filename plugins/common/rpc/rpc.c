@@ -55,9 +55,14 @@ struct trb_data rpc_message(struct trb_request *rq, const struct pb_type *type, 
     return (struct trb_data){at, len, NULL};
 }
 
+/* What is answered is copied into its frame at once. */
 struct trb_next rpc_reply(struct trb_request *rq, const struct pb_type *type, const void *from)
 {
-    return trb_reply(rq, 200, rpc_message(rq, type, from));
+    struct text t = {0};
+    pb_write(type, from, &t);
+    struct trb_next next = trb_reply(rq, 200, (struct trb_data){t.at ? t.at : "", t.len, NULL});
+    text_fini(&t);
+    return next;
 }
 
 struct trb_next rpc_reply_empty(struct trb_request *rq)
