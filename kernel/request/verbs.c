@@ -7,6 +7,14 @@ static void *verb_alloc(struct trb_request *rq, size_t size)
     return arena_zero(request_of(rq)->arena, size);
 }
 
+/* Beside the arena: what a peer sizes must not use up what heads and texts need. */
+static struct trb_data verb_buffer(struct trb_request *rq, size_t len, char **ret_bytes)
+{
+    struct trb_buf *b = buf_new(len, ret_bytes);
+    arena_link_buf(request_of(rq)->arena, b);
+    return buf_data(b);
+}
+
 static struct trb_slice verb_method(struct trb_request *rq)
 {
     return request_of(rq)->method;
@@ -240,4 +248,5 @@ void request_kernel_fill(struct trb_kernel *k)
     k->unpin = verb_unpin;
     k->peer_message = verb_peer_message;
     k->status_text = verb_status_text;
+    k->buffer = verb_buffer;
 }

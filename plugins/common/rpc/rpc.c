@@ -46,13 +46,13 @@ bool rpc_read(struct trb_request *rq, const struct pb_type *type, void *ret, str
 struct trb_data rpc_message(struct trb_request *rq, const struct pb_type *type, const void *from)
 {
     struct text t = {0};
+    char *bytes;
     pb_write(type, from, &t);
-    char *at = trb_alloc(rq, t.len + 1);
-    size_t len = t.len;
-    if (len)
-        memcpy(at, t.at, len);
+    struct trb_data message = rq->kernel->buffer(rq, t.len, &bytes);
+    if (t.len)
+        memcpy(bytes, t.at, t.len);
     text_fini(&t);
-    return (struct trb_data){at, len, NULL};
+    return message;
 }
 
 /* What is answered is copied into its frame at once. */

@@ -16,7 +16,7 @@ bool rpc_read(struct trb_request *, const struct pb_type *, void *ret, struct tr
 /* A message that somebody else sent, e.g. the app: NULL, or why it is none. */
 const char *rpc_parse(struct trb_request *, struct trb_slice message, const struct pb_type *, void *ret);
 
-/* The struct as a message in the request's memory; owner NULL. */
+/* The struct as a message that lives as long as the request. */
 struct trb_data rpc_message(struct trb_request *, const struct pb_type *, const void *from);
 /* Answers with one message, and OK. */
 struct trb_next rpc_reply(struct trb_request *, const struct pb_type *, const void *from);

@@ -290,6 +290,8 @@ struct trb_kernel {
     void (*unpin)(struct trb_request *); /* [any] */
     const struct trb_peer_message *(*peer_message)(struct trb_request *); /* NULL but for PEER */
     const char *(*status_text)(uint32_t http_status); /* "Not Found"; "": the number has none [any] */
+    /* Bytes of any size, to be filled at once, that live as long as the request; given on like a body's. */
+    struct trb_data (*buffer)(struct trb_request *, size_t len, char **ret_bytes);
     /* Of a stream that was just opened: opened(arg of stream_open) is called once the component says so, on the
      * main loop and before ended. [main loop] */
     void (*stream_on_open)(struct trb_stream_handle *, void (*opened)(void *arg));

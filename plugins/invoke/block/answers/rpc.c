@@ -60,16 +60,23 @@ static void set_trailers(struct trb_request *rq)
 }
 
 /* ------------------------------------------------------------------------------ the message */
+static void put_data(struct text *t, const struct answer *a)
+{
+    if (!a->body.len && !a->type_url.len)
+        return;
+    size_t data = wire_begin(t, 1);
+    wire_put_bytes(t, 1, a->type_url);
+    wire_put_bytes(t, 2, slice_from(a->body.at, a->body.len));
+    wire_end(t, data);
+}
+
 /* InvokeResponse, with the body copied once. */
 static struct trb_next say_message(struct trb_request *rq)
 {
     const struct answer *a = answer_of(rq);
     struct text message = {0};
     (void)text_room(&message, a->body.len + a->type_url.len + a->content_type.len + 64);
-    size_t data = wire_begin(&message, 1);
-    wire_put_bytes(&message, 1, a->type_url);
-    wire_put_bytes(&message, 2, slice_from(a->body.at, a->body.len));
-    wire_end(&message, data);
+    put_data(&message, a);
     wire_put_bytes(&message, 2, a->content_type);
     struct trb_next next = trb_reply(rq, 200, (struct trb_data){message.at, message.len, NULL});
     text_fini(&message);

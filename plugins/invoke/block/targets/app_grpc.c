@@ -51,11 +51,6 @@ static struct trb_next ask(struct trb_request *rq)
     return rq->kernel->send(rq, &c->out, TRB_GO(taken));
 }
 
-static void *from_request(void *rq, size_t size)
-{
-    return trb_alloc(rq, size);
-}
-
 static void take_message(struct answer *a, struct trb_data message, const struct common_invoke_response *m)
 {
     a->content_type = slice_name(m->content_type);
@@ -70,8 +65,7 @@ static struct trb_next read_message(struct trb_request *rq)
     struct call *c = rq->state;
     struct trb_data body = rq->kernel->outcome_body(rq);
     struct common_invoke_response message;
-    const char *fault = pb_read(&common_invoke_response_pb, slice_from(body.at ? body.at : "", body.len),
-                                (struct pb_memory){from_request, rq}, &message);
+    const char *fault = rpc_parse(rq, slice_from(body.at ? body.at : "", body.len), &common_invoke_response_pb, &message);
     if (fault)
         return fail(rq, TRB_INTERNAL, slice_name(trb_printf(rq, "grpc: failed to unmarshal the received message: %s", fault)));
     take_message(&c->answer, body, &message);

@@ -48,7 +48,9 @@ static struct trb_next taken(struct trb_request *rq)
     const struct trb_error *err = o ? NULL : rq->kernel->failure(rq);
     if (err)
         return c->asker->failed(rq, err->code, slice_of(err->message));
-    struct trb_slice type = o->content_type.len ? o->content_type : slice_name(trb_pair_get(&o->headers, "content-type"));
+    struct trb_slice type = o->content_type;
+    if (o->status && !type.len)
+        type = slice_name(trb_pair_get(&o->headers, "content-type"));
     c->answer = (struct answer){
         .is_http = o->status != 0, .is_ended = o->ended, .status = o->status, .code = o->grpc_code, .message = o->reason,
         .details = o->details, .headers = o->headers, .trailers = o->trailers, .content_type = type, .type_url = o->type_url};
