@@ -110,7 +110,6 @@ static uint32_t is_busy(void *self)
 }
 
 /* ------------------------------------------------------------------------ components, resources */
-/* It may not be in the catalog yet: the task that looks for it runs when this turn is over. */
 static void *component_up(void *self, struct trb_instance *i, struct trb_error *err)
 {
     struct block *b = self;
@@ -120,7 +119,15 @@ static void *component_up(void *self, struct trb_instance *i, struct trb_error *
     return scopes_create(&properties, b->kernel->info);
 }
 
+static trb_step component_found;
+
+/* The catalog that has it is on its way by now: it is found once this loop has turned. */
 struct trb_next component_here(struct trb_request *rq)
+{
+    return rq->kernel->sleep(rq, 1, TRB_GO(component_found));
+}
+
+static struct trb_next component_found(struct trb_request *rq)
 {
     struct block *b = rq->self;
     if (b->is_app_up)
