@@ -16,6 +16,13 @@ static void break_off(struct outgoing *o, const struct trb_error *err)
     outgoing_fail(o, err);
 }
 
+static void fail(struct outgoing *o, const char *sentence)
+{
+    struct trb_error err = ERROR_INIT;
+    error_set(&err, TRB_INTERNAL, "GRPC_BAD_ANSWER", "%s", sentence);
+    break_off(o, &err);
+}
+
 /* ---------------------------------------------------------------------------------- the status */
 static bool is_status(struct trb_slice name)
 {
@@ -70,6 +77,8 @@ static void tell(struct outgoing *o, const struct http_headers *trailers)
     struct trb_error err = ERROR_INIT;
     const struct http_headers *last = o->has_status ? &o->came : trailers ? trailers : &none;
     trb_code code = read_status(o, last, &err);
+    if (!code && !grpc_reader_is_empty(&o->reader))
+        return fail(o, "unexpected EOF");
     o->outcome = (struct trb_outcome){
         .size = sizeof o->outcome, .grpc_code = code, .reason = code ? kept(o, error_text(&err)) : SLICE(""),
         .details = kept(o, buf_bytes(err.details)), .headers = pairs_of(o, o->has_status ? &none : &o->came),
@@ -91,14 +100,6 @@ static void take_head(struct outgoing *o, const struct http_head *head)
     o->reader.gzip = slice_is(http_header_get(&head->headers, SLICE("grpc-encoding")), SLICE("gzip"));
 }
 
-static void fail_second(struct outgoing *o)
-{
-    struct trb_error err = ERROR_INIT;
-    error_set(&err, TRB_INTERNAL, "GRPC_TWO_MESSAGES",
-              "cardinality violation: expected <EOF> for non server-streaming RPCs, but received another message");
-    break_off(o, &err);
-}
-
 /* What is no gRPC is not cut into messages; its status says what it was. */
 static void take_data(struct outgoing *o, struct trb_data piece)
 {
@@ -112,7 +113,8 @@ static void take_data(struct outgoing *o, struct trb_data piece)
             return break_off(o, &err);
         if (message && o->whole.owner) {
             buf_unref(message);
-            return fail_second(o);
+            return fail(o, "cardinality violation: expected <EOF> for non server-streaming RPCs, but received another "
+                           "message");
         }
         if (message)
             o->whole = buf_data(message);
@@ -136,7 +138,7 @@ static void name_failure(struct trb_error *err)
     if (!strcmp(was.reason, "STREAM_RESET") || was.code == TRB_CANCELLED || was.code == TRB_DEADLINE ||
         was.code == TRB_INTERNAL)
         return;
-    if (!strcmp(was.reason, "CONNECTION_CLOSED"))
+    if (slice_is(text, SLICE("http: server closed idle connection")))
         text = SLICE("EOF");
     if (slice_starts(text, SLICE("dial ")))
         error_set(err, TRB_UNAVAILABLE, was.reason, "connection error: desc = \"transport: Error while dialing: %.*s\"",

@@ -45,6 +45,8 @@ static void release(struct request *rq, void *arg)
     timer_end(&o->again);
     drop_queue(o);
     gather_drop(&o->body);
+    buf_unref(o->question.body.owner);
+    o->question.body.owner = NULL;
     buf_unref(o->whole.owner);
     o->whole.owner = NULL;
     buf_unref(o->packed.owner);
@@ -287,6 +289,7 @@ static struct trb_next send(struct trb_request *public_, const struct trb_outcal
     o->magic = OUTGOING_MAGIC;
     o->rq = rq;
     memcpy(&o->question, question, question->size < sizeof o->question ? question->size : sizeof o->question);
+    buf_ref(o->question.body.owner);
     o->is_relayed = o->is_pumping = o->question.body_mode == TRB_BODY_RELAYED;
     o->began_ns = clock_now_ns();
     if (rq->outcome)

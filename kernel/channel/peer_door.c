@@ -129,6 +129,7 @@ static bool begin(struct arrival *v, const struct peer_request *q, struct arena 
     *arena = NULL;
     v->rq = request_create(&birth);
     v->rq->route = match.route;
+    request_set_deadline(v->rq, grpc_stream_info(v->stream)->deadline_ns);
     fill(v->rq, v, q);
     struct trb_error err = ERROR_INIT;
     if (!clean_method(v->rq, &err) || (policy && policy(v->rq->peer_identity, v->rq->target, v->rq->method, &err))) {

@@ -44,9 +44,9 @@ class Answer:
 
 
 class GrpcApp(grpc.GenericRpcHandler):
-    def __init__(self, port=None, workers=32, streams=None, options=()):
+    def __init__(self, port=None, workers=32, streams=None, options=(), credentials=None):
         self.port = port or free_port()
-        self.workers = workers
+        self.workers, self.credentials = workers, credentials
         self.options = list(options)
         if streams:
             self.options.append(("grpc.max_concurrent_streams", streams))
@@ -57,7 +57,10 @@ class GrpcApp(grpc.GenericRpcHandler):
     def start(self):
         self.server = grpc.server(futures.ThreadPoolExecutor(self.workers), handlers=[self],
                                   options=self.options + [("grpc.so_reuseport", 0)])
-        assert self.server.add_insecure_port(f"127.0.0.1:{self.port}") == self.port
+        where = f"127.0.0.1:{self.port}"
+        bound = self.server.add_secure_port(where, self.credentials) if self.credentials else \
+            self.server.add_insecure_port(where)
+        assert bound == self.port
         self.server.start()
         return self
 

@@ -434,6 +434,16 @@ static void a_message_that_is_too_large_ends_the_call_at_its_prefix(void **state
     over();
 }
 
+static void half_a_message_is_none(void **state)
+{
+    ask();
+    head_comes(200, GRPC);
+    data_comes("\0\0\0\0\5ab", 7);
+    end_comes("grpc-status: 0\n");
+    assert_string_equal(said.log, "fail Internal unexpected EOF;");
+    over();
+}
+
 static void a_second_message_breaks_the_rules(void **state)
 {
     ask();
@@ -462,6 +472,8 @@ static void failures_have_the_texts_that_grpc_users_know(void **state)
     failing_is_said_as(TRB_UNAVAILABLE, "X", "tls: bad certificate",
                        "fail Unavailable connection error: desc = \"transport: authentication handshake failed: tls: bad "
                        "certificate\";");
+    failing_is_said_as(TRB_UNAVAILABLE, "CONNECTION_CLOSED", "error reading server preface: EOF",
+                       "fail Unavailable connection error: desc = \"error reading server preface: EOF\";");
     failing_is_said_as(TRB_UNAVAILABLE, "CONNECTION_CLOSED", "http: server closed idle connection",
                        "fail Unavailable error reading from server: EOF;");
     failing_is_said_as(TRB_INTERNAL, "STREAM_RESET", "stream terminated by RST_STREAM with error code: INTERNAL_ERROR",
@@ -492,6 +504,7 @@ int main(void)
         cmocka_unit_test(an_answer_without_a_status_is_a_broken_one),
         cmocka_unit_test(what_is_no_grpc_is_named),
         cmocka_unit_test(a_message_that_is_too_large_ends_the_call_at_its_prefix),
+        cmocka_unit_test(half_a_message_is_none),
         cmocka_unit_test(a_second_message_breaks_the_rules),
         cmocka_unit_test(failures_have_the_texts_that_grpc_users_know),
     };
