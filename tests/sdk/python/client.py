@@ -93,17 +93,17 @@ def state_more(d):
 
 def publish(d):
     with feature("publish"):
-        d.publish_event(pubsub_name="pubsub", topic_name="heard by nobody", data="a text")
+        d.publish_event(pubsub_name="pubsub", topic_name="heard-by-nobody", data="a text")
     with feature("publish.json"):
-        d.publish_event(pubsub_name="pubsub", topic_name="heard by nobody", data='{"orderId": 1}',
+        d.publish_event(pubsub_name="pubsub", topic_name="heard-by-nobody", data='{"orderId": 1}',
                         data_content_type="application/json")
     with feature("publish.metadata"):
-        d.publish_event(pubsub_name="pubsub", topic_name="heard by nobody", data=b"message",
+        d.publish_event(pubsub_name="pubsub", topic_name="heard-by-nobody", data=b"message",
                         publish_metadata={"ttlInSeconds": "100", "rawPayload": "false"})
     with feature("publish.bulk"):
         entries = ["message 1", BulkPublishEntry(event='{"n": 2}', metadata={"partitionKey": "a"},
                                                  content_type="application/json")]
-        answer = d.publish_events(pubsub_name="pubsub", topic_name="heard by nobody", data=entries,
+        answer = d.publish_events(pubsub_name="pubsub", topic_name="heard-by-nobody", data=entries,
                                   data_content_type="text/plain")
         same(list(answer.failed_entries), [])
     with feature("publish.error"):

@@ -12,6 +12,7 @@ from say import feature, ok, same
 
 app = App()
 tries, seen = [], []
+TOKEN = [os.environ["APP_API_TOKEN"]] if "APP_API_TOKEN" in os.environ else None
 
 
 def headers_of(request):
@@ -24,9 +25,9 @@ def echo(request: InvokeMethodRequest) -> InvokeMethodResponse:
     with feature("app.invoke"):
         same((json.loads(request.text()), request.content_type), ({"id": 1}, "application/json"))
     with feature("app.invoke.headers"):
-        same(sent["x-colour"], "blue")
+        same(sent["x-colour"], ["blue"])
     with feature("app.token"):
-        same(sent.get("dapr-api-token"), os.environ.get("APP_API_TOKEN"))
+        same(sent.get("dapr-api-token"), TOKEN)
     response = InvokeMethodResponse(request.data, "application/json")
     response.headers = (("x-shape", "round"),)
     return response
