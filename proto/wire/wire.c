@@ -65,7 +65,7 @@ static bool body(struct wire_reader *r, struct wire_field *f)
 
 bool wire_next(struct wire_reader *r, struct wire_field *f)
 {
-    uint64_t tag;
+    uint64_t tag = 0;
     if (r->broken || !r->rest.len)
         return false;
     memset(f, 0, sizeof *f);

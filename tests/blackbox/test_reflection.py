@@ -29,7 +29,8 @@ def test_services_are_listed(sidecar, server):
     assert (PEERS in names) == (server == "peer")
 
 
-@pytest.mark.parametrize("symbol", [PEERS, PEERS + ".CallLocalStream", "dapr.proto.common.v1.HTTPExtension.Verb"])
+@pytest.mark.parametrize("symbol", [PEERS, PEERS + ".CallLocalStream", "dapr.proto.common.v1.HTTPExtension.Verb",
+                                    "dapr.proto.runtime.v1.Dapr", "dapr.proto.runtime.v1.AppCallback.OnTopicEvent"])
 def test_a_symbol_brings_its_file_and_what_it_imports(sidecar, symbol):
     files = ask(sidecar.peer, file_containing_symbol=symbol).file_descriptor_response.file_descriptor_proto
     assert files and len(set(files)) == len(files)
