@@ -217,12 +217,13 @@ def test_4_2_codes_outside_0_to_16(bench, names, where, code):
         with FrameClient(asked.grpc) as client:
             sent = rpc.message("runtime.v1.InvokeServiceRequest")(id=own.app_id, message={"method": "x"})
             answer = client.call("/dapr.proto.runtime.v1.Dapr/InvokeService", body=message(sent.SerializeToString()))
-        if code < 100:
-            assert answer.status == (str(code), "odd") and values(answer.last, "x-trail") == ["2"]
-            assert values(answer.head, "x-head") == ["1"]
-        answer = call(asked, path="/x", target=own.app_id)
-        if code < 100:
-            assert (answer.status, answer.json) == (500, {"code": code, "message": "odd"})
+        over_http = call(asked, path="/x", target=own.app_id)
+        if code >= 100 and where == "remote":
+            assert asked.is_ready(), "between sidecars it looks like an HTTP status: nobody can tell"
+            return
+        assert answer.status == (str(code), "odd") and values(answer.last, "x-trail") == ["2"]
+        assert values(answer.head, "x-head") == ["1"]
+        assert (over_http.status, over_http.json) == (500, {"code": code, "message": "odd"})
 
 
 # ---------------------------------------------------------------------------------------- metadata

@@ -7,7 +7,7 @@
 
 static struct trb_next refused(struct trb_request *rq, trb_code code, struct trb_slice why)
 {
-    return trb_refuse(rq, code == TRB_INVALID ? &PEER_INVALID : &PEER_FAILED, "%.*s", SLICE_ARG(why));
+    return trb_refuse(rq, &PEER_FAILED, "%.*s", SLICE_ARG(why));
 }
 
 static struct trb_next failed(struct trb_request *rq, trb_code code, struct trb_slice why)
@@ -27,9 +27,7 @@ struct trb_next invoke_peer(struct trb_request *rq)
     const struct trb_kernel *k = rq->kernel;
     const struct trb_peer_message *message = k->peer_message(rq);
     struct call *c = call_create(rq, &asker);
-    const char *fault = call_clean(rq, k->target(rq));
-    if (fault)
-        return refused(rq, TRB_INVALID, slice_of(fault));
+    c->method = k->target(rq);             /* cleaned by the door, for the policy judged it so */
     c->verb = message->has_extension ? k->method(rq) : (struct trb_slice){NULL, 0};
     c->query = k->raw_query(rq);
     c->content_type = message->content_type;
