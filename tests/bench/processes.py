@@ -80,7 +80,7 @@ http {{
   access_log off; keepalive_requests 1000000000; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   {upstream}
-  server {{ listen 127.0.0.1:{port} backlog=4096; {location} }}
+  server {{ listen 127.0.0.1:{port} {protocol} backlog=4096; {location} }}
 }}
 """
 ANSWER = '{"item":"pizza","qty":2,"note":"' + "x" * 68 + '"}'
@@ -89,26 +89,46 @@ ANSWER = '{"item":"pizza","qty":2,"note":"' + "x" * 68 + '"}'
 class Nginx(Process):
     """One worker; either answers a fixed JSON, or stands in front of `upstream_port`."""
 
+    protocol = ""
+
     def __init__(self, upstream_port=None, answer=ANSWER):
         self.port = free_port()
         place = Path(tempfile.mkdtemp(prefix="bench-nginx-"))
         os.chmod(place, 0o755)
-        if upstream_port is None:
-            upstream, location = "", f"location / {{ default_type application/json; return 200 '{answer}'; }}"
-        else:
-            upstream = f"upstream back {{ server 127.0.0.1:{upstream_port}; keepalive 512; keepalive_requests 1000000000; }}"
-            location = ('location / { proxy_pass http://back; proxy_http_version 1.1; '
-                        'proxy_set_header Connection ""; client_max_body_size 0; }')
-        (place / "nginx.conf").write_text(NGINX.format(folder=place, port=self.port, upstream=upstream, location=location))
+        upstream = f"upstream back {{ server 127.0.0.1:{upstream_port}; keepalive 512; keepalive_requests 1000000000; }}"
+        location = self.answers(place, answer) if upstream_port is None else self.passes()
+        (place / "nginx.conf").write_text(NGINX.format(folder=place, port=self.port, protocol=self.protocol, location=location,
+                                                       upstream="" if upstream_port is None else upstream))
         super().__init__(["nginx", "-c", place / "nginx.conf", "-p", place])
         self.place = place
         wait_for(lambda: is_open(self.port))
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
         self.pid = int(children.stdout.split()[0])
 
+    def answers(self, place, answer):
+        return f"location / {{ default_type application/json; return 200 '{answer}'; }}"
+
+    def passes(self):
+        return ('location / { proxy_pass http://back; proxy_http_version 1.1; proxy_set_header Connection ""; '
+                'client_max_body_size 0; }')
+
     def stop(self):
         super().stop()
         shutil.rmtree(self.place, ignore_errors=True)
+
+
+class GrpcNginx(Nginx):
+    """The same for gRPC: either any unary call is answered by a message of 100 bytes, or passed on."""
+
+    protocol = "http2"
+
+    def answers(self, place, answer):
+        (place / "answer").write_bytes(b"\0\0\0\0\x64" + bytes(100))
+        return (f"root {place}; open_file_cache max=10; error_page 405 =200 /answer; location / {{ return 405; }} "
+                "location = /answer { types {} default_type application/grpc; add_trailer grpc-status 0; }")
+
+    def passes(self):
+        return "location / { grpc_pass grpc://back; }"
 
 
 class Sidecar(Process):

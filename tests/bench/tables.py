@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench import fixed
 from bench.measure import Subject, run
-from bench.processes import ANSWER, Nginx, Redis, Sidecar
-from bench.loads import Shape
+from bench.processes import ANSWER, GrpcNginx, Nginx, Redis, Sidecar
+from bench.loads import GrpcShape, Shape
 
 TOLERANCE = 1.05
 
@@ -148,6 +148,23 @@ def row_invoke(options, connections=32):
                        f"nginx hop {hop_tail:.0f} µs")]
 
 
+def row_proxy(options):
+    """Both proxies in front of the same server; nginx loses a call now and then when it uses a connection again."""
+    lines = []
+    for connections, streams in ((4, 16), (32, 1)):
+        with Stand(options) as stand:
+            app = stand.add(GrpcNginx())
+            front = stand.add(GrpcNginx(upstream_port=app.port))
+            sidecar = stand.sidecar("bench", MEMORY_SET, app_port=app.port, flags=["--app-protocol", "grpc"])
+            yard = Subject("nginx grpc_pass", GrpcShape(front.port, "/bench.Any/Do", bytes(100), streams), [front.pid], connections)
+            yard.shape.may_fail = 0.001
+            subject = Subject(f"gRPC proxying, unary, {connections} × {streams}", GrpcShape(
+                sidecar.grpc, "/bench.Any/Do", bytes(100), streams, ["dapr-app-id: bench"]), [sidecar.pid], connections)
+            compare(options, [subject], [yard])
+            lines += cpu_results(subject, slice(None), yard, slice(None), 1.3, "≤ 1.3 × nginx grpc_pass")
+    return lines
+
+
 def row_publish(options, connections=32):
     with Stand(options) as stand:
         yards = yardsticks(stand, connections)
@@ -203,7 +220,7 @@ def row_loops(options):
     return [Result("two loops against one, instructions per request", f"{one:.0f} and {two:.0f}, {ratio:.2f} ×", "≤ 1.1 ×", ratio, 1.1)]
 
 
-ROWS = {"healthz": row_healthz, "state": row_state, "redis": row_redis, "invoke": row_invoke, "publish": row_publish,
+ROWS = {"healthz": row_healthz, "state": row_state, "redis": row_redis, "invoke": row_invoke, "proxy": row_proxy, "publish": row_publish,
         "start": row_start, "memory": row_memory, "connections": row_connections, "stream": row_stream, "loops": row_loops}
 
 
