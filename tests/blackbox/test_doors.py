@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from doors import metadata, secrets, state
+from doors import invoke, metadata, secrets, state
 from harness import doors
 from harness.app import reply
 from harness.resources import component
 from harness.table import STORES, run
 
-TABLES = {"state": state, "secrets": secrets, "metadata": metadata}
+TABLES = {"state": state, "secrets": secrets, "metadata": metadata, "invoke": invoke}
 SECRETS = {"db": "pw<1>", "hidden": "no", "ümläut": "ü"}
 
 
