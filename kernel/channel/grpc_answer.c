@@ -123,36 +123,7 @@ static void take_data(struct outgoing *o, struct trb_data piece)
     http_call_consume(&o->call, piece.len);
 }
 
-/* ------------------------------------------------------------------------------- what did not */
-static bool is_handshake(struct trb_slice text)
-{
-    return slice_starts(text, SLICE("tls: ")) || slice_starts(text, SLICE("remote error: tls")) ||
-           slice_starts(text, SLICE("net/http: TLS"));
-}
-
-/* In the words of the library that most callers know. */
-static void name_failure(struct trb_error *err)
-{
-    struct trb_error was = *err;
-    struct trb_slice text = slice_of(was.message);
-    if (!strcmp(was.reason, "STREAM_RESET") || was.code == TRB_CANCELLED || was.code == TRB_DEADLINE ||
-        was.code == TRB_INTERNAL)
-        return;
-    if (slice_is(text, SLICE("http: server closed idle connection")))
-        text = SLICE("EOF");
-    if (slice_starts(text, SLICE("dial ")))
-        error_set(err, TRB_UNAVAILABLE, was.reason, "connection error: desc = \"transport: Error while dialing: %.*s\"",
-                  SLICE_ARG(text));
-    else if (slice_starts(text, SLICE("error reading server preface")))
-        error_set(err, TRB_UNAVAILABLE, was.reason, "connection error: desc = \"%.*s\"", SLICE_ARG(text));
-    else if (is_handshake(text))
-        error_set(err, TRB_UNAVAILABLE, was.reason,
-                  "connection error: desc = \"transport: authentication handshake failed: %.*s\"", SLICE_ARG(text));
-    else
-        error_set(err, TRB_UNAVAILABLE, was.reason, "error reading from server: %.*s", SLICE_ARG(text));
-    err->retryable = was.retryable;
-}
-
+/* ------------------------------------------------------------------------------------- events */
 /* What is told may be the last thing the request waited for: it stays until we are through. */
 static void on_head(struct http_call *c, const struct http_head *head)
 {
@@ -185,7 +156,8 @@ static void on_failed(struct http_call *c, const struct trb_error *err)
     struct request *rq = o->rq;
     struct trb_error said = *err;
     request_pin(rq);
-    name_failure(&said);
+    said.text = said.details = NULL;
+    grpc_word_failure(&said);
     outgoing_fail(o, &said);
     request_unpin(rq);
 }

@@ -134,8 +134,8 @@ static void take_end(struct outgoing *o, const struct http_headers *trailers)
 static void take_failure(struct outgoing *o, const struct trb_error *err)
 {
     struct trb_error said = *err;
-    if (said.code != TRB_CANCELLED && said.code != TRB_DEADLINE)
-        said.code = TRB_UNAVAILABLE;
+    said.text = said.details = NULL;
+    grpc_word_failure(&said);
     peer_out_fail(o, &said);
 }
 

@@ -6,15 +6,21 @@ import sqlite3
 import subprocess
 import threading
 import time
-from concurrent import futures
 
 import grpc
+import h2.errors
 import pytest
 
+from harness import rpc
 from harness.app import raw_reply, reply
-from harness.messages import RequestChunk, Request, Response, ResponseChunk, SERVICE, chunks, request, response
+from harness.frames import FrameApp
+from harness.frames import message as frame
+from harness.messages import Request, RequestChunk, Response, ResponseChunk, chunks, request, response
+from harness.peers import Callee, Caller, make_known
 from harness.raw import Connection
 from harness.streams import LAST_CHUNK, StreamApp, body_pieces, chunk
+
+CODES = h2.errors.ErrorCodes
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +39,6 @@ def callee(shared, app):
 @pytest.fixture(autouse=True)
 def fresh(app):
     app.forget()
-
-
-class Caller:
-    """Another sidecar that calls ours."""
-
-    def __init__(self, port):
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
-        self.unary = self.channel.unary_unary(f"/{SERVICE}/CallLocal", Request.SerializeToString, Response.FromString)
-        self.stream = self.channel.stream_stream(f"/{SERVICE}/CallLocalStream", RequestChunk.SerializeToString,
-                                                 ResponseChunk.FromString)
-
-    def call(self, sent, **more):
-        return list(self.stream(iter(sent), timeout=20, **more))
 
 
 @pytest.fixture
@@ -267,36 +260,74 @@ def test_both_directions_at_once(bench):
     app.stop()
 
 
-# ----------------------------------------------------------------------------------- we call others
-class Callee:
-    """Another sidecar that ours calls. stream and unary are functions of (requests, context); None: it does
-    not know that method."""
+# ------------------------------------------------------------------ we are called: streams of events
+def events_app(answer, go_on):
+    def handle(request, sock, reader):
+        sock.sendall(answer)
+        assert go_on.wait(20)
+        sock.sendall(b"data: 2\n\n")
 
-    def __init__(self, stream=None, unary=None):
-        self.calls = []
-        handlers = {}
-
-        def streamed(requests, context):
-            got = list(requests)
-            self.calls.append((got, context))
-            yield from stream(got, context)
-
-        def whole(got, context):
-            self.calls.append((got, context))
-            return unary(got, context)
-
-        if stream:
-            handlers["CallLocalStream"] = grpc.stream_stream_rpc_method_handler(
-                streamed, RequestChunk.FromString, ResponseChunk.SerializeToString)
-        if unary:
-            handlers["CallLocal"] = grpc.unary_unary_rpc_method_handler(
-                whole, Request.FromString, Response.SerializeToString)
-        self.server = grpc.server(futures.ThreadPoolExecutor(8))
-        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
-        self.port = self.server.add_insecure_port("127.0.0.1:0")
-        self.server.start()
+    return StreamApp(handle).start()
 
 
+def test_4_4_each_event_is_one_message_with_a_response(bench):
+    go_on = threading.Event()
+    app = events_app(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n", go_on)
+    caller = Caller(bench.sidecar(app=app).peer)
+    asked = request("events", "GET")
+    asked.metadata["Accept"].values[:] = [" Text/Event-Stream "]
+    stream = caller.stream(iter([RequestChunk(request=asked)]), timeout=20)
+    first = next(stream)
+    assert first.response.HasField("status") and first.response.status.code == 0
+    assert list(first.response.headers["Content-Type"].values) == ["text/event-stream"]
+    one = first if first.payload.data else next(stream)
+    assert one.HasField("response") and (one.payload.data, one.payload.seq) == (b"data: 1\n\n", 0)
+    go_on.set()
+    rest = list(stream)
+    assert all(later.HasField("response") and not later.response.HasField("status") for later in rest)
+    assert [(later.payload.data, later.payload.seq) for later in rest] == [(b"data: 2\n\n", 1)]
+    app.stop()
+
+
+@pytest.mark.differs
+def test_a_refused_stream_of_events_keeps_its_status(caller, app):
+    app.route("/events", reply(403, b"no"))
+    asked = request("events", "GET")
+    asked.metadata["Accept"].values[:] = ["text/event-stream"]
+    answers = caller.call([RequestChunk(request=asked)])
+    assert answers[0].response.status.code == 403 and b"".join(one.payload.data for one in answers) == b"no"
+
+
+# ----------------------------------------------------------------------- we are called: the method
+REFUSED = {"x?y": 'forbidden character: "x?y"', "x#y": 'forbidden character: "x#y"', "x\0y": 'forbidden character: "x\\x00y"',
+           "x\ty": 'control character at position 1: "x\\ty"', "x\r": 'control character at position 1: "x\\r"',
+           "\nx": 'control character at position 0: "\\nx"', "x\x7f": 'control character at position 1: "x\\x7f"',
+           "admin#/../public": 'forbidden character: "admin#/../public"'}
+
+
+@pytest.mark.parametrize("method", REFUSED)
+@pytest.mark.parametrize("form", ["stream", "unary"])
+def test_9_3_reservedchars_are_refused_by_the_callee(caller, app, method, form):
+    with pytest.raises(grpc.RpcError) as raised:
+        if form == "stream":
+            caller.call([RequestChunk(request=request(method))])
+        else:
+            caller.unary(request(method), timeout=10)
+    assert_status(raised, grpc.StatusCode.INVALID_ARGUMENT, f"invalid method: method contains {REFUSED[method]}")
+    assert not app.requests()
+
+
+@pytest.mark.parametrize("method,target", [
+    ("admin/../public", "/public"), ("admin/../../public", "/public"), ("/admin%09/../public", "/public"),
+    ("public/../admin%2Fsecret", "/admin%2Fsecret"), ("public%23/../../unauthorized", "/unauthorized"),
+    ("admin%2F..%2Fpublic", "/admin%2F..%2Fpublic"), ("/public;../../admin", "/admin"), ("a///b/", "/a/b"),
+    ("100%25", "/100%25"), ("..", "/"), ("", "/")])
+def test_9_3_reservedchars_reach_the_app_as_they_are_judged(caller, app, method, target):
+    caller.call([RequestChunk(request=request(method, "GET"))])
+    assert [one.target for one in app.requests()] == [target]
+
+
+# --------------------------------------------------------------------------------- we call others
 @pytest.fixture
 def ours(shared, tmp_path):
     """A sidecar of ours, and a way to make others known to it."""
@@ -315,14 +346,12 @@ def other(ours):
     def make(**how):
         callee = Callee(**how)
         made.append(callee)
-        with sqlite3.connect(ours.names) as db:
-            db.execute("REPLACE INTO hosts VALUES (?, ?, 'other', '', ?)",
-                       (str(callee.port), f"127.0.0.1:{callee.port}", int(time.time()) + 1000))
+        make_known(ours.names, callee.port)
         return callee
 
     yield make
     for one in made:
-        one.server.stop(None)
+        one.stop()
 
 
 def call(ours, method="GET", path="/x", headers=(), body=None):
@@ -492,3 +521,254 @@ def test_a_name_that_resolves_to_nonsense(ours):
     with sqlite3.connect(ours.names) as db:
         db.execute("REPLACE INTO hosts VALUES ('n', 'no-port', 'other', '', ?)", (int(time.time()) + 1000,))
     assert "no-port" in failure(call(ours))
+
+
+# ------------------------------------------------------------------- others whose app speaks gRPC
+@pytest.fixture
+def client(ours):
+    made = rpc.Dapr(ours.grpc)
+    yield made
+    made.close()
+
+
+def ask(client, method="m", call=None, **message):
+    return client.InvokeService.answered(id="other", message={"method": method, **message}, call=call)
+
+
+def grpc_response(code=0, message="", details=(), **more):
+    made = response(code, message=message, **more)
+    made.headers["content-type"].values.append("application/grpc")
+    for one in details:
+        made.status.details.add(type_url=one.type_url, value=one.value)
+    return made
+
+
+def test_4_2_a_failure_behind_another_sidecar_passes_unchanged(client, other):
+    detail = rpc.Any(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\x0a\x01R\x12\x07dapr.io")
+    answer = grpc_response(9, 'näh "%"\n', [detail], headers=[("x-head", "1"), ("x-head-bin", "/w==")])
+    answer.trailers["x-tail"].values.extend(["2", "3"])
+    answer.trailers["x-tail-bin"].values.append("AQI=")
+    other(stream=lambda got, context: [ResponseChunk(response=answer)])
+    with pytest.raises(rpc.Failure) as raised:
+        ask(client)
+    rpc.assert_failure(raised.value, "FAILED_PRECONDITION", 'näh "%"\n', [rpc.error_info("R")])
+    assert {("x-head", "1"), ("x-head-bin", b"\xff")} <= set(raised.value.initial)
+    assert {("x-tail", "2"), ("x-tail", "3"), ("x-tail-bin", b"\x01\x02")} <= set(raised.value.trailing)
+
+
+@pytest.mark.parametrize("form", ["stream", "unary"])
+def test_4_4_type_urls_travel_both_ways(client, other, form):
+    answer = grpc_response(content_type="a/b", headers=[("x-head", "1")])
+    answer.message.data.type_url = "type.example/out"
+
+    def whole(got, context):
+        made = Response()
+        made.CopyFrom(answer)
+        made.message.data.value = b"data"
+        return made
+
+    callee = other(**({"stream": lambda got, context: chunks(ResponseChunk, answer, b"data", 3)} if form == "stream"
+                      else {"unary": whole}))
+    got, head, _ = ask(client, data={"type_url": "type.example/in", "value": b"body"}, content_type="c/d")
+    assert (got.data.type_url, got.data.value, got.content_type) == ("type.example/out", b"data", "a/b")
+    assert ("x-head", "1") in head
+    sent = callee.calls[0][0]
+    first = sent[0].request if form == "stream" else sent
+    assert (first.message.data.type_url, first.message.content_type) == ("type.example/in", "c/d")
+    assert body_of(sent) == b"body" if form == "stream" else first.message.data.value == b"body"
+
+
+def test_4_4_without_an_http_extension_there_is_none(client, other):
+    callee = other(stream=lambda got, context: [ResponseChunk(response=grpc_response())])
+    ask(client)
+    assert not callee.calls[0][0][0].request.message.HasField("http_extension")
+
+
+def test_4_3_what_a_remote_hop_says(client, other, ours):
+    callee = other(stream=lambda got, context: [ResponseChunk(response=grpc_response())])
+    ask(client, call={"timeout": 15, "metadata": [("x-one", "a"), ("x-one", "b"), ("x-two-bin", b"\x01\x02"),
+                                                  ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")]})
+    sent, context = callee.calls[0]
+    metadata = {key.lower(): list(one.values) for key, one in sent[0].request.metadata.items()}
+    assert metadata["x-one"] == ["a", "b"] and metadata["x-two-bin"] == ["AQI="]
+    assert metadata["content-type"] == ["application/grpc"]
+    assert metadata["dapr-caller-app-id"] == [ours.app_id] and metadata["dapr-callee-app-id"] == ["other"]
+    assert metadata["dapr-caller-namespace"] == ["default"] and metadata["destination-app-id"] == ["other"]
+    host, = metadata["x-forwarded-for"]
+    name, = metadata["x-forwarded-host"]
+    assert metadata["forwarded"] == [f"for={host};by={host};host={name}"]
+    assert "dapr-app-id" not in metadata
+    outer = dict(context.invocation_metadata())
+    assert outer["dapr-callee-app-id"] == "other"
+    assert outer["traceparent"] == "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def test_a_deadline_goes_along(client, other):
+    seen = []
+
+    def stream(got, context):
+        seen.append(context.time_remaining())
+        return [ResponseChunk(response=grpc_response())]
+
+    other(stream=stream)
+    ask(client, call={"timeout": 15})
+    assert 0 < seen[0] <= 16
+
+
+# ------------------------------------------------------------------------------------------ tokens
+def everything_of(callee):
+    """All that the other sidecar got to see, as one text of bytes."""
+    sent = []
+    for got, context in callee.calls:
+        sent += [repr(one).encode() for one in context.invocation_metadata()]
+        sent += [one.SerializeToString() for one in (got if isinstance(got, list) else [got])]
+    return b"\n".join(sent)
+
+
+@pytest.mark.parametrize("form", ["stream", "unary"])
+@pytest.mark.parametrize("door", ["http", "grpc"])
+def test_neither_token_ever_leaves_towards_a_peer(bench, tmp_path, door, form):
+    names = tmp_path / "names.db"
+    sidecar = bench.sidecar(env={"DAPR_API_TOKEN": "the-api-token", "APP_API_TOKEN": "the-app-token"}, config={
+        "nameResolution": {"component": "sqlite", "configuration": {"connectionString": str(names)}}})
+    answer = grpc_response() if door == "grpc" else response(200)
+    callee = Callee(**({"stream": lambda got, context: [ResponseChunk(response=answer)]} if form == "stream" else
+                       {"unary": lambda got, context: answer}))
+    make_known(names, callee.port)
+    if door == "http":
+        got = sidecar.request("POST", "/v1.0/invoke/other/method/m", [("dapr-api-token", "the-api-token")], b"body")
+        assert got.status == 200, got.text
+    else:
+        made = rpc.Dapr(sidecar.grpc, [("dapr-api-token", "the-api-token")])
+        ask(made, data={"value": b"body"})
+        made.close()
+    seen = everything_of(callee)
+    assert b"body" in seen
+    assert b"the-api-token" not in seen and b"the-app-token" not in seen and b"dapr-api-token" not in seen.lower()
+    callee.stop()
+
+
+# ------------------------------------------------------------------------- others that are in trouble
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "UNAUTHENTICATED"])
+def test_4_1_another_attempt_asks_the_resolver_anew(ours, other, code):
+    """The first one sends us away; meanwhile the app has moved."""
+    moved = []
+
+    def stream(got, context):
+        moved.append(other(stream=lambda got, context: chunks(ResponseChunk, response(), b"here")))
+        with sqlite3.connect(ours.names) as db:
+            db.execute("DELETE FROM hosts WHERE address = ?", (f"127.0.0.1:{gone.port}",))
+        context.abort(grpc.StatusCode[code], "no")
+
+    gone = other(stream=stream)
+    assert call(ours).body == b"here"
+    assert len(gone.calls) == 1 and len(moved[0].calls) == 1
+
+
+def test_4_1_another_attempt_dials_anew(ours, other):
+    peers = []
+
+    def stream(got, context):
+        peers.append(context.peer())
+        if len(peers) == 1:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "no")
+        yield from chunks(ResponseChunk, response(), b"here")
+
+    other(stream=stream)
+    assert call(ours).body == b"here"
+    assert len(set(peers)) == 2
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code not in (
+    grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNIMPLEMENTED)])
+def test_4_1_other_codes_are_not_tried_again(ours, other, code):
+    callee = other(stream=lambda got, context: context.abort(code, "no"))
+    name = {"CANCELLED": "Canceled"}.get(code.name, code.name.title().replace("_", ""))
+    assert failure(call(ours)) == f"rpc error: code = {name} desc = no"
+    assert len(callee.calls) == 1
+
+
+def test_a_long_status_with_details_is_told(ours, other):
+    detail = rpc.Any(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\x0a\x01R")
+    status = rpc.Status(code=13, message="x" * 3000, details=[detail])
+
+    def stream(got, context):
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.INTERNAL, "x" * 3000)
+
+    other(stream=stream)
+    assert failure(call(ours)).startswith("rpc error: code = Internal desc = xxxx")
+
+
+@pytest.fixture
+def wired(ours):
+    """Another sidecar by the frame: act is what it does with a call."""
+    made = []
+
+    def make(act):
+        peer = FrameApp(act).start()
+        made.append(peer)
+        make_known(ours.names, peer.port)
+        return peer
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+def frames_of(*answers):
+    return b"".join(frame(one.SerializeToString()) for one in answers)
+
+
+def test_a_peer_that_goes_away_before_it_answers(ours, wired):
+    """An attempt on which the connection broke is made again; a body that passed once is not."""
+    peer = wired(lambda stream: stream.ended.wait(20) and stream.wire.close())
+    with Connection(ours.http) as c:
+        c.send(b"POST /v1.0/invoke/other/method/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+               chunk(b"abc") + LAST_CHUNK)
+        answer = c.answer_read()
+    assert failure(answer).startswith("rpc error: code = Unavailable desc = ")
+    assert len(peer.calls) == 1
+
+
+def test_a_peer_that_goes_away_inside_its_answer(ours, wired, client):
+    def act(stream):
+        assert stream.ended.wait(20)
+        stream.head()
+        stream.data(frames_of(*chunks(ResponseChunk, response(), b"x" * 100)))
+        stream.wire.close()
+
+    peer = wired(act)
+    answer = call(ours)
+    assert answer.cut and answer.status == 200
+    with pytest.raises(rpc.Failure) as raised:
+        ask(client)
+    assert raised.value.code == "INTERNAL"
+    assert raised.value.message.startswith("failed to invoke, id: other, err: rpc error: code = Unavailable desc = ")
+    assert len(peer.calls) == 2
+
+
+def test_a_peer_that_resets_the_call(ours, wired, client):
+    wired(lambda stream: stream.ended.wait(20) and stream.break_off(CODES.INTERNAL_ERROR))
+    assert failure(call(ours)) == \
+        "rpc error: code = Internal desc = stream terminated by RST_STREAM with error code: INTERNAL_ERROR"
+
+
+def test_a_peer_whose_stream_ends_without_a_status(ours, wired):
+    def act(stream):
+        assert stream.ended.wait(20)
+        stream.head()
+        stream.data(frames_of(*chunks(ResponseChunk, response(), b"x")), end=True)
+
+    wired(act)
+    answer = call(ours)
+    assert answer.cut or answer.status == 500
+
+
+def test_a_client_that_leaves_ends_the_call_at_the_peer(ours, wired):
+    peer = wired(lambda stream: None)
+    with Connection(ours.http) as c:
+        c.send(b"GET /v1.0/invoke/other/method/x HTTP/1.1\r\nHost: x\r\n\r\n")
+        stream = peer.wait_call()
+    assert stream.gone.wait(10) and stream.reset == CODES.CANCEL

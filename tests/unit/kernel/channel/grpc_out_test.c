@@ -3,6 +3,7 @@
 #include "../request/request_fixture.h"
 #include "kernel/channel/grpc_answer.c"
 #include "kernel/channel/grpc_out.c"
+#include "kernel/channel/grpc_words.c"
 
 static struct trb_runtime_info info = {.app_protocol = {"grpc", 4}};
 static struct channel_setup setup = {.info = &info, .max_message = 100};
@@ -478,6 +479,8 @@ static void failures_have_the_texts_that_grpc_users_know(void **state)
                        "fail Unavailable error reading from server: EOF;");
     failing_is_said_as(TRB_INTERNAL, "STREAM_RESET", "stream terminated by RST_STREAM with error code: INTERNAL_ERROR",
                        "fail Internal stream terminated by RST_STREAM with error code: INTERNAL_ERROR;");
+    failing_is_said_as(TRB_CANCELLED, "POOL_CLOSED", "context canceled", "fail Canceled context canceled;");
+    failing_is_said_as(TRB_UNAVAILABLE, "X", "read tcp: \"a\"", "fail Unavailable error reading from server: read tcp: \"a\";");
 }
 
 int main(void)
