@@ -121,6 +121,35 @@ def row_redis(options, connections=32):
                 for line in cpu_results(s, slice(None), yards[1], slice(None), 0.5, "≤ 0.5 × nginx proxy")]
 
 
+def field(number, data):
+    """One member of a protobuf message, shorter than 128 bytes."""
+    return bytes([number << 3 | 2, len(data)]) + data
+
+
+def row_state_grpc(options):
+    """The same questions over gRPC, against what they cost over HTTP."""
+    get = field(1, b"statestore") + field(2, b"k1")
+    put = field(1, b"statestore") + field(2, field(1, b"k1") + field(2, ANSWER.encode()))
+    with Stand(options) as stand:
+        sidecar = stand.sidecar("bench", MEMORY_SET)
+        base = f"http://127.0.0.1:{sidecar.port}/v1.0/state/statestore"
+        yards = {"SaveState": Subject("state set, HTTP", Shape(base, SET), [sidecar.pid], 32),
+                 "GetState": Subject("state get, HTTP", Shape(base + "/k1"), [sidecar.pid], 32)}
+        shapes = [(method, message, connections, streams, limit) for method, message in (("SaveState", put), ("GetState", get))
+                  for connections, streams, limit in ((4, 16, 1.5), (32, 1, 2.0))]
+        subjects = [Subject(f"{method}, {connections} × {streams}", GrpcShape(
+            sidecar.grpc, f"/dapr.proto.runtime.v1.Dapr/{method}", message, streams), [sidecar.pid], connections)
+            for method, message, connections, streams, _ in shapes]
+        run([*yards.values(), *subjects], options.rounds, options.seconds,
+            lambda: min(statistics.median(y.rates) for y in yards.values()) / 2)
+        lines = []
+        for subject, (method, _, _, _, limit) in zip(subjects, shapes):
+            lines += cpu_results(subject, slice(None), yards[method], slice(None), limit, f"≤ {limit} × HTTP")
+        for line in lines:
+            line.note = line.note.replace("nginx", "HTTP")
+        return lines
+
+
 def hop_us(yards, kind):
     """The proxy's own cost: both processes behind it, less what a direct answer costs."""
     direct, proxy = yards
@@ -220,7 +249,7 @@ def row_loops(options):
     return [Result("two loops against one, instructions per request", f"{one:.0f} and {two:.0f}, {ratio:.2f} ×", "≤ 1.1 ×", ratio, 1.1)]
 
 
-ROWS = {"healthz": row_healthz, "state": row_state, "redis": row_redis, "invoke": row_invoke, "proxy": row_proxy, "publish": row_publish,
+ROWS = {"healthz": row_healthz, "state": row_state, "state-grpc": row_state_grpc, "redis": row_redis, "invoke": row_invoke, "proxy": row_proxy, "publish": row_publish,
         "start": row_start, "memory": row_memory, "connections": row_connections, "stream": row_stream, "loops": row_loops}
 
 
