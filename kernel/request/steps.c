@@ -168,7 +168,6 @@ static void on_wake_letter(void *arg)
     wake_here(checked(arg, struct request, REQUEST_MAGIC));
 }
 
-/* Letters of one loop keep their order: an unpin that follows finds the request woken. */
 void request_wake(struct request *rq)
 {
     if (rq->loop == loop_self())
@@ -182,10 +181,8 @@ static void on_unpin_letter(void *arg)
     request_unpin(checked(arg, struct request, REQUEST_MAGIC));
 }
 
+/* By letter from its own loop too: another one may have woken it, and that letter is ahead of this. */
 void request_unpin_from_anywhere(struct request *rq)
 {
-    if (rq->loop == loop_self())
-        request_unpin(rq);
-    else
-        loop_call(rq->loop, on_unpin_letter, rq);
+    loop_call(rq->loop, on_unpin_letter, rq);
 }

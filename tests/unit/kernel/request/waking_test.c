@@ -102,6 +102,27 @@ static void one_that_is_pinned_can_be_woken_from_another_thread(void **state)
     assert_string_equal(said.log, "park;step;whole 200 ok;ended;release;");
 }
 
+static void *wake(void *arg)
+{
+    request_wake(parked);
+    return NULL;
+}
+
+static void an_unpin_on_its_own_loop_stays_behind_a_waking_that_is_under_way(void **state)
+{
+    pthread_t thread;
+    parked = born();
+    request_pin(parked);
+    request_start(parked, TRB_GO(park));
+    pthread_create(&thread, NULL, wake, NULL);
+    pthread_join(thread, NULL);
+    request_unpin_from_anywhere(parked);
+    request_cancel(parked, TRB_WHY_CLIENT);
+    assert_string_equal(said.log, "park;ended;");
+    run_queued();
+    assert_string_equal(said.log, "park;ended;release;");
+}
+
 /* ------------------------------------------------------------------------------- somebody's status */
 static void door_status(struct request *rq, const struct trb_status *s)
 {
@@ -143,6 +164,7 @@ int main(void)
         cmocka_unit_test(a_wait_for_the_whole_body_does_not),
         cmocka_unit_test(after_a_waking_the_body_wakes_nobody_twice),
         cmocka_unit_test(the_end_is_told_once_however_it_comes),
+        cmocka_unit_test(an_unpin_on_its_own_loop_stays_behind_a_waking_that_is_under_way),
         cmocka_unit_test(one_that_is_pinned_can_be_woken_from_another_thread),
         cmocka_unit_test(a_status_is_passed_on_as_it_is_where_the_door_can_say_it),
         cmocka_unit_test(over_http_it_is_the_status_of_the_table),
