@@ -136,9 +136,9 @@ static size_t put(char *room, size_t len, struct trb_slice name)
 static struct trb_name renamed(struct trb_slice name, uint32_t way, char **at)
 {
     char *begin = *at;
-    bool is_foreign = name.at[0] == ':' || slice_starts_nocase(name, SLICE("grpc-"));
+    bool is_pseudo = name.at[0] == ':', is_foreign = is_pseudo || slice_starts_nocase(name, SLICE("grpc-"));
     size_t len = way & HEADERS_OF_HTTP && is_foreign ? put(begin, 0, SLICE(PREFIX)) : 0;
-    len = put(begin, len, name.at[0] == ':' ? slice_skip(name, 1) : name);
+    len = put(begin, len, len && is_pseudo ? slice_skip(name, 1) : name);
     if (way & HEADERS_OF_HTTP)
         respell(begin, len, true);
     if (way & HEADERS_AS_GRPC) {
