@@ -46,5 +46,7 @@ bool grpc_is_content_type(struct trb_slice);
 void grpc_status_add(struct arena *, struct http_headers *trailers, const struct trb_error *err_or_null);
 /* From trailers (or a trailers-only head); absent grpc-status: mapped from the HTTP status. */
 trb_code grpc_status_read(struct arena *, int http_status, const struct http_headers *, struct trb_error *err);
+/* What an HTTP/2 error code of RST_STREAM means for the call. The failed event of an HTTP/2 call carries it already. */
+trb_code grpc_code_of_reset(uint32_t http2_code);
 
 #endif

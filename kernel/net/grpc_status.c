@@ -8,6 +8,7 @@
 #include <base/slice.h>
 #include <base/text.h>
 #include <net/http_class.h>
+#include <nghttp2/nghttp2.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -212,4 +213,21 @@ trb_code grpc_status_read(struct arena *arena, int http_status, const struct htt
     if (details.len)
         read_details(details, err);
     return (trb_code)value;
+}
+
+trb_code grpc_code_of_reset(uint32_t http2_code)
+{
+    switch (http2_code) {
+    case NGHTTP2_REFUSED_STREAM:
+        return TRB_UNAVAILABLE;
+    case NGHTTP2_CANCEL:
+        return TRB_CANCELLED;
+    case NGHTTP2_ENHANCE_YOUR_CALM:
+    case NGHTTP2_FLOW_CONTROL_ERROR:
+        return TRB_EXHAUSTED;
+    case NGHTTP2_INADEQUATE_SECURITY:
+        return TRB_DENIED;
+    default:
+        return TRB_INTERNAL;
+    }
 }

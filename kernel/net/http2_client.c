@@ -1,6 +1,5 @@
 /* http2_client: many calls on one link of a pool. See pool.h for what pool and codec owe each other. */
-#include <net/http2_session.h>
-#include <net/pool.h>
+#include <net/http2_client.h>
 
 #include <base/check.h>
 #include <base/error.h>
@@ -10,28 +9,6 @@
 #define USUAL_STREAMS 100u
 #define USUAL_MAX_HEAD (1u << 20)
 
-struct http2_client {
-    struct http2 h;                     /* the first member */
-    struct client_link *l;
-    struct list calls;
-    uint32_t active;                    /* streams that are not closed */
-    bool is_retired, has_unborn;
-    bool has_settings;                  /* the peer's have come */
-    struct timer alive;
-    uint64_t ack_due_ns;
-};
-
-struct http2_call {
-    struct http2_client *k;
-    struct http2_stream s;
-    struct list link;
-    struct pool_call *pc;               /* NULL: it has ended or was cancelled, the stream not yet */
-    struct http_head head;
-    struct http_headers trailers;
-    struct http2_intake intake;
-    bool has_head, is_unborn;           /* unborn: nghttp2 would not begin it */
-};
-
 static struct http2_client *client_of(struct http2 *h)
 {
     return (struct http2_client *)checked(h, struct http2, HTTP2_MAGIC);
@@ -40,68 +17,6 @@ static struct http2_client *client_of(struct http2 *h)
 static struct http2_client *of(struct client_link *l)
 {
     return client_of(l->state);
-}
-
-/* --- how a call ends ------------------------------------------------------------------------ */
-/* The caller's memory is not touched any more; the stream goes on to its own end. */
-static struct pool_call *detach(struct http2_call *call)
-{
-    struct pool_call *pc = call->pc;
-    call->pc = NULL;
-    pc->state = NULL;
-    call->s.is_finished = true;
-    call->s.trailer_count = 0;
-    http2_stream_forget_input(&call->s);
-    return pc;
-}
-
-static void call_free(struct http2_call *call)
-{
-    http2_stream_fini(&call->s);
-    list_remove(&call->link);
-    mem_free(call);
-}
-
-static void end_call(struct http2_call *call)
-{
-    nghttp2_session *ng = call->k->h.ng;
-    if (nghttp2_session_get_stream_local_close(ng, call->s.id) == 0)
-        http2_stream_reset(&call->s, NGHTTP2_NO_ERROR);         /* the request's rest is not needed */
-    struct http_call *c = pool_call_ended(detach(call));
-    c->events->end(c, call->trailers.count ? &call->trailers : NULL);
-}
-
-static void lose_call(struct http2_call *call, const struct trb_error *err, bool is_unprocessed)
-{
-    struct pool_call *pc = detach(call);
-    pool_call_lost(pc, err, call->has_head, is_unprocessed || !pc->call->sent_any);
-}
-
-/* What gRPC makes of a reset. */
-static trb_code code_of(uint32_t code)
-{
-    switch (code) {
-    case NGHTTP2_REFUSED_STREAM:
-        return TRB_UNAVAILABLE;
-    case NGHTTP2_CANCEL:
-        return TRB_CANCELLED;
-    case NGHTTP2_ENHANCE_YOUR_CALM:
-    case NGHTTP2_FLOW_CONTROL_ERROR:
-        return TRB_EXHAUSTED;
-    case NGHTTP2_INADEQUATE_SECURITY:
-        return TRB_DENIED;
-    default:
-        return TRB_INTERNAL;
-    }
-}
-
-static void lose_to_reset(struct http2_call *call, uint32_t code)
-{
-    struct trb_error err = ERROR_INIT;
-    error_set(&err, code_of(code), "STREAM_RESET", "stream terminated by RST_STREAM with error code: %s",
-              http2_code_name(code));
-    err.retryable = err.code == TRB_UNAVAILABLE;
-    lose_call(call, &err, code == NGHTTP2_REFUSED_STREAM);
 }
 
 /* --- answers -------------------------------------------------------------------------------- */
@@ -133,7 +48,7 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rc
     struct trb_error err = ERROR_INIT;
     error_set(&err, TRB_INTERNAL, "HEADERS_TOO_LARGE", "peer header list size exceeded limit");
     http2_stream_reset(&call->s, NGHTTP2_FRAME_SIZE_ERROR);
-    lose_call(call, &err, false);
+    http2_call_lost(call, &err, false);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -144,35 +59,28 @@ static int on_bad_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-static void tell_head(struct http2_call *call, bool is_whole)
-{
-    struct http_head *head = &call->head;
-    if (head->status < 200) {
-        *head = (struct http_head){0};
-        return;
-    }
-    call->has_head = true;
-    head->major = 2;
-    head->content_length = call->intake.has_length ? (int64_t)call->intake.length
-                           : is_whole              ? HTTP_NO_BODY
-                                                   : HTTP_LENGTH_UNKNOWN;
-    call->pc->call->events->head(call->pc->call, head);
-}
-
 static void on_headers(struct http2_call *call, const nghttp2_frame *frame)
 {
     bool is_last = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     if (!call->has_head)
-        tell_head(call, is_last);
+        http2_call_head(call, is_last);
     if (is_last && call->pc)
-        end_call(call);
+        http2_call_ended(call);
 }
 
-static void retire(struct http2_client *k)
+void http2_client_retire(struct http2_client *k)
 {
     if (!k->is_retired)
         pool_link_retire(k->l);
     k->is_retired = true;
+}
+
+/* Who is told that he asks too often asks less often from now on. */
+static void heed(struct http2_client *k, const nghttp2_goaway *away)
+{
+    struct trb_slice text = slice_from((const char *)away->opaque_data, away->opaque_data_len);
+    if (away->error_code == NGHTTP2_ENHANCE_YOUR_CALM && slice_is(text, SLICE("too_many_pings")))
+        k->l->pool->target.keepalive_ns *= 2;
 }
 
 static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
@@ -186,7 +94,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
         break;
     case NGHTTP2_DATA:
         if (call && call->pc && frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
-            end_call(call);
+            http2_call_ended(call);
         break;
     case NGHTTP2_PUSH_PROMISE:
         nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, frame->push_promise.promised_stream_id,
@@ -200,7 +108,8 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
             http2_pong(&k->h, frame->ping.opaque_data);
         break;
     case NGHTTP2_GOAWAY:
-        retire(k);
+        heed(k, &frame->goaway);
+        http2_client_retire(k);
         break;
     default:
         break;
@@ -239,8 +148,8 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     call->s.is_closed = true;
     k->active--;
     if (call->pc)
-        lose_to_reset(call, code);
-    call_free(call);
+        http2_call_was_reset(call, code);
+    http2_call_free(call);
     return 0;
 }
 
@@ -260,7 +169,8 @@ static void count_room(struct http2_client *k)
 {
     uint32_t limit = k->l->pool->target.max_streams ? k->l->pool->target.max_streams : USUAL_STREAMS;
     uint32_t theirs = nghttp2_session_get_remote_settings(k->h.ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    limit = theirs < limit ? theirs : limit;
+    k->l->is_limited = theirs < limit;
+    limit = k->l->is_limited ? theirs : limit;
     if (k->l->is_ending || k->is_retired)
         limit = 0;
     k->l->room = limit > k->active ? limit - k->active : 0;
@@ -282,8 +192,8 @@ static void lose_unborn(struct http2_client *k)
             continue;
         k->active--;
         if (call->pc)
-            lose_call(call, &err, true);
-        call_free(call);
+            http2_call_lost(call, &err, true);
+        http2_call_free(call);
     }
 }
 
@@ -308,7 +218,7 @@ static void look_again(struct http2_client *k, uint64_t due_ns)
     timer_set(k->h.loop, &k->alive, due_ns, on_alive, k);
 }
 
-/* Only while calls run: a quiet link may be quiet. */
+/* Without calls, too: the next one should not find a link whose peer is long gone. */
 static void on_alive(void *arg)
 {
     struct http2_client *k = client_of(arg);
@@ -320,112 +230,14 @@ static void on_alive(void *arg)
         return;
     }
     k->ack_due_ns = 0;
-    if (due > now || !k->active) {
-        look_again(k, due > now ? due : now + target->keepalive_ns);
+    if (due > now) {
+        look_again(k, due);
         return;
     }
     nghttp2_submit_ping(k->h.ng, NGHTTP2_FLAG_NONE, NULL);
     http2_drain_later(&k->h);
     k->ack_due_ns = now + target->keepalive_timeout_ns;
     look_again(k, k->ack_due_ns);
-}
-
-/* --- the codec: calls ----------------------------------------------------------------------- */
-static void on_room(struct http2_stream *s)
-{
-    struct http2_call *call = container_of(s, struct http2_call, s);
-    if (!call->pc || call->pc->is_finished)
-        return;
-    call->pc->wants_room = false;
-    call->pc->call->events->room(call->pc->call);
-}
-
-static void make_head(struct http2_client *k, const struct http_head *head, struct arena *arena,
-                      struct http2_fields *f)
-{
-    struct trb_slice authority = head->authority.at ? head->authority
-                                                    : http_header_get(&head->headers, SLICE("host"));
-    http2_fields_init(f, arena, head->headers.count + 5);
-    http2_fields_add(f, SLICE(":method"), head->method);
-    http2_fields_add(f, SLICE(":scheme"), head->scheme.len          ? head->scheme
-                                          : k->l->pool->target.tls ? SLICE("https")
-                                                                    : SLICE("http"));
-    http2_fields_add(f, SLICE(":path"), head->target.len ? head->target : SLICE("/"));
-    if (authority.at)
-        http2_fields_add(f, SLICE(":authority"), authority);
-    http2_fields_add_all(f, &head->headers);
-    if (head->content_length >= 0)
-        http2_fields_add_length(f, head->content_length);
-}
-
-static bool has_body(const struct pool_call *pc)
-{
-    return pc->is_whole ? pc->body.len + pc->call->front_len > 0
-                        : pc->head.content_length != HTTP_NO_BODY && pc->head.content_length != 0;
-}
-
-static void start(struct client_link *l, struct pool_call *pc)
-{
-    struct http2_client *k = of(l);
-    struct http2_call *call = mem_zero(sizeof *call);
-    struct http2_fields f;
-    call->k = k;
-    call->pc = pc;
-    pc->state = call;
-    list_append(&k->calls, &call->link);
-    k->active++;
-    http2_stream_init(&call->s, &k->h, 0, on_room);
-    make_head(k, &pc->head, pc->call->arena, &f);
-    nghttp2_data_provider source = http2_stream_source(&call->s);
-    int32_t id = nghttp2_submit_request(k->h.ng, NULL, f.at, f.count, has_body(pc) ? &source : NULL, call);
-    call->s.id = id > 0 ? id : 0;
-    call->s.is_closed = call->is_unborn = id <= 0;
-    k->has_unborn |= call->is_unborn;
-    if (call->is_unborn)
-        retire(k);
-    if (has_body(pc) && pc->is_whole) {
-        (void)http2_stream_write(&call->s, (struct trb_data){pc->call->front, pc->call->front_len, NULL});
-        (void)http2_stream_write(&call->s, pc->body);
-        call->s.wants_room = false;
-        http2_stream_finish(&call->s, NULL, 0);
-    }
-    http2_drain_later(&k->h);
-}
-
-static bool write_body(struct pool_call *pc, struct trb_data data)
-{
-    struct http2_call *call = pc->state;
-    return !call || http2_stream_write(&call->s, data);
-}
-
-/* The caller's slices are good until the call ends; then detach forgets them. */
-static void finish(struct pool_call *pc, const struct http_headers *trailers)
-{
-    struct http2_call *call = pc->state;
-    struct http2_fields f = {0};
-    if (!call || !has_body(pc))
-        return;
-    if (trailers && trailers->count) {
-        http2_fields_init(&f, pc->call->arena, trailers->count);
-        http2_fields_add_all(&f, trailers);
-    }
-    http2_stream_finish(&call->s, f.at, f.count);
-}
-
-static void consume(struct pool_call *pc, size_t bytes)
-{
-    struct http2_call *call = pc->state;
-    if (call)
-        http2_stream_consume(&call->s, bytes);
-}
-
-static void cancel(struct pool_call *pc)
-{
-    struct http2_call *call = pc->state;
-    if (!call)
-        return;
-    http2_stream_reset(&call->s, NGHTTP2_CANCEL);
-    (void)detach(call);
 }
 
 /* --- the codec: the link -------------------------------------------------------------------- */
@@ -454,8 +266,8 @@ static void on_closed(struct client_link *l, const struct trb_error *err)
         struct http2_call *call = list_item(k->calls.next, struct http2_call, link);
         call->s.is_closed = true;
         if (call->pc)
-            lose_call(call, err, false);
-        call_free(call);
+            http2_call_lost(call, err, false);
+        http2_call_free(call);
     }
     k->h.magic = 0;
     l->state = mem_free(k);
@@ -465,11 +277,11 @@ static const struct client_codec codec = {.readable = on_readable,
                                           .writable = on_writable,
                                           .eof = on_eof,
                                           .closed = on_closed,
-                                          .start = start,
-                                          .write = write_body,
-                                          .finish = finish,
-                                          .consume = consume,
-                                          .cancel = cancel};
+                                          .start = http2_call_start,
+                                          .write = http2_call_write,
+                                          .finish = http2_call_finish,
+                                          .consume = http2_call_consume,
+                                          .cancel = http2_call_cancel};
 
 void http2_client_attach(struct client_link *l)
 {

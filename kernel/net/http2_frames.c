@@ -2,7 +2,6 @@
 #include <net/http2_frames.h>
 
 #include <base/slice.h>
-#include <string.h>
 
 static nghttp2_frame_hd head_of(const uint8_t *b)
 {
@@ -14,26 +13,37 @@ static nghttp2_frame_hd head_of(const uint8_t *b)
     };
 }
 
-static uint32_t least(size_t a, size_t b)
+/* The head's bytes in one piece, where the peer's piece has them all; NULL: they are not all there. */
+static const uint8_t *take_head(struct http2_frames *f, struct trb_slice *bytes)
 {
-    return (uint32_t)(a < b ? a : b);
+    if (!f->has && bytes->len >= HTTP2_FRAME_HEAD) {
+        const uint8_t *head = (const uint8_t *)bytes->at;
+        *bytes = slice_skip(*bytes, HTTP2_FRAME_HEAD);
+        return head;
+    }
+    while (bytes->len && f->has < HTTP2_FRAME_HEAD) {
+        f->head[f->has++] = (uint8_t)bytes->at[0];
+        *bytes = slice_skip(*bytes, 1);
+    }
+    if (f->has < HTTP2_FRAME_HEAD)
+        return NULL;
+    f->has = 0;
+    return f->head;
 }
 
 bool http2_frames_next(struct http2_frames *f, struct trb_slice *bytes, nghttp2_frame_hd *ret_head)
 {
-    uint32_t n = least(f->left, bytes->len);
-    f->left -= n;
-    *bytes = slice_skip(*bytes, n);
-    n = least(HTTP2_FRAME_HEAD - f->has, bytes->len);
-    if (!n || f->left)
+    if (f->left >= bytes->len) {
+        f->left -= (uint32_t)bytes->len;
+        *bytes = slice_skip(*bytes, bytes->len);
         return false;
-    memcpy(f->head + f->has, bytes->at, n);
-    *bytes = slice_skip(*bytes, n);
-    f->has += n;
-    if (f->has < HTTP2_FRAME_HEAD)
+    }
+    *bytes = slice_skip(*bytes, f->left);
+    f->left = 0;
+    const uint8_t *head = take_head(f, bytes);
+    if (!head)
         return false;
-    *ret_head = head_of(f->head);
+    *ret_head = head_of(head);
     f->left = (uint32_t)ret_head->length;
-    f->has = 0;
     return true;
 }

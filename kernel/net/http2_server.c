@@ -182,7 +182,7 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
     default:
         break;
     }
-    return 0;
+    return s->h.is_ending ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;      /* nothing behind it is heard */
 }
 
 static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *at, size_t len, void *arg)

@@ -87,7 +87,7 @@ void pool_call_lost(struct pool_call *pc, const struct trb_error *err, bool answ
 {
     struct http_pool *p = pc->pool;
     bool was_stale = pc->on && pc->on->served > 1 && is_safe(pc->head.method);
-    bool may_repeat = pc->is_whole && !answered && (unprocessed || was_stale) && !p->is_ending &&
+    bool may_repeat = (pc->is_whole || pc->is_kept) && !answered && (unprocessed || was_stale) && !p->is_ending &&
                       ++pc->attempts < MAX_ATTEMPTS;
     if (!may_repeat) {
         fail(pc, err, unprocessed);
@@ -97,6 +97,7 @@ void pool_call_lost(struct pool_call *pc, const struct trb_error *err, bool answ
     if (!unprocessed)
         http_pool_drop_idle(p);     /* what was kept beside a stale one is no better */
     pc->state = NULL;
+    pc->is_kept = false;
     pc->call->sent_any = false;
     list_prepend(&p->waiting, &pc->link);
     p->waiting_count++;
@@ -153,9 +154,22 @@ static void give(struct client_link *l, struct pool_call *pc)
         pc->call->events->room(pc->call);
 }
 
+/* A peer that allows few calls on a connection is not to be outwitted by more connections. */
+static bool must_wait(const struct http_pool *p)
+{
+    list_each(node, &p->links) {
+        struct client_link *l = list_item(node, struct client_link, link);
+        if (l->is_limited && !l->is_ending)
+            return true;
+    }
+    return false;
+}
+
 static void open_links(struct http_pool *p)
 {
     uint64_t each = p->target.version == 1 || !p->target.max_streams ? 1 : p->target.max_streams;
+    if (!p->waiting_count || must_wait(p))
+        return;
     while (p->waiting_count > p->connecting * each &&
            (!p->target.max_connections || p->link_count < p->target.max_connections))
         pool_link_open(p);

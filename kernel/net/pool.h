@@ -35,6 +35,7 @@ struct client_link {
     uint32_t room;                              /* calls it takes now; kept by codec, counted down by the pool */
     uint32_t served;                            /* calls that were started on it */
     bool is_connected, is_ending;               /* ending: no new calls */
+    bool is_limited;                            /* the peer allows fewer calls than we would give it */
     bool is_greeted;                            /* the peer has shown that it speaks the codec's language */
     struct http_pool *pool;
     struct loop *loop;
@@ -62,6 +63,7 @@ struct pool_call {
     bool is_whole;                              /* nothing more will be written: no body, or body above */
     bool is_finished;                           /* http_call_finish came, or is_whole */
     bool wants_room;                            /* a write was told false */
+    bool is_kept;                               /* lost, and all that was written is in early again */
     uint32_t attempts;
     struct gather early;                        /* written while waiting for a link */
     const struct http_headers *early_trailers;
