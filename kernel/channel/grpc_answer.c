@@ -41,27 +41,10 @@ static struct trb_pairs pairs_of(struct outgoing *o, const struct http_headers *
     return (struct trb_pairs){to, n, sizeof *to};
 }
 
-/* An answer that is not gRPC's: what its status means, and what it is instead. */
-static trb_code read_foreign(struct outgoing *o, struct trb_error *err)
-{
-    static const struct http_headers none;
-    struct trb_slice type = http_header_get(&o->came, SLICE("content-type"));
-    trb_code code = grpc_status_read(o->rq->arena, o->came_status == 200 ? 0 : o->came_status, &none, err);
-    if (o->came_status == 200)
-        error_set(err, code = TRB_UNKNOWN, "GRPC_FOREIGN", "transport: received unexpected content-type \"%.*s\"", SLICE_ARG(type));
-    else if (type.at)
-        error_set(err, code, "GRPC_FOREIGN", "%s; transport: received unexpected content-type \"%.*s\"",
-                  slice_name(arena_name(o->rq->arena, error_text(err))).at, SLICE_ARG(type));
-    else
-        error_set(err, code, "GRPC_FOREIGN", "%s; malformed header: missing HTTP content-type",
-                  slice_name(arena_name(o->rq->arena, error_text(err))).at);
-    return code;
-}
-
 static trb_code read_status(struct outgoing *o, const struct http_headers *trailers, struct trb_error *err)
 {
     if (o->came_status != 200 || !grpc_is_content_type(http_header_get(&o->came, SLICE("content-type"))))
-        return o->has_status ? grpc_status_read(o->rq->arena, o->came_status, &o->came, err) : read_foreign(o, err);
+        return o->has_status ? grpc_status_read(o->rq->arena, o->came_status, &o->came, err) : grpc_word_foreign(o->rq->arena, o->came_status, &o->came, err);
     return grpc_status_read(o->rq->arena, 200, trailers, err);
 }
 

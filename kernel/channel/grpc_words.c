@@ -1,4 +1,5 @@
-/* grpc_words: failures of a connection, in the words of the library that most callers know. */
+/* grpc_words: failures of a connection, and answers that are no gRPC, in the words of the library that most
+ * callers know. */
 #include <base/error.h>
 #include <base/slice.h>
 #include <base/text.h>
@@ -45,4 +46,27 @@ void grpc_word_failure(struct trb_error *err)
     else
         error_prefix(err, "error reading from server: ");
     err->retryable = was.retryable;
+}
+
+/* An answer that is not gRPC's: what its status means, and what it is instead. */
+trb_code grpc_word_foreign(struct arena *arena, int status, const struct http_headers *headers, struct trb_error *err)
+{
+    static const struct http_headers none;
+    struct trb_slice type = http_header_get(headers, SLICE("content-type"));
+    bool is_grpc = grpc_is_content_type(type);
+    struct text words = {0};
+    if (status == 200 && is_grpc)
+        return TRB_OK;
+    trb_code code = status == 200 ? TRB_UNKNOWN : grpc_status_read(arena, status, &none, NULL);
+    if (status != 200)
+        text_addf(&words, "unexpected HTTP status code received from server: %d (%s)", status, http_reason(status));
+    if (!is_grpc && words.len)
+        text_adds(&words, "; ");
+    if (!type.at)
+        text_adds(&words, "malformed header: missing HTTP content-type");
+    else if (!is_grpc)
+        text_addf(&words, "transport: received unexpected content-type \"%.*s\"", SLICE_ARG(type));
+    error_set(err, code, "GRPC_FOREIGN", "%s", words.at);
+    text_fini(&words);
+    return code;
 }

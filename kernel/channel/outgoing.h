@@ -69,6 +69,8 @@ void grpc_out_start(struct outgoing *);                        /* TO_APP_GRPC */
 extern const struct http_call_events grpc_out_events;          /* grpc_answer.c */
 void grpc_add_timeout(struct outgoing *);                      /* to its head, if it has one */
 void grpc_word_failure(struct trb_error *);                    /* why a call has no status; text and details NULL */
+/* The head of an answer that is no gRPC: not OK, and *err says what it is. */
+trb_code grpc_word_foreign(struct arena *, int status, const struct http_headers *, struct trb_error *err);
 struct trb_slice grpc_trace_bin(struct arena *, struct trb_slice traceparent);     /* base64, zeros for none */
 void outgoing_start_app(struct outgoing *);                    /* one of the two: it has its slot */
 struct trb_slice app_authority(struct arena *);                /* "127.0.0.1:3001" */

@@ -239,6 +239,6 @@ static void look_up(struct outgoing *o)
 
 void peer_out_start(struct outgoing *o)
 {
-    peer_metrics_asked(channel_setup()->info->app_id, o->question.app_id);
+    peer_metrics_asked(channel_setup()->info->app_id, o->question.app_id, false);
     look_up(o);
 }

@@ -16,7 +16,8 @@ static struct outgoing *outgoing_of(struct http_call *c)
 static void take_response(struct outgoing *o, const struct peer_response *a)
 {
     o->has_response = true;
-    peer_metrics_was_answered(channel_setup()->info->app_id, o->question.app_id, a->code, clock_now_ns() - o->began_ns);
+    peer_metrics_was_answered(channel_setup()->info->app_id, o->question.app_id, a->code, false,
+                              clock_now_ns() - o->began_ns);
     o->outcome = (struct trb_outcome){
         .size = sizeof o->outcome, .status = a->code >= 100 ? (uint32_t)a->code : 0,
         .grpc_code = a->code < 100 ? a->code : 0, .reason = a->message, .headers = a->headers, .content_length = -1,

@@ -31,9 +31,9 @@ struct proxied {
     const struct grpc_stream_info *info;
     bool is_peer_port;
     bool is_local;                  /* the callee is our own app */
+    bool is_streaming;              /* the client says so; else a call counts as unary */
     bool is_begun;                  /* there is a call */
     bool is_open;                   /* … and it has a connection */
-    bool is_answered;               /* the callee's head has come */
     bool has_said_head;             /* … and was passed on */
     uint8_t tries;
     struct trb_slice app_id, namespace_, path;
@@ -44,7 +44,6 @@ struct proxied {
     bool is_kept;                   /* kept holds all of it */
     struct proxied_flow request, answer;
     struct http_headers metadata, trailers;     /* of the answer */
-    uint64_t began_ns;
     struct request_ending ending;
 };
 
@@ -54,6 +53,7 @@ void proxied_refuse(struct proxied *, trb_code code, const char *format, ...) TR
 
 /* proxy.c */
 void proxied_look_up(struct proxied *);                         /* then begins the call */
+void proxied_count_answer(struct proxied *, trb_code);
 
 /* proxy_call.c */
 void proxied_scan_request(struct proxied *);                    /* from its first byte */

@@ -4,6 +4,7 @@
 #include <base/method_path.h>
 #include <base/slice.h>
 #include <channel/outgoing.h>
+#include <channel/peer_metrics.h>
 #include <channel/proxied.h>
 #include <channel/proxy.h>
 
@@ -66,6 +67,11 @@ static bool has_target(struct proxied *p)
     return false;
 }
 
+static struct trb_slice caller_of(const struct proxied *p)
+{
+    return http_header_get(p->info->headers, SLICE("dapr-caller-app-id"));
+}
+
 static bool has_known_encoding(struct proxied *p)
 {
     struct trb_slice encoding = http_header_get(p->info->headers, SLICE("grpc-encoding"));
@@ -106,6 +112,8 @@ static void call_app(struct proxied *p)
         return;
     struct trb_slice authority = slice_name(arena_printf(p->info->arena, "%s:%u", info->app_channel_address.at,
                                                          info->app_port));
+    if (p->is_peer_port)
+        peer_metrics_was_asked(info->app_id, caller_of(p));
     proxied_begin(p, pool_for_app_grpc(), authority);
 }
 
@@ -139,12 +147,28 @@ void proxied_look_up(struct proxied *p)
  * wrong name to send it round in circles. */
 static bool is_astray(struct proxied *p)
 {
-    struct trb_slice caller = http_header_get(p->info->headers, SLICE("dapr-caller-app-id"));
+    struct trb_slice caller = caller_of(p);
     if (!p->is_peer_port || !caller.len)
         return false;
     proxied_refuse(p, TRB_UNAVAILABLE, "app '%.*s' is not here: its name led the sidecar of '%.*s' to that of '%s'",
                    SLICE_ARG(p->app_id), SLICE_ARG(caller), channel_setup()->info->app_id.at);
     return true;
+}
+
+static void call_peer(struct proxied *p)
+{
+    peer_metrics_asked(channel_setup()->info->app_id, p->app_id, p->is_streaming);
+    proxied_look_up(p);
+}
+
+void proxied_count_answer(struct proxied *p, trb_code code)
+{
+    struct trb_name we = channel_setup()->info->app_id;
+    uint64_t took_ns = loop_now_ns(p->info->loop) - p->info->request->begun_ns;
+    if (!p->is_local)
+        peer_metrics_was_answered(we, p->app_id, code, p->is_streaming, took_ns);
+    else if (p->is_peer_port)
+        peer_metrics_answered(we, caller_of(p), code);
 }
 
 /* ------------------------------------------------------------------------ what the client tells */
@@ -158,6 +182,7 @@ static void open_on(struct grpc_stream *s, bool is_peer_port)
     p->is_peer_port = is_peer_port;
     p->is_kept = true;
     p->path = info->request->exchange->request.target;
+    p->is_streaming = slice_is_truthy(http_header_get(info->headers, SLICE("dapr-stream")));
     proxied_scan_request(p);
     grpc_stream_set_owner(s, p);
     request_at_end(info->request, &p->ending, on_release, p);
@@ -166,7 +191,7 @@ static void open_on(struct grpc_stream *s, bool is_peer_port)
     if (slice_is(p->app_id, slice_name(channel_setup()->info->app_id)))
         call_app(p);
     else if (!is_astray(p))
-        proxied_look_up(p);
+        call_peer(p);
 }
 
 static void on_open(struct grpc_stream *s)

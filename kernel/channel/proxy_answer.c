@@ -2,7 +2,6 @@
 #include <base/check.h>
 #include <base/error.h>
 #include <base/slice.h>
-#include <base/text.h>
 #include <channel/outgoing.h>
 #include <channel/proxied.h>
 #include <net/grpc.h>
@@ -13,38 +12,13 @@ static struct proxied *of(struct http_call *call)
 }
 
 /* ---------------------------------------------------------------------------------------- head */
-/* What stands there instead of gRPC, in the words of the most used client; NULL: nothing does. */
-static const char *foreign_fault(struct proxied *p, const struct http_head *head)
-{
-    struct trb_slice type = http_header_get(&head->headers, SLICE("content-type"));
-    struct arena *a = p->info->arena;
-    bool is_grpc = grpc_is_content_type(type);
-    if (head->status != 200 && is_grpc)
-        return arena_printf(a, "unexpected HTTP status code received from server: %d (%s)", head->status,
-                            http_reason(head->status)).at;
-    if (is_grpc)
-        return NULL;
-    const char *lead = head->status == 200 ? "" : arena_printf(a, "unexpected HTTP status code received from server: "
-                       "%d (%s); ", head->status, http_reason(head->status)).at;
-    if (!type.at)
-        return arena_printf(a, "%smalformed header: missing HTTP content-type", lead).at;
-    return arena_printf(a, "%stransport: received unexpected content-type \"%.*s\"", lead, SLICE_ARG(type)).at;
-}
-
-static trb_code foreign_code(struct proxied *p, int status)
-{
-    static const struct http_headers none;
-    return status == 200 ? TRB_UNKNOWN : grpc_status_read(p->info->arena, status, &none, NULL);
-}
-
 static void take_head(struct proxied *p, const struct http_head *head)
 {
-    const char *fault = foreign_fault(p, head);
-    p->is_answered = true;
+    struct trb_error err = ERROR_INIT;
+    if (grpc_word_foreign(p->info->arena, head->status, &head->headers, &err))
+        return proxied_fail(p, &err);
     p->is_kept = false;
     gather_drop(&p->kept);
-    if (fault)
-        return proxied_refuse(p, foreign_code(p, head->status), "%s", fault);
     p->metadata = head->headers;
     p->answer.has_room = true;
     proxy_scan_init(&p->answer.scan, channel_setup()->max_message,
@@ -114,6 +88,8 @@ static void finish(struct proxied *p)
     trb_code code = grpc_status_read(p->info->arena, 200, last, &err);
     if (!code || !strcmp(err.reason, "GRPC_STATUS"))
         proxied_pass_trailers(p, last);
+    proxied_count_answer(p, code);
+    p->info->request->out.is_foreign = true;
     p->stream = NULL;
     proxied_stop(p);
     grpc_finish(stream, code ? &err : NULL);
@@ -146,44 +122,13 @@ void proxied_answer_room(struct proxied *p)
 }
 
 /* ---------------------------------------------------------------------------------------- faults */
-static void quote(struct trb_error *err, const char *lead)
-{
-    struct text quoted = {0};
-    struct trb_slice said = error_text(err);
-    text_addf(&quoted, "%s%.*s", lead, SLICE_ARG(said));
-    struct text whole = {0};
-    text_adds(&whole, "connection error: desc = ");
-    text_add_quoted(&whole, text_slice(&quoted));
-    error_set(err, TRB_UNAVAILABLE, "CONNECTION", "%s", whole.at);
-    text_fini(&quoted);
-    text_fini(&whole);
-}
-
-/* As the most used client tells of a connection that did not come about, or went. */
-static void word(const struct proxied *p, struct trb_error *err)
-{
-    struct trb_slice said = error_text(err);
-    if (!strcmp(err->reason, "STREAM_RESET") || err->code != TRB_UNAVAILABLE)
-        return;
-    if (p->is_open && slice_is(said, SLICE("http: server closed idle connection")))
-        error_set(err, TRB_UNAVAILABLE, "CONNECTION", "error reading from server: EOF");
-    else if (p->is_open)
-        error_prefix(err, "error reading from server: ");
-    else if (slice_starts(said, SLICE("error reading server preface: ")))
-        quote(err, "");
-    else if (slice_starts(said, SLICE("dial ")))
-        quote(err, "transport: Error while dialing: ");
-    else
-        quote(err, "transport: authentication handshake failed: ");
-}
-
 static void take_failure(struct proxied *p, const struct trb_error *err)
 {
     struct trb_error said = *err;
     said.text = said.details = NULL;
     if (!p->stream || proxied_again(p))
         return;
-    word(p, &said);
+    grpc_word_failure(&said);
     proxied_fail(p, &said);
 }
 

@@ -86,6 +86,7 @@ struct request_answer {
     trb_code grpc_code;
     uint64_t bytes;
     bool head_sent, ended, has_room, is_cut;
+    bool is_foreign;                /* the status is a callee's, passed on */
     const char *error_code, *error_category;     /* of a refusal, or NULL */
     void (*room)(struct request *, void *arg);
     void *room_arg;

@@ -178,10 +178,17 @@ static const struct rpc_series *find_rpc(struct runtime *rt, const struct reques
     return s;
 }
 
+/* Methods that nobody knows are without number. */
+static bool is_known_rpc(const struct request *rq)
+{
+    trb_code code = rq->out.grpc_code;
+    return rq->rpc || code == TRB_OK || (rq->out.is_foreign && code != TRB_UNIMPLEMENTED);
+}
+
 static void on_grpc_done(struct request *rq, void *arg)
 {
     struct rpc_series room;
-    if (!rq->rpc && rq->out.grpc_code != TRB_OK)
+    if (!is_known_rpc(rq))
         return;
     const struct rpc_series *s = find_rpc(arg, rq, &room);
     metric_add(s->completed, 1);

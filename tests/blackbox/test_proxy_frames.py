@@ -53,13 +53,17 @@ def app(script):
 
 @pytest.fixture(scope="module")
 def callee(shared, app, names):
-    return shared.sidecar(app=app, app_id="framed", flags={"app-protocol": "grpc", "max-body-size": "1Mi"},
+    made = shared.sidecar(app=app, app_id="framed", flags={"app-protocol": "grpc", "max-body-size": "1Mi"},
                           config=resolver(names), env={"APP_API_TOKEN": "token"})
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="module")
 def caller(shared, names, callee):
-    return shared.sidecar(app_id="framing", config=resolver(names), flags={"max-body-size": "1Mi"})
+    made = shared.sidecar(app_id="framing", config=resolver(names), flags={"max-body-size": "1Mi"})
+    yield made
+    made.stop()
 
 
 @pytest.fixture(autouse=True)
