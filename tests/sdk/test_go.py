@@ -15,9 +15,9 @@ FEATURES = """wait metadata.get metadata.set
  state.etag state.etag.mismatch state.delete state.delete.etag state.delete.bulk state.transaction state.error
  publish publish.json publish.bytes publish.metadata publish.raw publish.cloudevent publish.bulk publish.error
  secret.get secret.bulk secret.error
- subscribe.stream subscribe.stream.order subscribe.stream.retry subscribe.stream.drop subscribe.stream.handler
+ subscribe.stream subscribe.stream.order subscribe.stream.drop subscribe.stream.handler
  subscribe.stream.close shutdown""".split()
-SERVED = """app.subscribe app.subscribe.json app.subscribe.bytes app.subscribe.routes app.subscribe.retry
+SERVED = """app.subscribe app.subscribe.json app.subscribe.bytes app.subscribe.routes
  app.subscribe.drop app.subscribe.deadletter""".split()
 CALLED = ["app.invoke", "app.invoke.query", "app.invoke.error"]
 INVOKED = "invoke.get invoke.post invoke.bytes invoke.large invoke.error invoke.missing".split()
@@ -37,6 +37,11 @@ def client(request, place):
 def test_a_client(client, row, feature):
     row(SDK, feature)
     client.check(feature)
+
+
+def test_a_stream_asks_for_an_event_again(place, row):
+    row(SDK, "subscribe.stream.retry")
+    place.program([CLIENT, "retry"], place.sidecar("redis")).finish().check("subscribe.stream.retry")
 
 
 def test_nothing_a_client_does_is_left_out(client):
@@ -91,27 +96,34 @@ def subscriber(request, place):
     place.program([CLIENT, "publish"], sidecar).finish()
     for topic in ("retried", "unwelcome"):
         assert sidecar.post(f"/v1.0/publish/pubsub/{topic}", "x", TEXT).status == 204
-    return protocol, app
+    return protocol, store, app
 
 
 @pytest.mark.parametrize("feature", SERVED)
 def test_an_application_subscribes(subscriber, row, feature):
-    protocol, app = subscriber
+    protocol, _, app = subscriber
     row(APPS[protocol], feature)
     app.wait_line(f"ok {feature}", 90)
     app.check(feature)
 
 
 def test_no_event_took_a_wrong_way(subscriber):
-    _, app = subscriber
+    _, _, app = subscriber
     app.wait_line("event metadata")
     assert not [line for line in app.lines if line.startswith("failed")], app.said()
     assert "ok app.subscribe.default" not in app.lines, app.said()
 
 
-@pytest.mark.parametrize("protocol", list(APPS))
-def test_an_application_is_given_events_that_yaml_asks_for(place, row, protocol):
-    row(APPS[protocol], "app.subscribe.declarative")
-    app, sidecar = place.serve([APP, protocol], protocol, more=[declared("declared", "/text")])
+def test_an_application_asks_for_an_event_again(subscriber, row):
+    protocol, store, app = subscriber
+    if store == "redis":
+        row(APPS[protocol], "app.subscribe.retry")
+        app.wait_line("ok app.subscribe.retry")
+
+
+def test_an_application_is_given_events_that_yaml_asks_for(place, row):
+    """Over HTTP: the gRPC service of the SDK answers only for topics that its code names."""
+    row(APPS["http"], "app.subscribe.declarative")
+    app, sidecar = place.serve([APP, "http"], "http", more=[declared("declared", "/text")])
     assert sidecar.post("/v1.0/publish/pubsub/declared", "by yaml", TEXT).status == 204
     app.wait_line("event declared")

@@ -10,15 +10,15 @@ VERSION = _pinned("java/pom.xml", r"<dapr.version>(\S+)</dapr.version>")
 SDK = Sdk("java", "Java", VERSION, "gRPC")
 APPS = {protocol: Sdk("java", "Java", VERSION, name) for protocol, name in (("http", "HTTP"), ("grpc", "gRPC"))}
 MAINS = {"http": "HttpApp", "grpc": "GrpcApp"}
-REFUSALS = {"http": "not today", "grpc": "not today"}
+REFUSALS = {"http": "HTTP status code: 500", "grpc": "not today"}
 TEXT = [("Content-Type", "text/plain")]
 FEATURES = """wait metadata.get
  state.save state.get state.get.missing state.save.bulk state.get.bulk state.options state.ttl
  state.etag state.etag.mismatch state.delete state.delete.etag state.transaction state.error
  publish publish.json publish.bytes publish.metadata publish.raw publish.cloudevent publish.bulk publish.error
  secret.get secret.bulk secret.error
- subscribe.stream subscribe.stream.order subscribe.stream.retry subscribe.stream.close shutdown""".split()
-SERVED = """app.subscribe app.subscribe.json app.subscribe.bytes app.subscribe.routes app.subscribe.retry
+ subscribe.stream subscribe.stream.order subscribe.stream.close shutdown""".split()
+SERVED = """app.subscribe app.subscribe.json app.subscribe.bytes app.subscribe.routes
  app.subscribe.drop app.subscribe.deadletter""".split()
 CALLED = ["app.invoke", "app.invoke.query", "app.invoke.error"]
 INVOKED = "invoke.get invoke.post invoke.large invoke.error invoke.missing".split()
@@ -47,6 +47,11 @@ def client(request, place):
 def test_a_client(client, row, feature):
     row(SDK, feature)
     client.check(feature)
+
+
+def test_a_stream_asks_for_an_event_again(place, row):
+    row(SDK, "subscribe.stream.retry")
+    place.program(java("Client") + ["retry"], place.sidecar("redis")).finish().check("subscribe.stream.retry")
 
 
 def test_nothing_a_client_does_is_left_out(client):
@@ -112,15 +117,22 @@ def subscriber(request, place):
     place.program(java("Client") + ["publish"], sidecar).finish()
     for topic in ("retried", "unwelcome"):
         assert sidecar.post(f"/v1.0/publish/pubsub/{topic}", "x", TEXT).status == 204
-    return protocol, app
+    return protocol, store, app
 
 
 @pytest.mark.parametrize("feature", SERVED)
 def test_an_application_subscribes(subscriber, row, feature):
-    protocol, app = subscriber
+    protocol, _, app = subscriber
     row(APPS[protocol], feature)
     app.wait_line(f"ok {feature}", 90)
     app.check(feature)
+
+
+def test_an_application_asks_for_an_event_again(subscriber, row):
+    protocol, store, app = subscriber
+    if store == "redis":
+        row(APPS[protocol], "app.subscribe.retry")
+        app.wait_line("ok app.subscribe.retry")
 
 
 @pytest.mark.parametrize("protocol", list(APPS))

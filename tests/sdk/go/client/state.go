@@ -132,8 +132,8 @@ func expiring(ctx context.Context, client dapr.Client) {
 		if err != nil {
 			return err
 		}
-		if item.Metadata["ttlExpireTime"] == "" {
-			return fmt.Errorf("there is no ttlExpireTime")
+		if err = report.Expect("the value", string(item.Value), "soon gone"); err != nil {
+			return err
 		}
 		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 			if err = gone(ctx, client, "go-t"); err == nil {
