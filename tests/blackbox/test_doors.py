@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from doors import invoke, metadata, secrets, state
+from doors import invoke, metadata, publish, secrets, state
 from harness import doors
 from harness.app import reply
 from harness.resources import component
 from harness.table import STORES, run
 
-TABLES = {"state": state, "secrets": secrets, "metadata": metadata, "invoke": invoke}
+TABLES = {"state": state, "secrets": secrets, "metadata": metadata, "invoke": invoke, "publish": publish}
 SECRETS = {"db": "pw<1>", "hidden": "no", "ümläut": "ü"}
 
 
