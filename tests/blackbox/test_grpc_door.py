@@ -186,6 +186,15 @@ def test_an_even_stream_is_an_error_of_the_connection(sidecar):
     assert found[-1][0] == 7 and struct.unpack(">I", found[-1][1][4:8])[0] == CODES.PROTOCOL_ERROR
 
 
+def test_a_client_that_is_silent_is_asked_and_then_left(bench):
+    """PING after 10 s, the end 5 s later; what comes in between is waited for, not timed."""
+    sidecar = bench.sidecar()
+    with socket.create_connection(("127.0.0.1", sidecar.grpc), timeout=30) as sock:
+        sock.sendall(PREFACE + EMPTY_SETTINGS + b"\x00\x00\x00\x04\x01\x00\x00\x00\x00")
+        kinds = [(kind, flags) for kind, flags, _, _ in frames(sock)]
+    assert (6, 0) in kinds
+
+
 # --------------------------------------------------------------------------------- 1.3 validation
 @pytest.mark.parametrize("method", ["GET", "PUT", "HEAD"])
 def test_a_method_other_than_post(client, method):
@@ -246,6 +255,15 @@ def test_a_connection_header(client):
 def test_two_hosts(client):
     found = client.wait(begin(client, [*head(), (b"host", b"a"), (b"host", b"b")], end=True))
     assert found.reset == CODES.PROTOCOL_ERROR or status(found)[:2] == ("400", "13")
+
+
+def test_a_header_list_over_the_limit(bench):
+    sidecar = bench.sidecar(flags={"read-buffer-size": "1Ki"})
+    with FrameClient(sidecar.grpc) as client:
+        client.ping()
+        number = begin(client, [*head(), *((f"x-{n}".encode(), b"y" * 16000) for n in range(70))], end=True)
+        found = client.wait(number)
+        assert found.head is None and (found.reset == CODES.FRAME_SIZE_ERROR or client.wire.goaways)
 
 
 def test_a_path_without_a_method(client):
@@ -476,6 +494,15 @@ def test_calls_are_logged(sidecar, dapr):
     line = sidecar.wait_log("gRPC API Called")[-1]
     assert f"method={DAPR}GetState" in line or f'"method":"{DAPR}GetState"' in line or f'method="{DAPR}GetState"' in line
     assert "useragent=" in line and "duration=" in line and "code=3" in line
+
+
+def test_without_a_name_resolver_nobody_is_found(bench):
+    sidecar = bench.sidecar(config={"nameResolution": {"component": "nosuch"}})
+    found = failure(rpc.Dapr(sidecar.grpc).InvokeService, id="other", message={"method": "m"})
+    assert_failure(found, "INTERNAL", "failed to invoke, id: other, err: name resolver not initialized")
+    with FrameClient(sidecar.grpc) as client:
+        code, text = client.call("/pkg.Any/Do", [("dapr-app-id", "other")]).status
+    assert code == "2" and "not initialized" in text
 
 
 # --------------------------------------------------------------------------------- 1.7 trace context

@@ -200,6 +200,13 @@ def test_a_value_is_bytes(dapr, store, key):
         assert get(dapr, store, key).data == value
 
 
+def test_the_other_door_reads_any_bytes(dapr, sidecar, key):
+    save(dapr, "memory", {"key": key, "value": b"\x00\xffbytes"})
+    assert sidecar.get(f"/v1.0/state/memory/{key}").body == b"\x00\xffbytes"
+    save(dapr, "memory", {"key": key, "value": b"no json"})
+    assert sidecar.post("/v1.0/state/memory/bulk", {"keys": [key]}).json[0]["data"] == "no json"
+
+
 def test_fuzz_binary_values_and_odd_keys(dapr, store, key):
     items = {f"{key}{chr(n)}{n}": os.urandom(n % 50) for n in range(1, 600) if n != ord("|")}
     save(dapr, store, *({"key": name, "value": value} for name, value in items.items()))
