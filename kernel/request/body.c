@@ -151,16 +151,22 @@ bool request_body_is_whole(const struct request *rq)
     return rq->body.mode != BODY_WHOLE || rq->body.ended;
 }
 
-struct trb_data request_body_take(struct request *rq)
+struct trb_data request_body_take_left(struct request *rq)
 {
     struct request_body *b = &rq->body;
-    if (request_is_over(rq) || !b->count)
+    if (!b->count)
         return (struct trb_data){NULL, 0, NULL};
     struct trb_data piece = pop(b);
-    consume(rq, piece.len);
+    if (!request_is_over(rq))
+        consume(rq, piece.len);
     if (!piece.at)
         piece.at = "";          /* an empty message is not nothing */
     return piece;
+}
+
+struct trb_data request_body_take(struct request *rq)
+{
+    return request_is_over(rq) ? (struct trb_data){NULL, 0, NULL} : request_body_take_left(rq);
 }
 
 bool request_body_ended(const struct request *rq)

@@ -245,6 +245,7 @@ void request_wake(struct request *);                     /* [any] */
 /* ------------------------------------------------------------------------------ body, for relays */
 /* What has arrived, given (at == NULL: nothing now); taking opens the sender's window. */
 struct trb_data request_body_take(struct request *);
+struct trb_data request_body_take_left(struct request *);    /* also of a request that is over */
 bool request_body_ended(const struct request *);         /* and nothing is left to take */
 /* more is called, outside of steps, when there is something to take or the body ended. NULL: stop. */
 void request_body_watch(struct request *, void (*more)(struct request *, void *), void *arg);

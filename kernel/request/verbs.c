@@ -137,7 +137,7 @@ static struct trb_next verb_reply_cut(struct trb_request *rq)
 
 static struct trb_data verb_body_take(struct trb_request *rq)
 {
-    return request_body_take(request_of(rq));
+    return request_body_take_left(request_of(rq));
 }
 
 static uint32_t verb_body_ended(struct trb_request *rq)

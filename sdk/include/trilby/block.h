@@ -282,7 +282,8 @@ struct trb_kernel {
      * is not at == NULL. set_header is metadata before the answer, set_trailer behind it. */
     void (*set_trailer)(struct trb_request *, struct trb_slice name, struct trb_slice value); /* GRPC, PEER */
     struct trb_next (*reply_status)(struct trb_request *, const struct trb_status *);         /* GRPC, PEER */
-    /* Called once on the request's loop when no step will run any more, however it came; one per request. */
+    /* Called once on the request's loop when no step will run any more, however it came; one per request. What
+     * had come of a streamed body may still be taken there. */
     void (*on_over)(struct trb_request *, void (*run)(struct trb_request *, void *arg), void *arg);
     /* The request's memory stays until unpinned, beyond its end too. pin on its own loop, unpin anywhere. A
      * pinned one may be woken from any loop; waking ends park, sleep and body_wait. */

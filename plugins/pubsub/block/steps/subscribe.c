@@ -12,6 +12,7 @@
 struct subscriber {
     struct session *session;
     struct arena *scratch;   /* of one message: a stream outlives many */
+    bool is_running;         /* the handshake is done */
 };
 
 typedef struct runtime_subscribe_topic_events_request_alpha1 message;
@@ -20,24 +21,6 @@ static trb_step first, opened, run;
 static struct trb_next end_unknown(struct trb_request *rq, const char *text)
 {
     return rpc_refuse(rq, TRB_UNKNOWN, "pubsub", "%s", text);
-}
-
-static void over(struct trb_request *rq, void *arg)
-{
-    struct subscriber *s = arg;
-    arena_destroy(s->scratch);
-    session_over(rq, s->session);
-}
-
-struct trb_next subscribe_rpc(struct trb_request *rq)
-{
-    struct subscriber *s = trb_request_state(rq, sizeof *s);
-    s->session = session_begin(rq);
-    if (!s->session)
-        return end_unknown(rq, "api server closed");
-    s->scratch = arena_create(SIZE_MAX);
-    rq->kernel->on_over(rq, over, s);
-    return TRB_GO(first);
 }
 
 /* ------------------------------------------------------------------------------------ messages */
@@ -130,6 +113,7 @@ static struct trb_next begin(struct trb_request *rq)
 {
     static const struct runtime_subscribe_topic_events_response_initial_alpha1 nothing;
     static const struct runtime_subscribe_topic_events_response_alpha1 m = {.initial_response = &nothing};
+    ((struct subscriber *)rq->state)->is_running = true;
     rq->kernel->reply_head(rq, 200, -1);
     return rq->kernel->reply_send(rq, rpc_message(rq, &runtime_subscribe_topic_events_response_alpha1_pb, &m),
                                   TRB_GO(run));
@@ -198,4 +182,27 @@ static struct trb_next run(struct trb_request *rq)
         return next;
     }
     return ended ? end_unknown(rq, "stream closed") : rq->kernel->body_wait(rq, TRB_GO(run));
+}
+
+/* ---------------------------------------------------------------------- the beginning and the end */
+/* What the client said last counts, even if no step came to it. */
+static void over(struct trb_request *rq, void *arg)
+{
+    struct subscriber *s = arg;
+    struct trb_next nowhere;
+    if (s->is_running)
+        take_all(rq, &nowhere);
+    arena_destroy(s->scratch);
+    session_over(rq, s->session);
+}
+
+struct trb_next subscribe_rpc(struct trb_request *rq)
+{
+    struct subscriber *s = trb_request_state(rq, sizeof *s);
+    s->session = session_begin(rq);
+    if (!s->session)
+        return end_unknown(rq, "api server closed");
+    s->scratch = arena_create(SIZE_MAX);
+    rq->kernel->on_over(rq, over, s);
+    return TRB_GO(first);
 }

@@ -223,6 +223,21 @@ static void a_client_that_has_gone_has_no_window_to_open(void **state)
     request_unpin(rq);
 }
 
+static void what_had_come_may_be_taken_after_the_end(void **state)
+{
+    struct request *rq = born();
+    request_pin(rq);
+    request_body_begin(rq, BODY_STREAM, HTTP_LENGTH_UNKNOWN, 0, false);
+    feed(rq, "last word");
+    request_cancel(rq, TRB_WHY_CLIENT);
+    struct trb_data piece = request_body_take_left(rq);
+    assert_true(slice_is(slice_from(piece.at, piece.len), SLICE("last word")));
+    assert_null(request_body_take_left(rq).at);
+    assert_int_equal(said.consumed, 0);
+    buf_unref(piece.owner);
+    request_unpin(rq);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +255,7 @@ int main(void)
         cmocka_unit_test(a_stream_can_be_gathered_after_all),
         cmocka_unit_test(waiting_ends_with_the_next_piece_and_with_the_end),
         cmocka_unit_test(a_client_that_has_gone_has_no_window_to_open),
+        cmocka_unit_test(what_had_come_may_be_taken_after_the_end),
     };
     return cmocka_run_group_tests(tests, open_loop, close_loop);
 }
