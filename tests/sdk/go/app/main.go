@@ -101,7 +101,7 @@ func topics(s common.Service) error {
 		})
 	// Over HTTP the event says where it was published, over gRPC where it came from.
 	add(common.Subscription{Topic: "buried", Route: "/buried"}, func(_ context.Context, e *common.TopicEvent) (bool, error) {
-		report.Try("app.subscribe.deadletter", func() error { return report.Expect("the data", string(e.RawData), "x") })
+		report.Try("app.subscribe.deadletter", func() error { return report.Expect("the data", fmt.Sprint(e.Data), "x") })
 		return false, nil
 	})
 	return failed
