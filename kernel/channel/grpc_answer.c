@@ -44,7 +44,8 @@ static struct trb_pairs pairs_of(struct outgoing *o, const struct http_headers *
 static trb_code read_status(struct outgoing *o, const struct http_headers *trailers, struct trb_error *err)
 {
     if (o->came_status != 200 || !grpc_is_content_type(http_header_get(&o->came, SLICE("content-type"))))
-        return o->has_status ? grpc_status_read(o->rq->arena, o->came_status, &o->came, err) : grpc_word_foreign(o->rq->arena, o->came_status, &o->came, err);
+        return o->has_status ? grpc_status_read(o->rq->arena, o->came_status, &o->came, err)
+                             : grpc_word_foreign(o->rq->arena, o->came_status, &o->came, err);
     return grpc_status_read(o->rq->arena, 200, trailers, err);
 }
 
