@@ -14,7 +14,7 @@ import pytest
 from harness import metrics, rpc
 from harness.frames import Answer, FrameClient, message, value, values
 from harness.resources import component
-from harness.rpc import assert_failure, error_info
+from harness.rpc import DENIED, assert_failure, error_info, failure
 from harness.wait import until
 
 CODES = h2.errors.ErrorCodes
@@ -53,12 +53,6 @@ def client(sidecar, dapr):
 def quiet(shared):
     """Without tracing: failures are trailers and nothing else."""
     return shared.sidecar(config={"tracing": {"samplingRate": "0"}}, resources=[component("memory", "state.in-memory")])
-
-
-def failure(do, *args, **fields):
-    with pytest.raises(rpc.Failure) as caught:
-        do(*args, **fields)
-    return caught.value
 
 
 def begin(client, head, end=False):
@@ -409,7 +403,6 @@ def test_goaway_twice_and_the_connection_closes(bench):
 
 
 # -------------------------------------------------------------------------------- 1.6 interceptors
-DENIED = [error_info("Not Implemented", {"http.code": "501", "http.error_message": "requested endpoint is not available"})]
 
 
 def unauthorized(why):

@@ -135,4 +135,3 @@ struct trb_data text_take(struct trb_request *rq, struct text *t)
     text_fini(t);
     return all;
 }
-

@@ -146,6 +146,19 @@ def assert_failure(failure, code, text, details=()):
     assert failure.details == list(details)
 
 
+def failure(do, *args, **fields):
+    """How the call fails; one that does not is a failure of the test."""
+    try:
+        found = do(*args, **fields)
+    except Failure as caught:
+        return caught
+    raise AssertionError(f"it did not fail, it answered {found!r}")
+
+
+# What an access list leaves out.
+DENIED = [error_info("Not Implemented", {"http.code": "501", "http.error_message": "requested endpoint is not available"})]
+
+
 # ------------------------------------------------------------------------------------------- calls
 class Method:
     """One method of the service. A unary call answers its message; answered() also the metadata around it."""
