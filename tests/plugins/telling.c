@@ -1,7 +1,6 @@
 /* state.telling: a store whose every verb fails and says which verb it was, in an error that is whole: code, status,
  * reason; with "plain" in a sentence alone. Only tests load it. */
 #include <stdio.h>
-#include <string.h>
 #include <trilby/state.h>
 
 struct telling {
