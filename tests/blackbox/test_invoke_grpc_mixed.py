@@ -12,6 +12,7 @@ import pytest
 from harness import rpc
 from harness.app import reply
 from harness.on_invoke import InvokedApp, Invoker, failed, said
+from harness.raw import Connection
 from harness.wait import until
 
 
@@ -255,6 +256,38 @@ def test_a_call_moves_to_an_instance_that_lives(bench, names):
         assert db.total_changes == 1
     calling.join(30)
     assert answers == [b"second"]
+    asks.close()
+
+
+@pytest.mark.differs
+@pytest.mark.parametrize("kind", [HttpAsks, GrpcAsks])
+@pytest.mark.parametrize("where", ["local", "remote"])
+def test_an_app_hears_that_its_caller_has_gone(bench, names, where, kind):
+    app = InvokedApp(bench.grpc_app())
+    begun, gone = threading.Event(), threading.Event()
+
+    def slow(got, context):
+        context.add_callback(gone.set)
+        begun.set()
+        gone.wait(20)
+        return said()
+    app.on("slow", slow)
+    app_id = f"left-{where}-{kind.kind}"
+    own = bench.sidecar(app_id=app_id, app=app, config=resolver(names), flags={"app-protocol": "grpc"})
+    asked = own if where == "local" else bench.sidecar(app_id=f"leaves-{where}-{kind.kind}", config=resolver(names))
+    if kind is HttpAsks:
+        with Connection(asked.http) as c:
+            c.send(f"POST /v1.0/invoke/{app_id}/method/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+            assert begun.wait(10)
+        assert gone.wait(10)
+        return
+    asks = Invoker(asked)
+    method = asks.dapr.InvokeService
+    multi = asks.dapr.channel.unary_unary(method.path, method.request.SerializeToString, method.response.FromString)
+    future = multi.future(method.request(id=app_id, message={"method": "slow"}), timeout=30)
+    assert begun.wait(10)
+    future.cancel()
+    assert gone.wait(10)
     asks.close()
 
 
