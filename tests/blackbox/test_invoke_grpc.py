@@ -1,7 +1,9 @@
 """InvokeService of an app that speaks HTTP: what the app receives, and what becomes of its answer (grpc-api.md 4.1
 to 4.3, 9.3). The app is the sidecar's own, or behind another sidecar: both see the same."""
 
-import grpc
+import random
+from urllib.parse import unquote
+
 import pytest
 
 from harness import rpc
@@ -132,6 +134,15 @@ def test_9_3_fuzz_the_query_arrives_as_it_is(client, app, query):
     client.call("callee", "q", query=query)
     seen = app.requests()[0]
     assert seen.query == query or seen.query.encode("latin-1") == query.encode()
+
+
+def test_9_3_fuzz_methods(client, app):
+    choose = random.Random(2)
+    letters = "abcXYZ019-_.~!$&'()*+,;=:@\"\\{}|<>^` äß€𝄞"
+    methods = ["".join(choose.choices(letters, k=choose.randint(1, 40))).strip(".") or "x" for _ in range(300)]
+    for method in methods:
+        assert client.call("callee", method).data == b"ok"
+    assert [unquote(one.target) for one in app.requests()] == ["/" + method for method in methods]
 
 
 def test_9_3_contentlength(client, callee, app):

@@ -4,6 +4,7 @@
 import base64
 import json
 import os
+import random
 import signal
 import threading
 
@@ -126,6 +127,16 @@ def test_9_3_fuzz_bodies_come_back(client, app, size):
     answer = client.call("callee", "echo", data)
     assert answer.data == data and app.only().body == data
     assert app.only().message.HasField("data") == bool(size)
+
+
+def test_9_3_fuzz_methods(client, app):
+    choose = random.Random(1)
+    letters = "abcXYZ019-_.~!$&'()*+,;=:@\"\\%{}|<>^` äß€𝄞"
+    methods = ["".join(choose.choices(letters, k=choose.randint(1, 40))).strip(".") or "x" for _ in range(300)]
+    for method in methods:
+        app.on(method, echo)
+        assert client.call("callee", method, method.encode()).data == method.encode()
+    assert [one.method for one in app.seen()] == methods
 
 
 @pytest.mark.parametrize("method,arrives", [
