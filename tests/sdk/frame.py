@@ -81,7 +81,7 @@ def declared(topic, route, **spec):
 
 
 class Program:
-    """A process that prints lines. Ended by its pid."""
+    """A process that prints lines, in a session of its own."""
 
     def __init__(self, command, env, port=None):
         self.command = command
@@ -92,7 +92,7 @@ class Program:
         self.process = None
 
     def start(self):
-        self.process = subprocess.Popen(self.command, env=self.env, stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen(self.command, env=self.env, stdin=subprocess.DEVNULL, start_new_session=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for stream, kept in ((self.process.stdout, self.lines), (self.process.stderr, self.errors)):
             self.readers.append(threading.Thread(target=_drain, args=(stream, kept), daemon=True))
@@ -152,14 +152,19 @@ class Program:
         return "\n".join(self.lines[-lines:] + ["stderr:"] + self.errors[-lines:])
 
     def end(self):
-        if self.process is None or self.process.poll() is not None:
+        """Ends the process and what it has started: the Node that Python packages bring is a script and its child."""
+        if self.process is None:
             return
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.process.pid, number)
+                self.process.wait(10)
+                break
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self.process.wait(10)
         self.readers_join()
 
 
