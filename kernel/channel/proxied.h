@@ -18,7 +18,7 @@
 /* Bytes of one direction, from the one side's window to the other's room. */
 struct proxied_flow {
     struct proxy_scan scan;
-    struct gather held;             /* came packed, and waits for room */
+    struct gather held;             /* waits for a connection, or came packed and waits for room */
     size_t owed;                    /* window that the sender gets back with the next room */
     bool has_room, is_ended;        /* ended: nothing more comes */
 };
@@ -33,15 +33,12 @@ struct proxied {
     bool is_local;                  /* the callee is our own app */
     bool is_streaming;              /* the client says so; else a call counts as unary */
     bool is_begun;                  /* there is a call */
-    bool is_open;                   /* … and it has a connection */
+    bool is_open;                   /* … and it has had a connection */
     bool has_said_head;             /* … and was passed on */
-    uint8_t tries;
+    bool was_again;                 /* … could not be had, and was tried once more */
     struct trb_slice app_id, namespace_, path;
     struct trb_name address;        /* of the other sidecar */
-    struct http_pool *pool;
     struct http_head head;          /* of the call, as sent */
-    struct gather kept;             /* the request so far, while it may have to be sent again */
-    bool is_kept;                   /* kept holds all of it */
     struct proxied_flow request, answer;
     struct http_headers metadata, trailers;     /* of the answer */
     struct request_ending ending;
@@ -56,7 +53,6 @@ void proxied_look_up(struct proxied *);                         /* then begins t
 void proxied_count_answer(struct proxied *, trb_code);
 
 /* proxy_call.c */
-void proxied_scan_request(struct proxied *);                    /* from its first byte */
 void proxied_begin(struct proxied *, struct http_pool *, struct trb_slice authority);
 void proxied_take(struct proxied *, struct trb_data piece);     /* of the request */
 void proxied_take_end(struct proxied *);

@@ -180,10 +180,10 @@ static void open_on(struct grpc_stream *s, bool is_peer_port)
     p->stream = s;
     p->info = info;
     p->is_peer_port = is_peer_port;
-    p->is_kept = true;
     p->path = info->request->exchange->request.target;
     p->is_streaming = slice_is_truthy(http_header_get(info->headers, SLICE("dapr-stream")));
-    proxied_scan_request(p);
+    proxy_scan_init(&p->request.scan, channel_setup()->max_message,
+                    http_header_get(info->headers, SLICE("grpc-encoding")), false);
     grpc_stream_set_owner(s, p);
     request_at_end(info->request, &p->ending, on_release, p);
     if (!has_known_encoding(p) || !has_target(p))

@@ -17,8 +17,6 @@ static void take_head(struct proxied *p, const struct http_head *head)
     struct trb_error err = ERROR_INIT;
     if (grpc_word_foreign(p->info->arena, head->status, &head->headers, &err))
         return proxied_fail(p, &err);
-    p->is_kept = false;
-    gather_drop(&p->kept);
     p->metadata = head->headers;
     p->answer.has_room = true;
     proxy_scan_init(&p->answer.scan, channel_setup()->max_message,

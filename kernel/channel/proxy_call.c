@@ -1,24 +1,14 @@
 /* proxy_call: the call of the callee, and the request's bytes on their way there.
  *
- * Until there is a connection the request waits, held back by the client's window; from then on it flows,
- * and what is small is kept until the callee answers: a callee that certainly did nothing with a call is
- * asked once more. */
+ * Until there is a connection the request is held, and held back by the client's window: so it can go to
+ * another address. From then on it flows; what a callee refuses unseen the pool says again. */
 #include <base/check.h>
 #include <base/error.h>
 #include <base/slice.h>
 #include <channel/outgoing.h>
 #include <channel/proxied.h>
 
-#define KEPT_MOST 32768u            /* of a request that may be repeated */
-#define TRIES 2u                    /* after the first */
-
 /* -------------------------------------------------------------------------- the request's bytes */
-void proxied_scan_request(struct proxied *p)
-{
-    proxy_scan_init(&p->request.scan, channel_setup()->max_message,
-                    http_header_get(p->info->headers, SLICE("grpc-encoding")), false);
-}
-
 static void pay(struct proxied *p)
 {
     size_t owed = p->request.owed;
@@ -80,22 +70,13 @@ static void pass(struct proxied *p, struct trb_data piece)
         gather_add(held, slice_from(rest.at, rest.len), SIZE_MAX);
 }
 
-static void keep(struct proxied *p, struct trb_data piece)
-{
-    if (!p->is_kept)
-        return;
-    p->is_kept = gather_add(&p->kept, slice_from(piece.at, piece.len), p->is_open ? KEPT_MOST : SIZE_MAX);
-    if (!p->is_kept)
-        gather_drop(&p->kept);
-}
-
 void proxied_take(struct proxied *p, struct trb_data piece)
 {
     p->request.owed += piece.len;
-    keep(p, piece);
-    if (!p->is_open)
-        return;
-    pass(p, piece);
+    if (p->is_open)
+        pass(p, piece);
+    else
+        gather_add(&p->request.held, slice_from(piece.at, piece.len), SIZE_MAX);
     pay(p);
 }
 
@@ -115,25 +96,10 @@ static void pass_held(struct proxied *p)
 }
 
 /* ------------------------------------------------------------------------------------- the call */
-/* All that has come so far goes out, from its beginning. */
-static void open_call(struct proxied *p)
-{
-    p->is_open = p->request.has_room = true;
-    if (p->kept.len)
-        pass(p, (struct trb_data){buf_bytes(p->kept.buf).at, p->kept.len, NULL});
-    if (p->kept.len > KEPT_MOST) {
-        p->is_kept = false;
-        gather_drop(&p->kept);
-    }
-    send_end(p);
-    pay(p);
-}
-
+/* The first room is told when there is a connection. */
 void proxied_room(struct proxied *p)
 {
-    if (!p->is_open)
-        return open_call(p);
-    p->request.has_room = true;
+    p->is_open = p->request.has_room = true;
     pass_held(p);
     send_end(p);
     pay(p);
@@ -143,36 +109,22 @@ void proxied_room(struct proxied *p)
 void proxied_begin(struct proxied *p, struct http_pool *pool, struct trb_slice authority)
 {
     const struct grpc_stream_info *info = p->info;
-    p->pool = pool;
     p->is_begun = true;
     proxied_make_head(p, authority);
     p->call = (struct http_call){.magic = HTTP_CALL_MAGIC, .events = &proxied_events, .loop = info->loop,
                                  .arena = info->arena};
     http_pool_call(pool, &p->call, &p->head, (struct trb_data){NULL, 0, NULL});
     if (http_call_write(&p->call, (struct trb_data){"", 0, NULL}))
-        open_call(p);
+        proxied_room(p);
 }
 
-/* One more dial where there was no connection; where there was, the callee has refused the stream unseen. */
-static bool may_again(const struct proxied *p)
-{
-    uint8_t most = p->is_open ? TRIES : p->is_local ? 0 : 1;
-    return p->call.is_unseen && p->is_kept && p->tries < most;
-}
-
+/* One more dial of another sidecar, at the address that is known then. */
 bool proxied_again(struct proxied *p)
 {
-    if (!may_again(p))
+    if (p->is_open || p->is_local || p->was_again)
         return false;
-    p->tries++;
-    p->is_open = p->request.has_room = false;
-    gather_drop(&p->request.held);
-    proxy_scan_fini(&p->request.scan);
-    proxied_scan_request(p);
-    if (p->is_local)
-        proxied_begin(p, p->pool, p->head.authority);
-    else
-        proxied_look_up(p);
+    p->was_again = true;
+    proxied_look_up(p);
     return true;
 }
 
@@ -180,7 +132,6 @@ void proxied_stop(struct proxied *p)
 {
     if (p->is_begun)
         http_call_cancel(&p->call);
-    gather_drop(&p->kept);
     gather_drop(&p->request.held);
     gather_drop(&p->answer.held);
     proxy_scan_fini(&p->request.scan);

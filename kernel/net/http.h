@@ -135,7 +135,6 @@ struct http_call {
     void *link;                     /* the codec's */
     bool sent_any;                  /* a byte of the request reached the socket: not safe to repeat blindly */
     bool reused;                    /* went out on a kept-alive connection */
-    bool is_unseen;                 /* with failed: the peer certainly did nothing with it */
     uint8_t front_len;              /* HTTP/2: bytes of front that go before a whole body */
     char front[7];
 };

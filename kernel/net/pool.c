@@ -68,10 +68,9 @@ struct http_call *pool_call_ended(struct pool_call *pc)
     return call;
 }
 
-static void fail(struct pool_call *pc, const struct trb_error *err, bool is_unseen)
+static void fail(struct pool_call *pc, const struct trb_error *err)
 {
     struct http_call *call = pool_call_ended(pc);
-    call->is_unseen = is_unseen;
     call->events->failed(call, err);
 }
 
@@ -90,7 +89,7 @@ void pool_call_lost(struct pool_call *pc, const struct trb_error *err, bool answ
     bool may_repeat = (pc->is_whole || pc->is_kept) && !answered && (unprocessed || was_stale) && !p->is_ending &&
                       ++pc->attempts < MAX_ATTEMPTS;
     if (!may_repeat) {
-        fail(pc, err, unprocessed);
+        fail(pc, err);
         return;
     }
     leave(pc);
@@ -107,7 +106,7 @@ void pool_call_lost(struct pool_call *pc, const struct trb_error *err, bool answ
 void pool_fail_waiting(struct http_pool *p, const struct trb_error *err, bool all)
 {
     while (!list_is_empty(&p->waiting)) {
-        fail(list_item(p->waiting.next, struct pool_call, link), err, true);
+        fail(list_item(p->waiting.next, struct pool_call, link), err);
         if (!all)
             return;
     }
@@ -201,7 +200,7 @@ void http_pool_call(struct http_pool *p, struct http_call *call, const struct ht
     call->magic = HTTP_CALL_MAGIC;
     call->loop = p->loop;
     call->link = pc;
-    call->sent_any = call->reused = call->is_unseen = false;
+    call->sent_any = call->reused = false;
     list_append(&p->waiting, &pc->link);
     p->waiting_count++;
     struct client_link *l = p->waiting_count == 1 ? find_room(p) : NULL;
