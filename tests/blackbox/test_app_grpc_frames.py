@@ -339,3 +339,24 @@ def test_settings_are_empty(bench):
     assert seen[0] == b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
     dapr.close()
     listener.close()
+
+
+def test_before_it_listens_its_port_is_tried_without_a_word(bench):
+    """Connections that are opened and closed, until there is one; then the process is ready (5.1 wait for app)."""
+    port, said = free_port(), []
+
+    class At:
+        pass
+
+    At.port = port
+    sidecar = bench.sidecar(app=At, app_id="waits", ready=False, flags={"app-protocol": "grpc"})
+    until(sidecar.is_outbound_ready, "outbound health")
+    assert sidecar.status_of("/v1.0/healthz") == 500
+    listener = socket.create_server(("127.0.0.1", port))
+    listener.settimeout(20)
+    sock, _ = listener.accept()
+    while data := sock.recv(100):
+        said.append(data)
+    assert not said
+    sidecar.wait_ready()
+    listener.close()
