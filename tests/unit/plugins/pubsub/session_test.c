@@ -224,10 +224,10 @@ static bool has_next(struct session *s, bool *ret_ended)
     return session_next(s, &t, ret_ended);
 }
 
+/* As session_fate says it, while the session is there: a listener keeps it for its deliveries. */
 static uint32_t fate(struct delivered *d)
 {
-    int32_t status;
-    return session_fate(&d->parcel, &status);
+    return d->parcel.fate;
 }
 
 /* ------------------------------------------------------------------------------------ the opening */
