@@ -254,6 +254,49 @@ static void dispatch(struct grpc_stream *s)
     request_start(rq, rq->rpc->first);
 }
 
+/* What is no call at all is refused once it has come whole, or much of it: whatever else is wrong with it is HTTP/2's
+ * to say first. */
+struct refused {
+    struct grpc_stream *s;
+    struct grpc_fault fault;
+    size_t came;
+};
+#define ENOUGH 32768u
+
+static void on_refused_end(struct exchange *x, const struct http_headers *trailers)
+{
+    struct refused *r = stream_at(x)->owner;
+    turn_away(r->s, r->fault.http_status, &r->fault.err);
+}
+
+static void on_refused_data(struct exchange *x, struct trb_data data)
+{
+    struct refused *r = stream_at(x)->owner;
+    x->ops->consume(x, data.len);
+    r->came += data.len;
+    if (r->came >= ENOUGH)
+        on_refused_end(x, NULL);
+}
+
+static void on_refused_gone(struct exchange *x, const struct trb_error *err)
+{
+    struct refused *r = stream_at(x)->owner;
+    error_release(&r->fault.err);
+    request_cancel(r->s->rq, TRB_WHY_CLIENT);
+}
+
+static const struct exchange_events refused_events = {
+    .data = on_refused_data, .end = on_refused_end, .room = on_room, .gone = on_refused_gone};
+
+static void refuse_when_whole(struct grpc_stream *s, const struct grpc_fault *fault)
+{
+    struct refused *r = arena_alloc(s->rq->arena, sizeof *r);
+    *r = (struct refused){s, *fault, 0};
+    s->entry.handler = NULL;                /* nobody's: the owner is ours */
+    s->owner = r;
+    s->x->events = &refused_events;
+}
+
 void door_grpc_on_request(void *arg, struct exchange *x)
 {
     struct door *d = checked(arg, struct door, DOOR_MAGIC);
@@ -264,6 +307,11 @@ void door_grpc_on_request(void *arg, struct exchange *x)
     find_entry(s);
     grpc_check(s, &fault);
     door_begin(d, rq);
+    bool is_no_call = fault.http_status == 405 || fault.http_status == 415;
+    if (is_no_call && x->request.content_length != HTTP_NO_BODY) {
+        refuse_when_whole(s, &fault);
+        return;
+    }
     if (fault.http_status) {
         turn_away(s, fault.http_status, &fault.err);
         return;

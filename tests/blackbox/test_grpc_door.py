@@ -150,8 +150,7 @@ def test_a_message_that_inflates_past_the_limit(client):
 
 
 def test_pings_in_a_row_are_abuse(client):
-    for _ in range(6):
-        client.wire.send(lambda h: h.ping(b"12345678"))
+    client.wire.send(lambda h: [h.ping(b"12345678") for _ in range(6)])     # at once: after the GOAWAY no more can be sent
     goaway = until(lambda: client.wire.goaways, "GOAWAY")[0]
     assert goaway.error_code == CODES.ENHANCE_YOUR_CALM and goaway.additional_data == b"too_many_pings"
     assert client.wire.closed.wait(10)
@@ -200,6 +199,20 @@ def test_a_method_other_than_post(client, method):
 def test_a_content_type_that_is_not_grpcs(client, kind):
     found = client.wait(begin(client, head(content_type=kind), end=True))
     assert status(found) == ("415", "3", f'invalid gRPC request content-type "{kind or ""}"')
+
+
+def test_what_is_no_grpc_is_refused_before_all_of_it_has_come(client):
+    number = begin(client, head(content_type="text/plain"))
+    client.wire.send(lambda h: [h.send_data(number, bytes(16000)) for _ in range(3)])
+    assert status(client.wait(number)) == ("415", "3", 'invalid gRPC request content-type "text/plain"')
+
+
+def test_what_is_no_grpc_may_be_given_up(client):
+    number = begin(client, head(**{":method": "PUT"}))
+    client.ping()
+    if not client.answers[number].ended.is_set():
+        client.reset(number)
+    assert client.call(GET, body=message(get_message())).status[0] == "0"
 
 
 @pytest.mark.parametrize("kind", ["application/grpc", "application/grpc+proto", "application/grpc+json", "application/grpc;charset=x"])
