@@ -134,8 +134,7 @@ def test_9_3_fuzz_methods(client, app):
     letters = "abcXYZ019-_.~!$&'()*+,;=:@\"\\%{}|<>^` äß€𝄞"
     methods = ["".join(choose.choices(letters, k=choose.randint(1, 40))).strip(".") or "x" for _ in range(300)]
     for method in methods:
-        app.on(method, echo)
-        assert client.call("callee", method, method.encode()).data == method.encode()
+        failure_of(client, "callee", method)
     assert [one.method for one in app.seen()] == methods
 
 
@@ -442,7 +441,7 @@ def test_4_4_a_body_larger_than_a_message_is_refused(bench):
         assert raised.value.details() == "error invoking app channel: stream too large"
         answers = list(stream(iter(chunks(RequestChunk, request("echo", metadata=[("Content-Length", "70000")]), b"x" * 70000)), timeout=10))
         assert answers[0].response.status.code == 8
-        assert answers[0].response.status.message == "grpc: trying to send message larger than max (70000 vs. 64000)"
+        assert answers[0].response.status.message == "trying to send message larger than max (70000 vs. 64000)"
     assert not app.seen()
 
 

@@ -35,7 +35,7 @@ struct trb_next to_app_grpc(struct trb_request *rq)
     int64_t length = body_length(rq);
     if (max && length > 0 && (uint64_t)length > max)
         return fail(rq, TRB_EXHAUSTED, slice_name(trb_printf(
-            rq, "grpc: trying to send message larger than max (%lld vs. %llu)", (long long)length, (unsigned long long)max)));
+            rq, "trying to send message larger than max (%lld vs. %llu)", (long long)length, (unsigned long long)max)));
     return body_gather(rq, TRB_GO(ask));
 }
 
