@@ -8,8 +8,12 @@ import pytest
 
 from harness import rpc
 from harness.app import reply
+from harness.metrics import value
 from harness.on_invoke import Invoker
+from harness.ports import free_port
+from harness.resources import endpoint
 from harness.rpc import error_info
+from harness.wait import until
 
 ZERO = "00-00000000000000000000000000000000-0000000000000000-00"
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -396,17 +400,12 @@ def test_4_3_a_callee_that_checks_tokens_passes_none_on(bench, names):
 
 
 # ----------------------------------------------------------------------------------------- external
-def endpoint(name, port, headers=()):
-    return {"apiVersion": "dapr.io/v1alpha1", "kind": "HTTPEndpoint", "metadata": {"name": name},
-            "spec": {"baseUrl": f"http://127.0.0.1:{port}", "headers": [{"name": key, "value": value} for key, value in headers]}}
-
-
 def test_4_1_an_http_endpoint_and_a_url(bench):
     away = bench.app()
     away.route("/api/x", reply(200, b"far", [("Content-Type", "a/b"), ("X-Away", "1")]))
     away.route("/api/missing", reply(404, b"nope"))
     away.route("/api/moved", reply(302, b"", [("Location", "/api/x")]))
-    sidecar = bench.sidecar(resources=[endpoint("away", away.port, [("X-Own", "1")])], env={"APP_API_TOKEN": "own"})
+    sidecar = bench.sidecar(resources=[endpoint("away", f"http://127.0.0.1:{away.port}", {"X-Own": "1"})], env={"APP_API_TOKEN": "own"})
     client = Invoker(sidecar)
     answer = client.call("away", "api/x", b"body", "c/d", "PUT", "q=1", metadata=[("x-custom", "v"), ("x-own", "mine")])
     assert (answer.data, answer.content_type, answer.value("x-away")) == (b"far", "a/b", "1")
@@ -424,7 +423,6 @@ def test_4_1_an_http_endpoint_and_a_url(bench):
 
 
 def test_a_url_that_nobody_serves(bench):
-    from harness.ports import free_port
     client = Invoker(bench.sidecar())
     url = f"http://127.0.0.1:{free_port()}"
     failure = failure_of(client, url, "x")
@@ -454,8 +452,6 @@ def test_the_access_list_knows_it_as_invoke_v1(bench, app):
 
 
 def test_9_3_metrics_grpc(bench, app):
-    from harness.metrics import value
-    from harness.wait import until
     sidecar = bench.sidecar(app=app)
     client = Invoker(sidecar)
     client.call(sidecar.app_id, "x")
