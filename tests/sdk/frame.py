@@ -39,8 +39,9 @@ class Sdk:
     protocol: str
 
 
-def python_sdk(name, protocol):
-    return Sdk("python", name, _pinned("python/requirements.txt", r"^dapr==(\S+)$"), protocol)
+def python_sdk(name, protocol, release=""):
+    """release: "" for the newest, or that of another requirements file."""
+    return Sdk(f"python{release}", name, _pinned(f"python/requirements{release}.txt", r"^dapr==(\S+)$"), protocol)
 
 
 def js_sdk(name, protocol):
@@ -52,8 +53,8 @@ def _pinned(path, pattern):
         return re.search(pattern, handle.read(), re.MULTILINE).group(1)
 
 
-def python_command(script):
-    return [os.path.join(BUILT, "venv", "bin", "python"), os.path.join(HERE, "python", script)]
+def python_command(script, release=""):
+    return [os.path.join(BUILT, f"venv{release}", "bin", "python"), os.path.join(HERE, "python", script)]
 
 
 def js_command(script):

@@ -68,6 +68,7 @@ DRIVERS = {
     "app.subscribe.bytes": publish("bytes", BYTES, b"\x00\xff"),
     "app.subscribe.raw": publish("raw", TEXT, "only this", "?metadata.rawPayload=true"),
     "app.subscribe.routes": publish("routed", query="?metadata.cloudevent.type=order.new"),
+    "app.client": publish("kept"),
     "app.subscribe.declarative": publish("declared"),
     "app.subscribe.bulk": publish_many,
     "app.subscribe.retry": publish("again"),

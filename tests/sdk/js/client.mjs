@@ -50,6 +50,11 @@ async function state() {
     const values = Object.fromEntries(found.map((one) => [one.key, one.data || undefined]));
     same(values, { bulk_1: "value 1", bulk_2: 2, nothing: undefined });
   });
+  await feature("state.large", async () => {
+    const text = "x".repeat(2 * 1024 * 1024);
+    same(await client.state.save(store, [{ key: "large", value: text }]), {});
+    assert.ok((await client.state.get(store, "large")) === text, "another text");
+  });
   await feature("state.options", async () => {
     const options = {
       consistency: StateConsistencyEnum.CONSISTENCY_STRONG,

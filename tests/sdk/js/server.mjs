@@ -69,6 +69,12 @@ async function subscriptions() {
   await server.pubsub.subscribe("pubsub", "raw", async (data) => {
     await feature("app.subscribe.raw", () => same(data, "only this"));
   }, "", { rawPayload: true });
+  await server.pubsub.subscribe("pubsub", "kept", async (data) => {
+    await feature("app.client", async () => {
+      same(await server.client.state.save("statestore", [{ key: "kept", value: data }]), {});
+      same(await server.client.state.get("statestore", "kept"), "a text");
+    });
+  });
   await server.pubsub.subscribeWithOptions("pubsub", "routed", {
     route: {
       default: "/else",

@@ -3,7 +3,7 @@
 import os
 import time
 
-from dapr.clients import BulkPublishEntry, DaprClient
+from dapr.clients import DaprClient
 from dapr.clients.exceptions import DaprGrpcError
 from dapr.clients.grpc._request import TransactionalStateOperation, TransactionOperationType
 from dapr.clients.grpc._state import Concurrency, Consistency, StateItem, StateOptions
@@ -32,6 +32,10 @@ def state(d):
         items = d.get_bulk_state(store_name=STORE, keys=["bulk_1", "bulk_2", "nothing"], parallelism=2).items
         same({item.key: item.data for item in items}, {"bulk_1": b"value_1", "bulk_2": b"\x00\xff", "nothing": b""})
         same([item.error for item in items], ["", "", ""])
+    with feature("state.large"):
+        large = os.urandom(2 * 1024 * 1024)
+        d.save_state(store_name=STORE, key="large", value=large)
+        assert d.get_state(store_name=STORE, key="large").data == large, "other bytes"
     with feature("state.options"):
         options = StateOptions(consistency=Consistency.strong, concurrency=Concurrency.last_write)
         d.save_state(store_name=STORE, key="order_2", value="strong", options=options)
@@ -101,10 +105,9 @@ def publish(d):
         d.publish_event(pubsub_name="pubsub", topic_name="heard-by-nobody", data=b"message",
                         publish_metadata={"ttlInSeconds": "100", "rawPayload": "false"})
     with feature("publish.bulk"):
-        entries = ["message 1", BulkPublishEntry(event='{"n": 2}', metadata={"partitionKey": "a"},
-                                                 content_type="application/json")]
-        answer = d.publish_events(pubsub_name="pubsub", topic_name="heard-by-nobody", data=entries,
-                                  data_content_type="text/plain")
+        answer = d.publish_events(pubsub_name="pubsub", topic_name="heard-by-nobody",
+                                  data=["message 1", b"message 2"], data_content_type="text/plain",
+                                  publish_metadata={"ttlInSeconds": "100"})
         same(list(answer.failed_entries), [])
     with feature("publish.error"):
         try:

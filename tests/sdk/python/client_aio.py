@@ -4,6 +4,7 @@ import asyncio
 import os
 
 from dapr.aio.clients import DaprClient
+from dapr.clients import BulkPublishEntry
 from dapr.clients.exceptions import DaprGrpcError, DaprInternalError
 from dapr.clients.grpc._request import TransactionalStateOperation, TransactionOperationType
 from dapr.clients.grpc._state import StateItem
@@ -60,7 +61,9 @@ async def others(d):
     with feature("publish"):
         await d.publish_event(pubsub_name="pubsub", topic_name="heard-by-nobody", data="a text")
     with feature("publish.bulk"):
-        answer = await d.publish_events(pubsub_name="pubsub", topic_name="heard-by-nobody", data=["1", "2"],
+        entries = ["message 1", BulkPublishEntry(event='{"n": 2}', metadata={"partitionKey": "a"},
+                                                 content_type="application/json")]
+        answer = await d.publish_events(pubsub_name="pubsub", topic_name="heard-by-nobody", data=entries,
                                         data_content_type="text/plain")
         same(list(answer.failed_entries), [])
     with feature("publish.error"):

@@ -4,6 +4,7 @@ import base64
 import os
 
 import uvicorn
+from dapr.clients import DaprClient
 from dapr.ext.fastapi import DaprApp
 from fastapi import Body, FastAPI, Request, Response
 
@@ -74,6 +75,13 @@ def some_bytes(event=Body()):
 def raw(event=Body()):
     with feature("app.subscribe.raw"):
         same(base64.b64decode(event["data_base64"]), b"only this")
+
+
+@dapr_app.subscribe(pubsub="pubsub", topic="kept", route="/kept")
+def kept(event=Body()):
+    with feature("app.client"), DaprClient() as d:
+        d.save_state(store_name="statestore", key="kept", value=event["data"])
+        same(d.get_state(store_name="statestore", key="kept").data, b"a text")
 
 
 @app.post("/declared")

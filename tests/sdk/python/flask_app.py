@@ -3,8 +3,13 @@
 import base64
 import os
 
-from dapr.ext.flask import DaprApp
+from dapr.clients import DaprClient
 from flask import Flask, Response, jsonify, request
+
+try:
+    from dapr.ext.flask import DaprApp
+except ModuleNotFoundError:         # before 1.19 a package of its own
+    from flask_dapr import DaprApp
 
 from say import feature, ok, same
 
@@ -74,6 +79,14 @@ def some_bytes():
 def raw():
     with feature("app.subscribe.raw"):
         same(base64.b64decode(request.json["data_base64"]), b"only this")
+    return ""
+
+
+@dapr_app.subscribe(pubsub="pubsub", topic="kept", route="/kept")
+def kept():
+    with feature("app.client"), DaprClient() as d:
+        d.save_state(store_name="statestore", key="kept", value=request.json["data"])
+        same(d.get_state(store_name="statestore", key="kept").data, b"a text")
     return ""
 
 

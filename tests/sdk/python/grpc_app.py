@@ -4,10 +4,12 @@ import json
 import os
 
 from cloudevents.sdk.event import v1
+from dapr.clients import DaprClient
 from dapr.clients.grpc._response import TopicEventResponse
-from dapr.ext.grpc import App, InvokeMethodRequest, InvokeMethodResponse, Rule, SubscriptionMessage
+from dapr.ext.grpc import App, InvokeMethodRequest, InvokeMethodResponse, Rule
 
 import greeter
+from event import Event, content_type_of, data_of, id_of, topic_of, type_of
 from say import feature, ok, same
 
 app = App()
@@ -51,52 +53,59 @@ def texts(event: v1.Event) -> None:
 
 
 @app.subscribe(pubsub_name="pubsub", topic="orders")
-def orders(event: SubscriptionMessage) -> TopicEventResponse:
+def orders(event: Event) -> TopicEventResponse:
     with feature("app.subscribe.json"):
-        same(event.data(), {"orderId": 1})
+        same(json.loads(data_of(event)), {"orderId": 1})
     return TopicEventResponse("success")
 
 
 @app.subscribe(pubsub_name="pubsub", topic="bytes")
-def some_bytes(event: SubscriptionMessage) -> None:
+def some_bytes(event: Event) -> None:
     with feature("app.subscribe.bytes"):
-        same((event.raw_data(), event.data_content_type()), (b"\x00\xff", "application/octet-stream"))
+        same((data_of(event), content_type_of(event)), (b"\x00\xff", "application/octet-stream"))
 
 
 @app.subscribe(pubsub_name="pubsub", topic="raw", metadata={"rawPayload": "true"})
-def raw(event: SubscriptionMessage) -> None:
+def raw(event: Event) -> None:
     with feature("app.subscribe.raw"):
-        same(event.raw_data(), b"only this")
+        same(data_of(event), b"only this")
 
 
 @app.subscribe(pubsub_name="pubsub", topic="routed", rule=Rule('event.type == "order.new"', 1))
-def routed_new(event: SubscriptionMessage) -> None:
+def routed_new(event: Event) -> None:
     with feature("app.subscribe.routes"):
-        same(event.type(), "order.new")
+        same(type_of(event), "order.new")
 
 
 @app.subscribe(pubsub_name="pubsub", topic="routed", rule=Rule("true", 2))
-def routed_else(event: SubscriptionMessage) -> None:
+def routed_else(event: Event) -> None:
     print("failed app.subscribe.routes: the second rule was taken", flush=True)
 
 
+@app.subscribe(pubsub_name="pubsub", topic="kept")
+def kept(event: Event) -> None:
+    with feature("app.client"), DaprClient() as d:
+        d.save_state(store_name="statestore", key="kept", value=data_of(event))
+        same(d.get_state(store_name="statestore", key="kept").data, b"a text")
+
+
 @app.subscribe(pubsub_name="pubsub", topic="declared")
-def declared(event: SubscriptionMessage) -> None:
+def declared(event: Event) -> None:
     with feature("app.subscribe.declarative"):
-        same(event.data(), "a text")
+        same(data_of(event), b"a text")
 
 
 @app.subscribe(pubsub_name="pubsub", topic="bulk")
-def bulk(event: SubscriptionMessage) -> None:
-    seen.append(event.data()["n"])
+def bulk(event: Event) -> None:
+    seen.append(json.loads(data_of(event))["n"])
     if len(seen) == 3:
         with feature("app.subscribe.bulk"):
             same(sorted(seen), [0, 1, 2])
 
 
 @app.subscribe(pubsub_name="pubsub", topic="again")
-def again(event: SubscriptionMessage) -> TopicEventResponse:
-    tries.append(event.id())
+def again(event: Event) -> TopicEventResponse:
+    tries.append(id_of(event))
     if len(tries) == 1:
         return TopicEventResponse("retry")
     with feature("app.subscribe.retry"):
@@ -105,18 +114,18 @@ def again(event: SubscriptionMessage) -> TopicEventResponse:
 
 
 @app.subscribe(pubsub_name="pubsub", topic="dropped", dead_letter_topic="poison")
-def dropped(event: SubscriptionMessage) -> TopicEventResponse:
+def dropped(event: Event) -> TopicEventResponse:
     return TopicEventResponse("drop")
 
 
 @app.subscribe(pubsub_name="pubsub", topic="failing", dead_letter_topic="poison")
-def failing(event: SubscriptionMessage) -> None:
+def failing(event: Event) -> None:
     raise ValueError("this one is too much")
 
 
 @app.subscribe(pubsub_name="pubsub", topic="poison")
-def poison(event: SubscriptionMessage) -> None:
-    ok({"dropped": "app.subscribe.drop", "failing": "app.subscribe.deadletter"}[event.extensions()["topic"]])
+def poison(event: Event) -> None:
+    ok({"dropped": "app.subscribe.drop", "failing": "app.subscribe.deadletter"}[topic_of(event)])
 
 
 app.register_health_check(lambda: ok("app.health"))
