@@ -13,6 +13,7 @@ import h2.settings
 import pytest
 
 from harness.frames import HEAD, OK, FrameApp, FrameClient, message, value, values
+from harness.streams import memory_kb, peak_forget
 from harness.wait import until
 
 CODES = h2.errors.ErrorCodes
@@ -390,7 +391,7 @@ def test_a_client_is_held_back_by_an_app_that_does_not_read(bench, names):
             assert sent < 2 << 20
             go_on.set()
             while sent < size:
-                until(lambda: client.room(number), "room")
+                client.wait_room(number)
                 sent += client.send_some(number, size - sent)
             client.data(number, b"", end=True)
             assert client.wait(number).messages == [(0, b"%d" % (size + 5))]
@@ -406,6 +407,34 @@ def fill(client, number, size, call):
         client.ping()
         if not client.room(number):
             return sent
+
+
+@pytest.mark.figures
+def test_one_message_of_256_mb_in_constant_memory(bench, names):
+    """It passes through two sidecars window by window, never whole."""
+    size = 256 << 20
+    app = FrameApp(lambda stream: stream.ended.wait(80) and stream.answer(b"%d" % stream.took))
+    app.keep = False
+    with app:
+        flags = {"app-protocol": "grpc", "max-body-size": "0"}
+        back = bench.sidecar(app=app, app_id="wide", flags=flags, config=resolver(names))
+        front = bench.sidecar(app_id="widening", flags=flags, config=resolver(names))
+        pids = [one.process.pid for one in (front, back)]
+        with FrameClient(front.grpc) as client:
+            assert client.call(PATH, [("dapr-app-id", "wide")]).messages == [(0, b"5")]
+            before = [memory_kb(pid)[0] for pid in pids]
+            for pid in pids:
+                peak_forget(pid)
+            number = client.begin(PATH, [("dapr-app-id", "wide")])
+            client.data(number, struct.pack(">BI", 0, size))
+            left = size
+            while left:
+                client.wait_room(number)
+                left -= client.send_some(number, left)
+            client.data(number, b"", end=True)
+            assert client.wait(number).messages == [(0, b"%d" % (size + 5))]
+            grown = [memory_kb(pid)[1] - was for pid, was in zip(pids, before)]
+    assert max(grown) < 8 << 10, grown
 
 
 # ---------------------------------------------------------------------------------- faults of the app

@@ -50,7 +50,7 @@ class Stream:
 
     def __init__(self, wire, number, headers):
         self.wire, self.number, self.headers = wire, number, headers
-        self.body = b""
+        self.body, self.took = b"", 0
         self.ended, self.reset = threading.Event(), None
         self.gone = threading.Event()
 
@@ -143,11 +143,11 @@ class Wire:
 
 class FrameApp:
     """A server whose behaviour is a function of the Stream, called in a thread of its own as soon as its head
-    is there. `consume` False: nothing that comes opens the window again."""
+    is there. `consume` False: nothing that comes opens the window again; `keep` False: bytes are counted only."""
 
     def __init__(self, handle, settings=None, on_wire=None, tls=None):
         self.handle, self.settings, self.on_wire, self.tls = handle, settings, on_wire, tls
-        self.consume = True
+        self.consume = self.keep = True
         self.port = free_port()
         self.wires, self.calls = [], []
         self.listener = None
@@ -206,7 +206,9 @@ class FrameApp:
             self.calls.append(stream)
             threading.Thread(target=self.handle, args=(stream,), daemon=True).start()
         elif isinstance(event, h2.events.DataReceived):
-            stream.body += event.data
+            stream.took += len(event.data)
+            if self.keep:
+                stream.body += event.data
             if self.consume and event.flow_controlled_length:
                 wire.send(lambda h: h.acknowledge_received_data(event.flow_controlled_length, event.stream_id))
         elif isinstance(event, h2.events.StreamEnded):
@@ -255,6 +257,7 @@ class FrameClient:
         self.wire = Wire(sock, True, settings)
         self.consume = True
         self.answers = {}
+        self.opened = threading.Condition()
         self.wire.send(lambda h: h.initiate_connection())
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -281,6 +284,10 @@ class FrameClient:
     def room(self, number):
         with self.wire.lock:
             return self.wire.h2.local_flow_control_window(number)
+
+    def wait_room(self, number, seconds=10):
+        with self.opened:
+            assert self.opened.wait_for(lambda: self.room(number), seconds), "no room"
 
     def ping(self, seconds=10):
         """Comes back after whatever the server had to say before."""
@@ -311,6 +318,9 @@ class FrameClient:
     def _read(self):
         for event in self.wire.events():
             self._take(event)
+            if isinstance(event, h2.events.WindowUpdated):
+                with self.opened:
+                    self.opened.notify_all()
         for answer in self.answers.values():
             answer.ended.set()
 
