@@ -140,6 +140,7 @@ void subscriptions_load(struct block *);                          /* the declara
 /* The app's list. Returns false: the text is no list; *ret_fault. */
 bool subscriptions_take(struct block *, struct trb_slice json, struct fault *ret_fault);
 void subscriptions_clear(struct block *);
+void metadata_write(struct text *, const struct trb_pairs *);    /* ,"metadata":{…} [any] */
 void subscriptions_write(void *self, void (*out)(void *, struct trb_slice), void *arg); /* [any] */
 
 /* ---------------------------------------------------------------------------------- listeners */

@@ -1,31 +1,6 @@
-/* session: see session.h. */
-#include "session.h"
+/* session: see session.h; the part of the client and of the deliveries. The keeper's: session_keeper.c. */
+#include "session_inside.h"
 #include <base/mem.h>
-#include <stdatomic.h>
-
-struct session {
-    struct list link;                     /* of the block's, until it is closed */
-    struct block *block;
-    _Atomic uint32_t refs;                /* the client's, the keeper's, the subscription's */
-    struct trb_request *client, *keeper;  /* NULL: nobody may wake them any more */
-    struct list queued, sent;             /* parcels: before and after the client has them */
-    uint32_t phase;
-    bool is_idle, is_over;                /* idle: the client's steps wait. over: they have ended */
-    struct text pubsub, wish, fault;
-    struct subscription *sub;             /* the keeper's */
-};
-
-static trb_step keep, look;
-
-static void lock(struct session *s)
-{
-    s->block->kernel->lock(s->block);
-}
-
-static void unlock(struct session *s)
-{
-    s->block->kernel->unlock(s->block);
-}
 
 static struct parcel *parcel_of(struct list *node)
 {
@@ -56,7 +31,7 @@ static void take_out(struct parcel *p, uint32_t fate)
     p->fate = fate;
 }
 
-static void hold_list(struct list *from, struct list *to)
+void session_hold(struct list *from, struct list *to)
 {
     struct list *node;
     while (!list_is_empty(from)) {
@@ -66,8 +41,7 @@ static void hold_list(struct list *from, struct list *to)
     }
 }
 
-/* Without the lock, for a step may run at once. What was taken out is pinned and nobody else's. */
-static void let_go(const struct trb_kernel *k, struct list *taken)
+void session_let_go(const struct trb_kernel *k, struct list *taken)
 {
     struct list *node;
     while ((node = list_take(taken))) {
@@ -85,7 +59,7 @@ static bool is_taking(const struct session *s)
 bool session_join(struct session *s, struct parcel *p)
 {
     const struct trb_kernel *k = s->block->kernel;
-    lock(s);
+    session_lock(s);
     bool taken = is_taking(s);
     if (taken) {
         k->pin(p->delivery);
@@ -97,7 +71,7 @@ bool session_join(struct session *s, struct parcel *p)
         s->is_idle = false;
         k->wake(s->client);
     }
-    unlock(s);
+    session_unlock(s);
     return taken;
 }
 
@@ -106,22 +80,23 @@ void session_withdraw(struct parcel *p)
     struct session *s = p->session;
     if (!s)
         return;
-    lock(s);
+    session_lock(s);
     bool was_listed = p->is_listed;
     if (was_listed)
         take_out(p, PARCEL_HELD);
-    unlock(s);
+    session_unlock(s);
     if (was_listed)
         s->block->kernel->unpin(p->delivery);
     text_fini(&p->message);
+    p->session = NULL;
 }
 
 uint32_t session_fate(struct parcel *p, int32_t *ret_status)
 {
-    lock(p->session);
+    session_lock(p->session);
     uint32_t fate = p->fate;
     *ret_status = p->status;
-    unlock(p->session);
+    session_unlock(p->session);
     return fate;
 }
 
@@ -129,11 +104,11 @@ uint32_t session_fate(struct parcel *p, int32_t *ret_status)
 /* One that is in the list keeps the process from leaving before its keeper has begun. */
 static bool enlist(struct session *s)
 {
-    lock(s);
+    session_lock(s);
     bool is_leaving = s->block->is_leaving;
     if (!is_leaving)
         list_append(&s->block->sessions, &s->link);
-    unlock(s);
+    session_unlock(s);
     return !is_leaving;
 }
 
@@ -149,7 +124,7 @@ struct session *session_begin(struct trb_request *client)
     if (!enlist(s))
         return mem_free(s);
     b->kernel->pin(client);
-    b->kernel->task(b->kernel, b, 0, TRB_GO(keep), s);
+    b->kernel->task(b->kernel, b, 0, TRB_GO(session_keep), s);
     return s;
 }
 
@@ -158,11 +133,11 @@ void session_wish(struct session *s, struct trb_slice pubsub, struct trb_slice j
 {
     text_add(&s->pubsub, pubsub);
     text_add(&s->wish, json);
-    lock(s);
+    session_lock(s);
     s->phase = SESSION_OPENING;
     if (s->keeper)
         s->block->kernel->wake(s->keeper);
-    unlock(s);
+    session_unlock(s);
 }
 
 struct trb_name session_pubsub(const struct session *s, struct trb_request *rq)
@@ -172,9 +147,9 @@ struct trb_name session_pubsub(const struct session *s, struct trb_request *rq)
 
 uint32_t session_phase(struct session *s)
 {
-    lock(s);
+    session_lock(s);
     uint32_t phase = s->phase;
-    unlock(s);
+    session_unlock(s);
     return phase;
 }
 
@@ -192,11 +167,11 @@ void session_over(struct trb_request *client, void *arg)
 {
     struct session *s = arg;
     const struct trb_kernel *k = s->block->kernel;
-    lock(s);
+    session_lock(s);
     struct trb_request *keeper = s->keeper;
     s->is_over = true;
     s->keeper = NULL;
-    unlock(s);
+    session_unlock(s);
     if (keeper) {
         k->wake(keeper);
         k->unpin(keeper);
@@ -209,10 +184,10 @@ bool session_next(struct session *s, struct text *ret_message, bool *ret_ended)
 {
     struct list held;
     list_init(&held);
-    lock(s);
+    session_lock(s);
     bool is_leaving = s->block->is_leaving;
     if (is_leaving)
-        hold_list(&s->queued, &held);
+        session_hold(&s->queued, &held);
     bool found = !list_is_empty(&s->queued);
     if (found) {
         struct parcel *p = parcel_of(s->queued.next);
@@ -223,8 +198,8 @@ bool session_next(struct session *s, struct text *ret_message, bool *ret_ended)
     }
     *ret_ended = s->phase == SESSION_CLOSED || (is_leaving && list_is_empty(&s->sent));
     s->is_idle = !found;
-    unlock(s);
-    let_go(s->block->kernel, &held);
+    session_unlock(s);
+    session_let_go(s->block->kernel, &held);
     return found;
 }
 
@@ -232,7 +207,7 @@ bool session_answer(struct session *s, struct trb_slice id, int32_t status)
 {
     struct list taken;
     list_init(&taken);
-    lock(s);
+    session_lock(s);
     list_each(node, &s->sent) {
         struct parcel *p = parcel_of(node);
         if (!slice_is(slice_name(p->id), id))
@@ -242,131 +217,8 @@ bool session_answer(struct session *s, struct trb_slice id, int32_t status)
         list_append(&taken, node);
         break;
     }
-    unlock(s);
+    session_unlock(s);
     bool found = !list_is_empty(&taken);
-    let_go(s->block->kernel, &taken);
+    session_let_go(s->block->kernel, &taken);
     return found;
-}
-
-/* ---------------------------------------------------------------------------------- the keeper */
-/* The listener closes first, so that what is held comes to a component that takes it back. */
-static void close_session(struct trb_request *rq, void *arg)
-{
-    struct session *s = arg;
-    struct block *b = s->block;
-    struct list held;
-    list_init(&held);
-    if (s->sub)
-        subscription_remove(b, s->sub);
-    lock(s);
-    hold_list(&s->queued, &held);
-    hold_list(&s->sent, &held);
-    struct trb_request *client = s->client;
-    s->client = NULL;
-    s->phase = SESSION_CLOSED;
-    list_remove(&s->link);
-    unlock(s);
-    let_go(b->kernel, &held);
-    b->kernel->wake(client);
-    b->kernel->unpin(client);
-    session_unref(s);
-    block_check_drained(b);
-}
-
-static struct trb_next keep(struct trb_request *rq)
-{
-    struct session *s = rq->state = rq->kernel->task_arg(rq);
-    rq->kernel->on_over(rq, close_session, s);
-    lock(s);
-    if (!s->is_over) {
-        rq->kernel->pin(rq);
-        s->keeper = rq;
-    }
-    unlock(s);
-    return TRB_GO(look);
-}
-
-static void subscribe(struct session *s)
-{
-    struct block *b = s->block;
-    struct fault fault;
-    s->sub = subscription_create(b->kernel, text_slice(&s->wish), STREAMING, &fault);
-    if (!s->sub) {
-        session_refused(s, fault.text);
-        return;
-    }
-    s->sub->session = s;
-    atomic_fetch_add(&s->refs, 1);
-    subscription_add(b, s->sub);
-    listeners_schedule(b);
-}
-
-static struct trb_next look(struct trb_request *rq)
-{
-    struct session *s = rq->state;
-    lock(s);
-    bool is_over = s->is_over, has_wish = s->phase == SESSION_OPENING;
-    unlock(s);
-    if (is_over)
-        return rq->kernel->task_end(rq);
-    if (has_wish && !s->sub)
-        subscribe(s);
-    return rq->kernel->park(rq, TRB_GO(look));
-}
-
-/* ------------------------------------------------------------------------- what the listener says */
-/* The client is woken without the lock, for its step may run at once; only the main loop forgets it. */
-static void settle_opening(struct session *s, uint32_t phase, const char *fault)
-{
-    lock(s);
-    bool was_opening = s->phase == SESSION_OPENING;
-    if (was_opening) {
-        s->phase = phase;
-        text_adds(&s->fault, fault);
-    }
-    unlock(s);
-    if (was_opening)
-        s->block->kernel->wake(s->client);
-}
-
-void session_opened(struct session *s)
-{
-    settle_opening(s, SESSION_OPEN, "");
-}
-
-void session_unknown(struct session *s)
-{
-    settle_opening(s, SESSION_UNKNOWN, "");
-}
-
-void session_refused(struct session *s, const char *why)
-{
-    settle_opening(s, SESSION_REFUSED, why);
-}
-
-/* ------------------------------------------------------------------------------ all of a block's */
-bool sessions_any(struct block *b)
-{
-    b->kernel->lock(b);
-    bool any = !list_is_empty(&b->sessions);
-    b->kernel->unlock(b);
-    return any;
-}
-
-/* In a step, so that those of this loop run behind it. */
-static struct trb_next wake_all(struct trb_request *rq)
-{
-    struct block *b = rq->self;
-    b->kernel->lock(b);
-    list_each(node, &b->sessions) {
-        struct session *s = list_item(node, struct session, link);
-        b->kernel->wake(s->client);
-    }
-    b->kernel->unlock(b);
-    return rq->kernel->task_end(rq);
-}
-
-void sessions_leave(struct block *b)
-{
-    b->kernel->task(b->kernel, b, 0, TRB_GO(wake_all), NULL);
 }

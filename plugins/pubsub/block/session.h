@@ -53,7 +53,8 @@ bool session_answer(struct session *, struct trb_slice id, int32_t status);
 
 /* [a delivery's loop] false: the session takes nothing; the message is still the caller's. */
 bool session_join(struct session *, struct parcel *);
-void session_withdraw(struct parcel *);                     /* the delivery ends, however it came */
 uint32_t session_fate(struct parcel *, int32_t *ret_status);
+/* Before the event is settled: the session may be gone right after. May be repeated. */
+void session_withdraw(struct parcel *);
 
 #endif

@@ -165,7 +165,7 @@ bool subscriptions_take(struct block *b, struct trb_slice json, struct fault *re
 }
 
 /* ------------------------------------------------------------------------------------- telling */
-static void write_pairs(struct text *t, const struct trb_pairs *pairs)
+void metadata_write(struct text *t, const struct trb_pairs *pairs)
 {
     text_adds(t, ",\"metadata\":{");
     for (uint32_t i = 0; i < pairs->count; i++) {
@@ -211,7 +211,7 @@ static void write_one(struct text *t, const struct subscription *s)
     text_adds(t, ",\"topic\":");
     text_add_json(t, slice_name(s->topic), true);
     if (s->metadata.count)
-        write_pairs(t, &s->metadata);
+        metadata_write(t, &s->metadata);
     write_rules(t, s);
     text_adds(t, ",\"deadLetterTopic\":");
     text_add_json(t, slice_name(s->dead_letter), true);

@@ -20,20 +20,6 @@ static void member(struct text *t, const char *name, struct trb_name value)
     text_add_json(t, slice_name(value), false);
 }
 
-static void write_metadata(struct text *t, const struct trb_pairs *pairs)
-{
-    text_adds(t, ",\"metadata\":{");
-    for (uint32_t i = 0; i < pairs->count; i++) {
-        const struct trb_pair *p = trb_pair_at(pairs, i);
-        if (i)
-            text_addc(t, ',');
-        text_add_json(t, slice_name(p->key), false);
-        text_addc(t, ':');
-        text_add_json(t, slice_name(p->value), false);
-    }
-    text_addc(t, '}');
-}
-
 static void write_routes(struct text *t, const struct runtime_topic_routes *routes)
 {
     text_adds(t, ",\"routes\":{\"rules\":[");
@@ -63,7 +49,7 @@ static void write_one(struct text *t, const struct runtime_topic_subscription *s
     member(t, "topic", s->topic);
     text_addc(t, ',');
     member(t, "deadLetterTopic", s->dead_letter_topic);
-    write_metadata(t, &s->metadata);
+    metadata_write(t, &s->metadata);
     if (s->routes)
         write_routes(t, s->routes);
     if (s->bulk_subscribe)

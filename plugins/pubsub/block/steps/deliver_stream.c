@@ -47,9 +47,9 @@ static struct trb_next judge(struct trb_request *rq)
 {
     struct handed *h = rq->state;
     int32_t status;
-    switch (session_fate(&h->parcel, &status)) {
-    case PARCEL_ANSWERED: return delivery_judge(rq, status);
-    case PARCEL_HELD: return delivery_end(rq, TRB_HELD, NULL, NULL);
-    default: return rq->kernel->park(rq, TRB_GO(judge));
-    }
+    uint32_t fate = session_fate(&h->parcel, &status);
+    if (fate == PARCEL_WAITING)
+        return rq->kernel->park(rq, TRB_GO(judge));
+    session_withdraw(&h->parcel);
+    return fate == PARCEL_HELD ? delivery_end(rq, TRB_HELD, NULL, NULL) : delivery_judge(rq, status);
 }

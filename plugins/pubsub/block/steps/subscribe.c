@@ -43,30 +43,17 @@ static bool read_message(struct trb_request *rq, struct trb_data data, message *
 }
 
 /* ----------------------------------------------------------------------------------- handshake */
-static void member(struct text *t, const char *name, struct trb_name value)
-{
-    text_addf(t, "\"%s\":", name);
-    text_add_json(t, value.at ? slice_name(value) : SLICE(""), false);
-    text_addc(t, ',');
-}
-
 /* As an app's entry that has one route. */
 static void write_wish(struct text *t, const struct runtime_subscribe_topic_events_request_initial_alpha1 *from)
 {
-    text_addc(t, '{');
-    member(t, "pubsubname", from->pubsub_name);
-    member(t, "topic", from->topic);
-    member(t, "deadLetterTopic", from->dead_letter_topic);
-    text_adds(t, "\"metadata\":{");
-    for (uint32_t i = 0; i < from->metadata.count; i++) {
-        const struct trb_pair *p = trb_pair_at(&from->metadata, i);
-        if (i)
-            text_addc(t, ',');
-        text_add_json(t, slice_name(p->key), false);
-        text_addc(t, ':');
-        text_add_json(t, slice_name(p->value), false);
-    }
-    text_adds(t, "},\"route\":\"/\"}");
+    text_adds(t, "{\"route\":\"/\",\"pubsubname\":");
+    text_add_json(t, slice_name(from->pubsub_name), false);
+    text_adds(t, ",\"topic\":");
+    text_add_json(t, slice_name(from->topic), false);
+    text_adds(t, ",\"deadLetterTopic\":");
+    text_add_json(t, from->dead_letter_topic.at ? slice_name(from->dead_letter_topic) : SLICE(""), false);
+    metadata_write(t, &from->metadata);
+    text_addc(t, '}');
 }
 
 static struct trb_next shake_hands(struct trb_request *rq, const message *m)

@@ -1,5 +1,6 @@
 /* session_test: how client, keeper and deliveries meet, whoever ends first; every pin is given back. */
 #include <plugins/pubsub/block/session.c>
+#include <plugins/pubsub/block/session_keeper.c>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
