@@ -4,9 +4,10 @@ declared subscriptions beside it."""
 import grpc
 import pytest
 
+from harness.admin import Admin
 from harness.grpc_app import Answer
 from harness.pubsub import BROKERS, broker_component
-from harness.resources import subscription
+from harness.resources import subscription, text_of
 from harness.rpc_scene import RETRY, SUCCESS, RpcScene, entry, listing
 from harness.wait import until
 
@@ -251,3 +252,19 @@ def test_the_same_topic_of_two_pubsubs(memory):
     publish(memory, "t", pubsub="second")
     assert memory.wait("/two")[0].request.pubsub_name == "second"
     assert not memory.events("/one")
+
+
+@pytest.mark.differs
+def test_a_pubsub_that_comes_later_is_heard(memory, tmp_path):
+    path = str(tmp_path / "admin.sock")
+    memory.accept("/late").accept("/declared").start(
+        entry("t", "/late", pubsub="late"), flags={"admin-listen": f"unix:{path}"},
+        resources=[subscription("d", "late", "d", "/declared")])
+    assert Admin(path=path).put(text_of(broker_component("pubsub.in-memory", "late"))).status == 200
+
+    def hears(topic, route):
+        publish(memory, topic, pubsub="late")
+        return memory.events(route)
+    until(lambda: hears("t", "/late"), "an event of the app's subscription")
+    until(lambda: hears("d", "/declared"), "an event of the declared one")
+    assert len(memory.app.seen(METHOD)) == 1

@@ -70,13 +70,15 @@ static void on_broken(struct listener *l, const struct trb_error *err)
 {
     const struct trb_kernel *k = l->block->kernel;
     struct subscription *s = l->sub;
+    const char *why = err ? err->message : "the component gave no reason";
+    bool was_open = k->stream_is_open(l->stream);
     s->listener = NULL;
-    if (k->stream_is_open(l->stream))
+    if (!was_open && s->session && session_refused(s->session, why))
+        return;
+    if (was_open)
         s->attempts = 0;
-    else if (s->session)
-        session_refused(s->session, err ? err->message : "the component gave no reason");
     say(k, TRB_LOG_ERROR, "subscription to topic '%s' on pubsub '%s' has ended, it will be opened again: %s", s->topic.at,
-        s->pubsub.at, err ? err->message : "the component gave no reason");
+        s->pubsub.at, why);
     pause_for(l->block, s);
 }
 

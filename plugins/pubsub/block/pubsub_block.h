@@ -176,7 +176,7 @@ bool session_is_listed(const struct session *);  /* under the lock */
 /* What became of its subscription; heard only while it is still being opened. [main loop] */
 void session_opened(struct session *);
 void session_unknown(struct session *);          /* there is no such pubsub */
-void session_refused(struct session *, const char *why);
+bool session_refused(struct session *, const char *why); /* false: nobody waits for that */
 bool sessions_any(struct block *);
 void sessions_leave(struct block *);             /* the process is leaving, as is_leaving says by now. [main loop] */
 

@@ -71,7 +71,7 @@ static struct trb_next look(struct trb_request *rq)
 
 /* ------------------------------------------------------------------------- what the listener says */
 /* The client is woken without the lock, for its step may run at once; only the main loop forgets it. */
-static void settle_opening(struct session *s, uint32_t phase, const char *fault)
+static bool settle_opening(struct session *s, uint32_t phase, const char *fault)
 {
     session_lock(s);
     bool was_opening = s->phase == SESSION_OPENING;
@@ -82,6 +82,7 @@ static void settle_opening(struct session *s, uint32_t phase, const char *fault)
     session_unlock(s);
     if (was_opening)
         s->block->kernel->wake(s->client);
+    return was_opening;
 }
 
 void session_opened(struct session *s)
@@ -94,9 +95,9 @@ void session_unknown(struct session *s)
     settle_opening(s, SESSION_UNKNOWN, "");
 }
 
-void session_refused(struct session *s, const char *why)
+bool session_refused(struct session *s, const char *why)
 {
-    settle_opening(s, SESSION_REFUSED, why);
+    return settle_opening(s, SESSION_REFUSED, why);
 }
 
 /* ------------------------------------------------------------------------------ all of a block's */
