@@ -61,17 +61,18 @@ def js_command(script):
     return ["node", os.path.join(HERE, "js", script)]
 
 
-def resources(store, folder, redis, more=()):
-    """`statestore`, `pubsub` and `secretstore`, the names every program uses."""
-    options, broker = {}, {}
+def resources(store, folder, redis, hasty=False, more=()):
+    """`statestore`, `pubsub` and `secretstore`, the names every program uses. hasty: the broker delivers soon again
+    what was not taken, which a slow machine may not have had the time for."""
+    options, soon = {}, {}
     if store == "redis":
         options = {"redisHost": f"127.0.0.1:{redis[0]}", "redisDB": str(redis[1])}
-        broker = {**options, "processingTimeout": "200ms", "redeliverInterval": "100ms"}
+        soon = {"processingTimeout": "200ms", "redeliverInterval": "100ms"} if hasty else {}
     secrets = os.path.join(folder, "secrets.json")
     with open(secrets, "w", encoding="utf-8") as handle:
         json.dump(SECRETS, handle)
     return [component("statestore", f"state.{store}", options),
-            component("pubsub", f"pubsub.{store}", broker),
+            component("pubsub", f"pubsub.{store}", {**options, **soon}),
             component("secretstore", "secretstores.local.file", {"secretsFile": secrets}),
             *more]
 
@@ -194,12 +195,13 @@ class Place:
             raise error
         return made
 
-    def sidecar(self, store="in-memory", app=None, protocol="http", more=(), flags=None, start=True, **options):
+    def sidecar(self, store="in-memory", app=None, protocol="http", more=(), flags=None, start=True, hasty=False,
+                **options):
         """A sidecar with the usual components, and in Redis a database of its own; `app` is a Program that serves on
         a port."""
         given = {"app-protocol": protocol, **(flags or {})}
         redis = (self.redis_port, next(self.databases))
-        made = Sidecar(self.binary, app=app, resources=resources(store, self.folder, redis, more),
+        made = Sidecar(self.binary, app=app, resources=resources(store, self.folder, redis, hasty, more),
                        flags=given, extra_flags=self.extra_flags, extra_env=self.extra_env, **options)
         self.stack.callback(made.end)
         return made.start() if start else made

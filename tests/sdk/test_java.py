@@ -51,7 +51,7 @@ def test_a_client(client, row, feature):
 
 def test_a_stream_asks_for_an_event_again(place, row):
     row(SDK, "subscribe.stream.retry")
-    place.program(java("Client") + ["retry"], place.sidecar("redis")).finish().check("subscribe.stream.retry")
+    place.program(java("Client") + ["retry"], place.sidecar("redis", hasty=True)).finish().check("subscribe.stream.retry")
 
 
 def test_nothing_a_client_does_is_left_out(client):
@@ -113,7 +113,7 @@ def test_an_application_is_asked_for_its_health(pair, row):
 @pytest.fixture(scope="module", params=[(protocol, store) for protocol in APPS for store in STORES], ids="-".join)
 def subscriber(request, place):
     protocol, store = request.param
-    app, sidecar = place.serve(java(MAINS[protocol]), protocol, store=store)
+    app, sidecar = place.serve(java(MAINS[protocol]), protocol, store=store, hasty=True)
     place.program(java("Client") + ["publish"], sidecar).finish()
     for topic in ("retried", "unwelcome"):
         assert sidecar.post(f"/v1.0/publish/pubsub/{topic}", "x", TEXT).status == 204

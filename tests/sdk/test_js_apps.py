@@ -21,7 +21,7 @@ def serve(place, protocol, more=(), **options):
 def test_an_application(place, row, name, store, feature):
     row(APPS[name], feature)
     topics = [declared("declared", "/declared")] if name == "http" else []
-    app, sidecar = place.once((name, store), lambda: serve(place, name, topics, store=store))
+    app, sidecar = place.once((name, store), lambda: serve(place, name, topics, store=store, hasty=True))
     DRIVERS[feature](sidecar, APPS[name])
     app.wait_feature(feature)
 

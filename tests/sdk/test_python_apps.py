@@ -25,7 +25,7 @@ def serve(place, name, **options):
 @pytest.mark.parametrize("name, store, feature", cases({"fastapi": HTTP, "flask": HTTP, "grpc": GRPC}, STORES))
 def test_an_application(place, row, name, store, feature):
     row(APPS[name][0], feature)
-    app, sidecar = place.once((name, store), lambda: serve(place, name, store=store,
+    app, sidecar = place.once((name, store), lambda: serve(place, name, store=store, hasty=True,
                                                            more=[declared("declared", "/declared")]))
     DRIVERS[feature](sidecar, app.sdk)
     app.wait_feature(feature)

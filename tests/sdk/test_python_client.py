@@ -62,7 +62,8 @@ def test_streaming_subscriptions(place, row, script, store, feature):
 @pytest.mark.parametrize("script", STREAMS)
 def test_a_stream_is_given_an_event_again(place, row, script):
     row(STREAMS[script], "subscribe.stream.retry")
-    streamed(place, script, "redis")[0].check("subscribe.stream.retry")
+    sidecar = place.sidecar("redis", hasty=True)
+    place.program([*python_command(script), "again"], sidecar, {"STORE": "redis"}).finish().check("subscribe.stream.retry")
 
 
 @pytest.mark.parametrize("script", STREAMS)

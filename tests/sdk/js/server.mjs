@@ -17,7 +17,7 @@ const server = new DaprServer({
   },
 });
 const tries = [];
-const bulk = [];
+const bulk = new Set();
 
 async function invocation() {
   await server.invoker.listen(
@@ -86,8 +86,8 @@ async function subscriptions() {
     console.log("failed app.subscribe.routes: the default was taken");
   });
   await server.pubsub.subscribeBulk("pubsub", "bulk", async (data) => {
-    bulk.push(data.n);
-    if (bulk.length === 3) await feature("app.subscribe.bulk", () => same(bulk.sort(), [0, 1, 2]));
+    bulk.add(data.n);
+    if (bulk.size === 3) await feature("app.subscribe.bulk", () => same([...bulk].sort(), [0, 1, 2]));
   });
 }
 
@@ -95,7 +95,7 @@ async function failures() {
   await server.pubsub.subscribe("pubsub", "again", async (data) => {
     tries.push(data);
     if (tries.length === 1) return DaprPubSubStatusEnum.RETRY;
-    await feature("app.subscribe.retry", () => same(tries, ["a text", "a text"]));
+    await feature("app.subscribe.retry", () => same(tries.slice(0, 2), ["a text", "a text"]));
     return DaprPubSubStatusEnum.SUCCESS;
   });
   for (const [topic, status] of [["dropped", DaprPubSubStatusEnum.DROP], ["failing", DaprPubSubStatusEnum.RETRY]]) {

@@ -1,4 +1,4 @@
-"""Calls of a gRPC service of the application TARGET, by its generated stub: only the address and `dapr-app-id` differ."""
+"""Calls of a gRPC service of the application TARGET by its stub: only the address and `dapr-app-id` differ."""
 
 import os
 

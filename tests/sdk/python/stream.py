@@ -1,7 +1,9 @@
-"""Streaming subscriptions with `DaprClient.subscribe` and `subscribe_with_handler`."""
+"""Streaming subscriptions with `DaprClient.subscribe` and `subscribe_with_handler`. With the word
+`again`: at a broker that delivers again."""
 
 import json
 import os
+import sys
 import threading
 
 from dapr.clients import DaprClient
@@ -105,10 +107,11 @@ def closed(client):
 
 
 with DaprClient() as d:
+    if sys.argv[1:] == ["again"]:
+        again(d)
+        sys.exit()
     one(d)
     many(d)
     handler(d)
-    if KEEPS:
-        again(d)
     dropped(d)
     closed(d)

@@ -1,8 +1,9 @@
-"""Streaming subscriptions with the asynchronous client."""
+"""Streaming subscriptions with the asynchronous client. With the word `again`: at a broker that delivers again."""
 
 import asyncio
 import json
 import os
+import sys
 
 from dapr.aio.clients import DaprClient
 from dapr.clients.grpc._response import TopicEventResponse
@@ -102,11 +103,11 @@ async def closed(client):
 
 async def main():
     async with DaprClient() as client:
+        if sys.argv[1:] == ["again"]:
+            return await again(client)
         await one(client)
         await many(client)
         await handler(client)
-        if KEEPS:
-            await again(client)
         await dropped(client)
         await closed(client)
 
