@@ -38,6 +38,11 @@ size_t grpc_timeout_text(uint64_t ns, char ret_text[16]);   /* e.g. 1500m, at mo
 struct trb_name grpc_message_encode(struct arena *, struct trb_slice);      /* %XX */
 struct trb_name grpc_message_decode(struct arena *, struct trb_slice);
 
+/* Takes the next value out of a "-bin" header: base64, padded or not, several joined by commas. list->at is NULL after
+ * the last. false: this one cannot be read; *ret_bad is where in it. */
+bool grpc_bin_take(struct arena *, struct trb_slice *list, struct trb_slice *ret_value, size_t *ret_bad);
+struct trb_slice grpc_bin_encode(struct arena *, struct trb_slice bytes);       /* as it is sent: not padded */
+
 /* "application/grpc", "+proto", "; …": is it gRPC? */
 bool grpc_is_content_type(struct trb_slice);
 

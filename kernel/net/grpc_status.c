@@ -124,13 +124,6 @@ bool grpc_is_content_type(struct trb_slice s)
 }
 
 /* --- statuses ------------------------------------------------------------------------------- */
-static void add_details(struct arena *arena, struct http_headers *trailers, struct trb_slice details)
-{
-    char *text = arena_alloc(arena, base64_encoded_len(details.len, false) + 1);
-    size_t len = base64_encode(details, false, text);
-    http_header_add(arena, trailers, SLICE("grpc-status-details-bin"), slice_from(text, len));
-}
-
 void grpc_status_add(struct arena *arena, struct http_headers *trailers, const struct trb_error *err)
 {
     trb_code code = err ? err->code : TRB_OK;
@@ -139,7 +132,8 @@ void grpc_status_add(struct arena *arena, struct http_headers *trailers, const s
     http_header_add(arena, trailers, SLICE("grpc-status"), number);
     http_header_add(arena, trailers, SLICE("grpc-message"), slice_name(grpc_message_encode(arena, message)));
     if (err && err->details && buf_bytes(err->details).len)
-        add_details(arena, trailers, buf_bytes(err->details));
+        http_header_add(arena, trailers, SLICE("grpc-status-details-bin"),
+                        grpc_bin_encode(arena, buf_bytes(err->details)));
 }
 
 /* The status of an answer that is not gRPC's, e.g. a proxy's. */

@@ -15,16 +15,14 @@ static void fault(struct grpc_fault *f, int http_status, trb_code code, struct t
     error_set(&f->err, code, "", "%.*s", SLICE_ARG(text));
 }
 
-/* Standard alphabet, padded or not; several values may be joined by commas. Offset of the bad byte or -1. */
-static int64_t bad_base64(struct arena *arena, struct trb_slice value)
+/* Offset of the bad byte in the value that has it, or -1. */
+static int64_t bad_base64(struct arena *arena, struct trb_slice list)
 {
-    while (value.at) {
-        struct trb_slice one = slice_trim(slice_split(&value, ','));
-        size_t len, bad = 0;
-        char *bytes = arena_alloc(arena, one.len * 3 / 4 + 3);
-        if (!base64_decode(one, true, bytes, &len, &bad))
+    struct trb_slice value;
+    size_t bad = 0;
+    while (list.at)
+        if (!grpc_bin_take(arena, &list, &value, &bad))
             return (int64_t)bad;
-    }
     return -1;
 }
 
