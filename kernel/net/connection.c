@@ -5,6 +5,7 @@
 #include <base/error.h>
 #include <base/mem.h>
 #include <base/slice.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -54,6 +55,29 @@ static void on_head_timeout(void *arg)
     connection_cut(checked(arg, struct connection, CONNECTION_MAGIC));
 }
 
+static bool asks_http1(struct trb_slice bytes)
+{
+    struct trb_slice verb = slice_split(&bytes, ' ');
+    static const struct trb_slice known[] = {SLICE("GET"), SLICE("HEAD"), SLICE("POST"), SLICE("PUT"), SLICE("DELETE"),
+                                             SLICE("PATCH"), SLICE("OPTIONS")};
+    for (size_t i = 0; bytes.at && i < countof(known); i++)
+        if (slice_is(verb, known[i]))
+            return true;
+    return false;
+}
+
+/* Frames would tell a client of HTTP/1 nothing. */
+static void answer_http1(struct connection *c)
+{
+    const char *why = c->home->setup->http2_only;
+    char answer[512];
+    int len = snprintf(answer, sizeof answer, "HTTP/1.1 505 HTTP Version Not Supported\r\nContent-Type: text/plain\r\n"
+                       "Content-Length: %zu\r\nConnection: close\r\n\r\n%s\n", strlen(why) + 1, why);
+    check(len > 0 && (size_t)len < sizeof answer);
+    stream_write(c->stream, slice_from(answer, (size_t)len));
+    connection_linger(c, false);
+}
+
 /* The preface decides; a beginning of it may still become either. */
 static void choose(struct connection *c)
 {
@@ -70,7 +94,9 @@ static void choose(struct connection *c)
         is_h2 = true;
     }
     timer_end(&c->timer);
-    if (is_h2)
+    if (is_h2 && setup->http2_only && asks_http1(bytes))
+        answer_http1(c);
+    else if (is_h2)
         http2_connection_create(c);
     else
         http1_connection_create(c);

@@ -110,6 +110,7 @@ struct http_server_setup {
     uint64_t idle_timeout_ns;       /* 0: none */
     bool http1, http2;              /* http2: by prior knowledge (or ALPN under TLS) */
     bool upgrade_h2c;               /* HTTP/1.1 Upgrade: h2c */
+    const char *http2_only;         /* what a client of HTTP/1 is told where that is not spoken; NULL: nothing */
     bool grpc_keepalive;            /* keep-alive enforcement of grpc-api.md 1.2 */
     uint32_t http2_max_header_list; /* the SETTINGS value */
 };

@@ -157,9 +157,9 @@ const struct grpc_service_handler *reflection_handlers(uint32_t *ret_count)
 {
     static const struct grpc_service_handler handlers[] = {
         {"grpc.reflection.v1.ServerReflection", "ServerReflectionInfo", on_open, on_message, on_half_close, on_room, NULL,
-         0, NULL},
+         GRPC_ALWAYS, NULL},
         {"grpc.reflection.v1alpha.ServerReflection", "ServerReflectionInfo", on_open, on_message, on_half_close, on_room,
-         NULL, 0, NULL},
+         NULL, GRPC_ALWAYS, NULL},
     };
     *ret_count = 2;
     return handlers;

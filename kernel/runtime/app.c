@@ -106,7 +106,7 @@ static void become(struct runtime *rt, bool healthy, const char *why)
     if (rt->app.is_healthy == healthy)
         return;
     rt->app.is_healthy = healthy;
-    rt->app.failures = 0;
+    rt->app.failures = !healthy;
     channel_set_app_health(healthy);
     if (healthy) {
         log_info(SCOPE, "App entered healthy status");
@@ -140,7 +140,7 @@ static void count_grpc_probe(struct runtime *rt, trb_code code)
                 "dapr_grpc_io_healthprobes_roundtrip_latency");
 }
 
-/* Failures add up: a success while healthy does not forget them. */
+/* Failures add up: a success while healthy does not forget them. The first of an app that never was is told. */
 static void probe_over(struct runtime *rt, bool is_good, const char *why)
 {
     struct app *a = &rt->app;
@@ -150,6 +150,8 @@ static void probe_over(struct runtime *rt, bool is_good, const char *why)
     timer_set(loop_at(0), &a->again, next > now ? next : now, probe, rt);
     if (is_good)
         become(rt, true, NULL);
+    else if (!a->is_healthy && !a->failures++)
+        log_warn(SCOPE, "App is not healthy yet: %s", why);
     else if (a->is_healthy && ++a->failures >= rt->info.app_health_threshold)
         become(rt, false, why);
 }

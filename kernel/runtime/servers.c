@@ -239,7 +239,9 @@ static struct http_server_setup grpc_setup(struct runtime *rt, struct door_grpc 
     uint64_t list = rt->setup.flags->read_buffer_bytes * 1024;
     return (struct http_server_setup){
         .on_request = door_grpc_on_request, .arg = door, .max_head = list, .window = WINDOW,
-        .head_timeout_ns = 10 * CLOCK_S, .idle_timeout_ns = 180 * CLOCK_S, .http2 = true, .grpc_keepalive = true,
+        .head_timeout_ns = 10 * CLOCK_S, .idle_timeout_ns = 180 * CLOCK_S, .http2 = true,
+        .http2_only = "this port speaks gRPC, over HTTP/2 without an upgrade: the HTTP API is on --dapr-http-port",
+        .grpc_keepalive = true,
         .http2_max_header_list = (uint32_t)(list < UINT32_MAX ? list : UINT32_MAX)};
 }
 

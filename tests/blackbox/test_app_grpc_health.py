@@ -32,6 +32,7 @@ def test_an_app_without_the_method_is_unhealthy(bench):
     app = bench.grpc_app()
     sidecar = probed(bench, app)
     until(lambda: len(app.seen(HEALTH)) >= 3, "probes")
+    assert len(sidecar.logged("App is not healthy yet: rpc error: code = Unimplemented")) == 1
     assert sidecar.logged("App health probes starting") and not sidecar.logged("App entered healthy status")
     app.route(HEALTH, OK)
     sidecar.wait_log("App entered healthy status")

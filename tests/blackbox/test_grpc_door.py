@@ -11,7 +11,7 @@ import h2.errors
 import h2.settings
 import pytest
 
-from harness import metrics, rpc
+from harness import metrics, raw, rpc
 from harness.frames import Answer, FrameClient, message, value, values
 from harness.resources import component
 from harness.rpc import DENIED, assert_failure, error_info, failure
@@ -92,6 +92,21 @@ def test_what_this_server_does_not_do_yet_is_unimplemented(client):
     """Methods of Dapr's own service never go to an app."""
     found = client.call(DAPR + "NoSuchMethod", [("dapr-app-id", "door")])
     assert found.status[0] == "12" and "NoSuchMethod" in found.status[1]
+
+
+@pytest.mark.differs
+@pytest.mark.parametrize("port", ["grpc", "peer"])
+@pytest.mark.parametrize("verb", ["GET", "POST"])
+def test_a_client_of_http_1_reads_where_it_is(sidecar, port, verb):
+    answer = raw.request(getattr(sidecar, port), verb, "/v1.0/metadata", (), b"x" * 100000 if verb == "POST" else b"")
+    assert (answer.status, answer.header("Connection")) == (505, "close")
+    assert answer.text == "this port speaks gRPC, over HTTP/2 without an upgrade: the HTTP API is on --dapr-http-port\n"
+
+
+@pytest.mark.differs
+def test_a_client_of_grpc_reads_that_the_port_speaks_http(sidecar):
+    found = failure(rpc.Dapr(sidecar.http).GetMetadata)
+    assert_failure(found, "UNIMPLEMENTED", "this port speaks HTTP: the gRPC API is on --dapr-grpc-port")
 
 
 def test_a_unix_socket_instead_of_a_port(bench, tmp_path):
@@ -268,7 +283,7 @@ def test_a_header_list_over_the_limit(bench):
     sidecar = bench.sidecar(flags={"read-buffer-size": "1Ki"})
     with FrameClient(sidecar.grpc) as client:
         client.ping()
-        number = begin(client, [*head(), *((f"x-{n}".encode(), b"y" * 16000) for n in range(70))], end=True)
+        number = begin(client, [*head(), *[(b"x", b"y" * 4000)] * 280], end=True)      # small on the wire
         found = client.wait(number)
         assert found.head is None and (found.reset == CODES.FRAME_SIZE_ERROR or client.wire.goaways)
 

@@ -5,8 +5,20 @@
 #include "../call.h"
 #include "../verbs.h"
 
+/* Its client reads no JSON. */
+static struct trb_next refuse_grpc(struct trb_request *rq)
+{
+    const struct trb_kernel *k = rq->kernel;
+    k->set_header(rq, SLICE("Content-Type"), SLICE("application/grpc"));
+    k->set_header(rq, SLICE("grpc-status"), SLICE("12"));
+    k->set_header(rq, SLICE("grpc-message"), SLICE("this port speaks HTTP: the gRPC API is on --dapr-grpc-port"));
+    return trb_reply_empty(rq, NO_TARGET.http_status);
+}
+
 static struct trb_next refuse_target(struct trb_request *rq)
 {
+    if (slice_starts(rq->kernel->header(rq, "content-type"), SLICE("application/grpc")))
+        return refuse_grpc(rq);
     return trb_refuse(rq, &NO_TARGET, "failed getting app id either from the URL path or the header dapr-app-id");
 }
 
