@@ -2,6 +2,7 @@
 client what every call sees. test_proxy*.py is the same for calls that are passed on."""
 
 import base64
+import functools
 import gzip
 import signal
 import socket
