@@ -114,11 +114,10 @@ def test_the_story_of_a_start(bench):
 
 def test_what_is_not_configured_is_said(bench):
     sidecar = bench.sidecar()
-    assert sidecar.logged("App channel is not initialized. Did you configure an app-port?")
-    assert sidecar.logged("Actor runtime disabled") and sidecar.logged("Scheduler disabled")
-    assert sidecar.logged("loading default configuration")
-    assert sidecar.logged('metric spec: {"enabled":true')
-    line, = sidecar.logged("Enabled features: ")
+    for said in ("App channel is not initialized. Did you configure an app-port?", "Actor runtime disabled",
+                 "Scheduler disabled", "loading default configuration", 'metric spec: {"enabled":true'):
+        sidecar.wait_log(said)
+    line, = sidecar.wait_log("Enabled features: ")
     assert set(re.search(r'msg="Enabled features: ([^"]*)"', line).group(1).split()) == {
         "HotReload", "WorkflowsRemoteActivityReminder"}
 
