@@ -60,9 +60,10 @@ struct far {
     bool owes_answer;
 };
 
-static void hear(struct far *peer)
+static void hear_to_answer(struct far *peer)
 {
     struct wire_frame f;
+    server()->h.guard.wrote = true;             /* the pings of these tests are no abuse */
     wire_frame(&scene->w, NGHTTP2_PING, 0, 0, "in sync!", 8);
     do {
         assert_true(wire_next(&scene->w, &f));
@@ -72,13 +73,19 @@ static void hear(struct far *peer)
     } while (f.type != NGHTTP2_PING || !(f.flags & NGHTTP2_FLAG_ACK));
 }
 
+/* Twice, because answers to pings overtake other frames. */
+static void hear(struct far *peer)
+{
+    hear_to_answer(peer);
+    hear_to_answer(peer);
+}
+
 static void one_way_and_back(struct far *peer, uint64_t delay_ns)
 {
     int64_t room = peer->connection < peer->stream ? peer->connection : peer->stream;
     send_body(1, (size_t)room);
     peer->connection -= room;
     peer->stream -= room;
-    server()->h.guard.wrote = true;             /* the pings of this test are no abuse */
     if (peer->owes_answer) {
         server()->h.window.asked_ns -= delay_ns;
         wire_frame(&scene->w, NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, measuring_text, 8);
@@ -102,6 +109,29 @@ static void the_windows_of_a_far_peer_grow_up_to_their_limit(void **state)
     wire_sync(&scene->w);
     wire_frame(&scene->w, NGHTTP2_DATA, 0, 3, "!", 1);
     assert_int_equal(wire_u32(wire_wait(&scene->w, NGHTTP2_RST_STREAM).at), NGHTTP2_FLOW_CONTROL_ERROR);
+}
+
+static void very_much_that_nobody_reads_stops_the_connection(void **state)
+{
+    struct far peer = {65535, 0, false};
+    uint64_t held = 0;
+    greet();
+    for (int32_t id = 1; peer.connection; id += 2) {
+        int64_t n = peer.connection < 65535 ? peer.connection : 65535;
+        request(id, 0, "/hold");
+        send_body(id, (size_t)n);
+        peer.connection -= n;
+        held += (uint64_t)n;
+        hear(&peer);
+    }
+    assert_in_range(held, HTTP2_MAX_HELD, HTTP2_MAX_HELD + 65535);
+    assert_int_equal(server()->h.held, held);
+    scene->held[0]->ops->consume(scene->held[0], 65535);    /* somebody reads */
+    hear(&peer);
+    assert_in_range(peer.connection, 32768, 65535);
+    wire_reset(&scene->w, 3, NGHTTP2_CANCEL);               /* and somebody has gone, with what was held for it */
+    hear(&peer);
+    assert_int_equal(server()->h.held, held - 2 * 65535);
 }
 
 static void a_thousand_streams_run_and_the_next_ones_wait(void **state)
@@ -177,6 +207,7 @@ int main(void)
         A(one_reader_that_stands_still_does_not_hold_up_others),
         A(a_stream_nobody_reads_gets_no_more_room),
         A(the_windows_of_a_far_peer_grow_up_to_their_limit),
+        A(very_much_that_nobody_reads_stops_the_connection),
         A(a_thousand_streams_run_and_the_next_ones_wait),
         A(an_upgrade_makes_the_request_stream_one_under_its_settings),
         A(an_upgrade_with_settings_that_cannot_be_read_ends_the_connection),
