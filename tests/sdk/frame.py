@@ -207,13 +207,16 @@ class Place:
         return made.start() if start else made
 
     def serve(self, command, protocol, app_env=None, **options):
-        """A program that serves an application, and its sidecar, ready: the two of them."""
+        """A program that serves an application, and its sidecar, both ready; if it is to ask the application for its
+        health, it has heard that it is well."""
         app = Program(command, {}, free_port())
         self.stack.callback(app.end)
         sidecar = self.sidecar(app=app, protocol=protocol, start=False, **options)
         app.env.update({**ports_of(sidecar), "APP_PORT": str(app.port), **(app_env or {})})
         app.start()
         sidecar.start()
+        if "enable-app-health-check" in options.get("flags", {}):
+            sidecar.wait_log("App entered healthy status", 30)
         return app, sidecar
 
     def program(self, command, sidecar, env=None):
