@@ -87,6 +87,17 @@ bool json_member(struct json_cursor *c, struct trb_slice *ret_raw_key, struct js
     return true;
 }
 
+uint32_t json_count(struct json_value v)
+{
+    struct json_cursor c = json_enter(v);
+    struct json_value one;
+    struct trb_slice key;
+    uint32_t n = 0;
+    while (v.kind == JSON_ARRAY ? json_next(&c, &one) : v.kind == JSON_OBJECT && json_member(&c, &key, &one))
+        n++;
+    return n;
+}
+
 /* ------------------------------------------------------------------------------------- strings */
 static struct trb_slice inside(struct trb_slice raw)
 {

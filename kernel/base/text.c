@@ -157,6 +157,20 @@ void text_add_json(struct text *t, struct trb_slice s, bool html)
     text_addc(t, '"');
 }
 
+void text_add_json_pairs(struct text *t, const struct trb_pairs *pairs)
+{
+    text_addc(t, '{');
+    for (uint32_t i = 0; i < pairs->count; i++) {
+        const struct trb_pair *p = trb_pair_at(pairs, i);
+        if (i)
+            text_addc(t, ',');
+        text_add_json(t, slice_name(p->key), true);
+        text_addc(t, ':');
+        text_add_json(t, slice_name(p->value), true);
+    }
+    text_addc(t, '}');
+}
+
 static void add_quoted_ascii(struct text *t, unsigned char c)
 {
     static const char shorts[] = {['\a'] = 'a', ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n',

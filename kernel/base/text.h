@@ -30,6 +30,7 @@ static inline struct trb_slice text_slice(const struct text *t)
 
 /* "…" with JSON escapes. html: also < > & U+2028 U+2029 as \u003c …; broken UTF-8 becomes U+FFFD. */
 void text_add_json(struct text *, struct trb_slice, bool html);
+void text_add_json_pairs(struct text *, const struct trb_pairs *);  /* {"key":"value",…}, for html */
 /* "…" as Go's %q prints it. */
 void text_add_quoted(struct text *, struct trb_slice);
 /* %XX for everything but letters, digits and the characters in keep. */

@@ -95,16 +95,6 @@ static void take_resources(const struct trb_kernel *k, struct arena *a, struct r
 }
 
 /* -------------------------------------------------------------------------------------- lists */
-static uint32_t element_count(struct json_value array)
-{
-    struct json_cursor c = json_enter(array);
-    struct json_value v;
-    uint32_t n = 0;
-    while (json_next(&c, &v))
-        n++;
-    return n;
-}
-
 static bool list_parse(struct trb_slice text, struct json_value *ret)
 {
     struct json_fault fault;
@@ -116,7 +106,7 @@ static void take_features(const struct trb_kernel *k, struct arena *a, struct ru
     struct json_value all, v;
     if (!list_parse(slice_from(k->info->features.at ? k->info->features.at : "", k->info->features.len), &all))
         return;
-    m->enabled_features.at = arena_zero(a, (element_count(all) + 1) * sizeof *m->enabled_features.at);
+    m->enabled_features.at = arena_zero(a, (json_count(all) + 1) * sizeof *m->enabled_features.at);
     for (struct json_cursor c = json_enter(all); json_next(&c, &v);)
         if (v.kind == JSON_STRING)
             m->enabled_features.at[m->enabled_features.count++] = json_name(a, v);
@@ -147,7 +137,7 @@ static const struct runtime_pubsub_subscription_rules *rules_of(struct arena *a,
     struct runtime_pubsub_subscription_rules *to = arena_zero(a, sizeof *to);
     if (list.kind != JSON_ARRAY)
         return to;
-    to->rules.at = arena_zero(a, (element_count(list) + 1) * sizeof *to->rules.at);
+    to->rules.at = arena_zero(a, (json_count(list) + 1) * sizeof *to->rules.at);
     for (struct json_cursor c = json_enter(list); json_next(&c, &v);)
         to->rules.at[to->rules.count++] = (struct runtime_pubsub_subscription_rule){
             .match = text_of(a, v, "match"), .path = text_of(a, v, "path")};
@@ -179,7 +169,7 @@ static void take_subscriptions(const struct trb_kernel *k, struct arena *a, stru
     text_fini(&told);
     if (!list_parse(slice_name(kept), &all))
         return;
-    m->subscriptions.at = arena_zero(a, (element_count(all) + 1) * sizeof *m->subscriptions.at);
+    m->subscriptions.at = arena_zero(a, (json_count(all) + 1) * sizeof *m->subscriptions.at);
     for (struct json_cursor c = json_enter(all); json_next(&c, &v);)
         if (v.kind == JSON_OBJECT)
             m->subscriptions.at[m->subscriptions.count++] = (struct runtime_pubsub_subscription){

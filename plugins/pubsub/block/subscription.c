@@ -30,16 +30,6 @@ static uint64_t number_member(struct json_value object, const char *name, uint64
     return v.kind == JSON_NUMBER && slice_to_u64(v.raw, &n) && n && n <= INT32_MAX ? n : otherwise;
 }
 
-static uint32_t count_of(struct json_value list)
-{
-    struct json_value v;
-    uint32_t n = 0;
-    if (list.kind == JSON_ARRAY)
-        for (struct json_cursor c = json_enter(list); json_next(&c, &v);)
-            n++;
-    return n;
-}
-
 /* -------------------------------------------------------------------------------------- rules */
 static struct rule *add_rule(struct subscription *s, struct trb_name match, struct trb_name path)
 {
@@ -77,7 +67,7 @@ static bool take_routes(struct subscription *s, struct json_value all, struct fa
     struct json_value routes = json_find_nocase(all, SLICE("routes"));
     struct json_value rules = json_find_nocase(routes, SLICE("rules"));
     struct trb_name otherwise = text_member(s, routes, "default");
-    s->rules = arena_zero(s->keep, (count_of(rules) + 1) * sizeof *s->rules);
+    s->rules = arena_zero(s->keep, (json_count(rules) + 1) * sizeof *s->rules);
     if (!take_rules(s, rules, ret_fault))
         return false;
     if (!otherwise.len)

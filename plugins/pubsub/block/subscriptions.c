@@ -167,16 +167,8 @@ bool subscriptions_take(struct block *b, struct trb_slice json, struct fault *re
 /* ------------------------------------------------------------------------------------- telling */
 void metadata_write(struct text *t, const struct trb_pairs *pairs)
 {
-    text_adds(t, ",\"metadata\":{");
-    for (uint32_t i = 0; i < pairs->count; i++) {
-        const struct trb_pair *p = trb_pair_at(pairs, i);
-        if (i)
-            text_addc(t, ',');
-        text_add_json(t, slice_name(p->key), true);
-        text_addc(t, ':');
-        text_add_json(t, slice_name(p->value), true);
-    }
-    text_addc(t, '}');
+    text_adds(t, ",\"metadata\":");
+    text_add_json_pairs(t, pairs);
 }
 
 static void write_rules(struct text *t, const struct subscription *s)

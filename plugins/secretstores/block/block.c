@@ -26,20 +26,6 @@ struct trb_slice secret_failure_text(struct trb_request *rq, const struct trb_er
     return err->text ? rq->kernel->host->buf_bytes(err->text) : slice_of(err->message);
 }
 
-void add_values(struct text *t, const struct trb_pairs *values)
-{
-    text_addc(t, '{');
-    for (uint32_t i = 0; i < values->count; i++) {
-        const struct trb_pair *p = trb_pair_at(values, i);
-        if (i)
-            text_addc(t, ',');
-        text_add_json(t, slice_name(p->key), true);
-        text_addc(t, ':');
-        text_add_json(t, slice_name(p->value), true);
-    }
-    text_addc(t, '}');
-}
-
 struct trb_next reply_text(struct trb_request *rq, struct text *t)
 {
     char *copy = trb_alloc(rq, t->len);

@@ -37,7 +37,6 @@ struct block {
 
 /* {"name":"value",…} with encoder E's escapes. */
 struct text;
-void add_values(struct text *, const struct trb_pairs *);
 /* Answers with the text as JSON, and empties it. */
 struct trb_next reply_text(struct trb_request *, struct text *);
 

@@ -61,17 +61,6 @@ static bool is_taken(struct trb_pairs pairs, struct trb_name key)
     return false;
 }
 
-static uint32_t member_count(struct json_value object)
-{
-    struct json_cursor c = json_enter(object);
-    struct trb_slice key;
-    struct json_value v;
-    uint32_t n = 0;
-    while (json_member(&c, &key, &v))
-        n++;
-    return n;
-}
-
 static const char *metadata_of(struct trb_request *rq, struct json_value all, const char *type, struct trb_pairs wins,
                                struct trb_pairs *ret)
 {
@@ -81,7 +70,7 @@ static const char *metadata_of(struct trb_request *rq, struct json_value all, co
     if (all.kind != JSON_OBJECT)
         return trb_printf(rq, "json: cannot unmarshal %s into Go struct field %s.metadata of type map[string]string",
                           kind_name(all), type).at;
-    struct trb_pair *pairs = trb_alloc(rq, (wins.count + member_count(all) + 1) * sizeof *pairs);
+    struct trb_pair *pairs = trb_alloc(rq, (wins.count + json_count(all) + 1) * sizeof *pairs);
     struct json_cursor c = json_enter(all);
     struct trb_slice raw;
     struct json_value v;

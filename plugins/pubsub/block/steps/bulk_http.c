@@ -61,17 +61,6 @@ static const char *event_bytes(struct trb_request *rq, struct json_value event, 
     return NULL;
 }
 
-static uint32_t member_count(struct json_value object)
-{
-    struct json_cursor c = json_enter(object);
-    struct trb_slice key;
-    struct json_value v;
-    uint32_t n = 0;
-    while (json_member(&c, &key, &v))
-        n++;
-    return n;
-}
-
 /* The request's pairs join only where the entry has a metadata member. */
 static struct trb_pairs entry_metadata(struct trb_request *rq, struct json_value all)
 {
@@ -80,7 +69,7 @@ static struct trb_pairs entry_metadata(struct trb_request *rq, struct json_value
     uint32_t n = 0;
     if (all.kind != JSON_OBJECT)
         return (struct trb_pairs){NULL, 0, sizeof(struct trb_pair)};
-    struct trb_pair *pairs = trb_alloc(rq, (member_count(all) + 1) * sizeof *pairs);
+    struct trb_pair *pairs = trb_alloc(rq, (json_count(all) + 1) * sizeof *pairs);
     for (struct json_cursor c = json_enter(all); json_member(&c, &raw, &v);)
         if (v.kind == JSON_STRING)
             pairs[n++] = (struct trb_pair){string_copy(rq, (struct json_value){JSON_STRING, raw}), string_copy(rq, v)};

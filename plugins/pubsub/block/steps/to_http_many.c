@@ -25,15 +25,7 @@ static void add_metadata(struct text *t, const struct trb_pairs *pairs)
     for (uint32_t i = 0; i < pairs->count; i++)
         sorted[i] = *trb_pair_at(pairs, i);
     qsort(sorted, pairs->count, sizeof *sorted, by_key);
-    text_addc(t, '{');
-    for (uint32_t i = 0; i < pairs->count; i++) {
-        if (i)
-            text_addc(t, ',');
-        text_add_json(t, slice_name(sorted[i].key), true);
-        text_addc(t, ':');
-        text_add_json(t, slice_name(sorted[i].value), true);
-    }
-    text_addc(t, '}');
+    text_add_json_pairs(t, &(struct trb_pairs){sorted, pairs->count, sizeof *sorted});
     mem_free(sorted);
 }
 

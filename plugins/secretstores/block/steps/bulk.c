@@ -79,7 +79,7 @@ static struct trb_next reply_body(struct trb_request *rq, const struct runtime_g
         text_addc(&t, i ? ',' : '{');
         text_add_json(&t, slice_name(m->data.at[i].key), true);
         text_addc(&t, ':');
-        add_values(&t, &m->data.at[i].value->secrets);
+        text_add_json_pairs(&t, &m->data.at[i].value->secrets);
     }
     text_adds(&t, m->data.count ? "}\n" : "{}\n");
     return reply_text(rq, &t);

@@ -74,7 +74,7 @@ static struct trb_next reply(struct trb_request *rq)
     if (!secret->values.at)
         return trb_reply_empty(rq, 204);
     struct text t = {0};
-    add_values(&t, &secret->values);
+    text_add_json_pairs(&t, &secret->values);
     text_addc(&t, '\n');
     return reply_text(rq, &t);
 }

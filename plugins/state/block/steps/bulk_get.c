@@ -150,16 +150,8 @@ static void add_metadata(struct text *t, const struct trb_pairs *pairs)
 {
     if (!pairs->count)
         return;
-    text_adds(t, ",\"metadata\":{");
-    for (uint32_t i = 0; i < pairs->count; i++) {
-        const struct trb_pair *p = trb_pair_at(pairs, i);
-        if (i)
-            text_addc(t, ',');
-        text_add_json(t, slice_name(p->key), true);
-        text_addc(t, ':');
-        text_add_json(t, slice_name(p->value), true);
-    }
-    text_addc(t, '}');
+    text_adds(t, ",\"metadata\":");
+    text_add_json_pairs(t, pairs);
 }
 
 /* Data that is no JSON cannot stand in the answer as it is; it goes as text. */

@@ -61,23 +61,13 @@ static bool parse_item(struct trb_request *rq, struct json_value v, struct trb_n
     return !fault && f.key.len && add(rq, &f, ret);
 }
 
-static uint32_t count_of(struct json_value array)
-{
-    struct json_cursor c = json_enter(array);
-    struct json_value v;
-    uint32_t n = 0;
-    while (json_next(&c, &v))
-        n++;
-    return n;
-}
-
 static struct trb_next parse_items(struct trb_request *rq, struct json_value array)
 {
     struct save *s = rq->state;
     struct json_cursor c = json_enter(array);
     struct json_value v;
     struct trb_next refusal;
-    s->items = trb_alloc(rq, count_of(array) * sizeof *s->items + 1);
+    s->items = trb_alloc(rq, json_count(array) * sizeof *s->items + 1);
     while (json_next(&c, &v))
         if (!parse_item(rq, v, &refusal))
             return refusal;

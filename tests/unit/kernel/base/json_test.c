@@ -92,6 +92,15 @@ static void several_members_are_found_in_one_walk(void **state)
     assert_int_equal(found[0].kind, JSON_NONE);
 }
 
+static void elements_and_members_are_counted(void **state)
+{
+    assert_int_equal(json_count(parsed("[1,[2,3],{\"a\":4}]")), 3);
+    assert_int_equal(json_count(parsed("{\"a\":1,\"a\":[2,3]}")), 2);
+    assert_int_equal(json_count(parsed("[]")), 0);
+    assert_int_equal(json_count(parsed("\"text\"")), 0);
+    assert_int_equal(json_count((struct json_value){.kind = JSON_NONE}), 0);
+}
+
 static void a_blank_between_tokens_is_seen(void **state)
 {
     assert_true(json_is_compact(parsed("{\"a b\":[1,\"\\\" \"]}")));
@@ -217,6 +226,7 @@ int main(void)
         cmocka_unit_test(numbers_keep_their_digits),
         cmocka_unit_test(the_last_of_two_members_counts),
         cmocka_unit_test(several_members_are_found_in_one_walk),
+        cmocka_unit_test(elements_and_members_are_counted),
         cmocka_unit_test(a_blank_between_tokens_is_seen),
         cmocka_unit_test(escapes_are_undone_only_on_request),
         cmocka_unit_test(a_lonely_surrogate_becomes_the_replacement_character),

@@ -83,6 +83,17 @@ static void json_strings_are_escaped_twice_as_carefully_for_html(void **state)
     text_fini(&t);
 }
 
+static void pairs_are_an_object(void **state)
+{
+    struct trb_pair two[] = {{NAME("a"), NAME("<1>")}, {NAME("b\""), NAME("")}};
+    struct trb_pairs pairs = {two, 2, sizeof two[0]}, none = {NULL, 0, 0};
+    struct text t = {0};
+    text_add_json_pairs(&t, &pairs);
+    text_add_json_pairs(&t, &none);
+    assert_true(slice_is(text_slice(&t), SLICE("{\"a\":\"\\u003c1\\u003e\",\"b\\\"\":\"\"}{}")));
+    text_fini(&t);
+}
+
 static void quoted_text_is_gos(void **state)
 {
     struct text t = {0};
@@ -159,6 +170,7 @@ int main(void)
         cmocka_unit_test(truth_has_many_words),
         cmocka_unit_test(utf8_is_strict),
         cmocka_unit_test(json_strings_are_escaped_twice_as_carefully_for_html),
+        cmocka_unit_test(pairs_are_an_object),
         cmocka_unit_test(quoted_text_is_gos),
         cmocka_unit_test(base64_goes_both_ways_for_every_length),
         cmocka_unit_test(bad_base64_says_where),
