@@ -5,10 +5,12 @@ import pytest
 from frame import STORES, js_command, js_sdk
 
 PROTOCOLS = {"http": js_sdk("JavaScript", "HTTP"), "grpc": js_sdk("JavaScript", "gRPC")}
-FEATURES = """wait health metadata.get metadata.set
+FEATURES = """wait health metadata.get metadata.capabilities metadata.set
  state.save state.get state.get.missing state.save.bulk state.get.bulk state.large state.options state.ttl
+ state.metadata state.toolarge
  state.etag state.etag.mismatch state.delete state.delete.etag state.transaction state.error
- publish publish.json publish.bytes publish.metadata publish.cloudevent publish.bulk publish.error
+ publish publish.json publish.bytes publish.metadata publish.cloudevent publish.bulk publish.bulk.error
+ publish.error
  secret.get secret.bulk secret.error shutdown""".split()
 
 

@@ -11,8 +11,9 @@ APPS = {
     "grpc": (python_sdk("Python, App", "gRPC"), "grpc", "grpc_app.py"),
 }
 # What a framework has no way to ask for.
-HTTP = [one for one in DRIVERS if one not in ("app.subscribe.routes", "app.subscribe.bulk")]
-GRPC = [one for one in DRIVERS if one not in ("app.invoke.query", "app.subscribe.declarative", "app.subscribe.bulk")]
+HTTP = [one for one in DRIVERS if one not in ("app.subscribe.routes", "app.subscribe.bulk", "app.subscribe.bulk.raw")]
+GRPC = [one for one in DRIVERS if one not in ("app.invoke.query", "app.subscribe.declarative", "app.subscribe.bulk",
+                                              "app.subscribe.bulk.raw")]
 
 
 def serve(place, name, **options):

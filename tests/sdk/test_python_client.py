@@ -7,9 +7,9 @@ from harness.wait import until
 
 SYNC, AIO = python_sdk("Python", "gRPC"), python_sdk("Python, async", "gRPC")
 PROGRAMS = {
-    "client.py": (SYNC, """health wait metadata.get metadata.set
+    "client.py": (SYNC, """health wait metadata.get metadata.capabilities metadata.set
         state.save state.get state.get.missing state.save.bulk state.get.bulk state.large state.options state.ttl
-        state.etag state.etag.mismatch state.delete state.delete.etag state.transaction state.error
+        state.etag state.etag.mismatch state.delete state.delete.etag state.toolarge state.transaction state.error
         publish publish.json publish.metadata publish.bulk publish.error
         secret.get secret.bulk secret.error shutdown"""),
     "client_aio.py": (AIO, """wait metadata.get metadata.set

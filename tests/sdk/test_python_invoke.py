@@ -8,10 +8,11 @@ HTTP, AIO = python_sdk("Python", "HTTP"), python_sdk("Python, async", "HTTP")
 GRPC = python_sdk("Python", "gRPC")
 # Program, column, features.
 PROGRAMS = {
-    "invoke.py": (HTTP, """invoke.get invoke.post invoke.headers invoke.bytes invoke.large invoke.error
+    "invoke.py": (HTTP, """invoke.get invoke.post invoke.headers invoke.bytes invoke.trace invoke.large invoke.error
         invoke.missing"""),
     "invoke_aio.py": (AIO, "invoke.get invoke.post invoke.error"),
-    "invoke_service.py": (GRPC, """invoke.grpc.post invoke.grpc.headers invoke.grpc.bytes invoke.grpc.large
+    "invoke_service.py": (GRPC, """invoke.grpc.post invoke.grpc.headers invoke.grpc.bytes
+        invoke.grpc.trace invoke.grpc.large
         invoke.grpc.error invoke.grpc.missing invoke.service"""),
     "proxy.py": (GRPC, "proxy.unary proxy.stream proxy.error"),
 }

@@ -7,6 +7,8 @@ const grpc = process.env.PROTOCOL === "grpc";
 const client = new DaprClient({
   communicationProtocol: grpc ? CommunicationProtocolEnum.GRPC : CommunicationProtocolEnum.HTTP,
 });
+// One that sends what the sidecar does not take.
+const generous = new DaprClient({ communicationProtocol: client.options.communicationProtocol, maxBodySizeMb: 16 });
 const store = "statestore";
 
 // What an error of the sidecar says: over HTTP a text with its JSON, over gRPC an error of Connect.
@@ -21,6 +23,10 @@ async function metadata() {
     const found = await client.metadata.get();
     same(found.id, process.env.APP_ID);
     same(found.components.map((one) => one.name).sort(), ["pubsub", "secretstore", "statestore"]);
+  });
+  await feature("metadata.capabilities", async () => {
+    const found = (await client.metadata.get()).components.find((one) => one.name === store);
+    for (const one of ["ETAG", "TRANSACTIONAL", "ACTOR", "TTL"]) assert.ok(found.capabilities.includes(one), one);
   });
   await feature("metadata.set", async () => {
     same(await client.metadata.set("colour", "dark blue"), true);
@@ -67,6 +73,21 @@ async function state() {
     same(await client.state.save(store, [{ key: "brief", value: "soon gone", metadata: { ttlInSeconds: "1" } }]), {});
     same(await client.state.get(store, "brief"), "soon gone");
     await until("the item to go", async () => (await client.state.get(store, "brief")) === "");
+  });
+}
+
+async function stateMetadata() {
+  await feature("state.metadata", async () => {
+    const items = [{ key: "briefer", value: "soon gone", metadata: { ttlInSeconds: "1000" } }];
+    same(await client.state.save(store, items, { metadata: { ttlInSeconds: "1" } }), {});
+    same(await client.state.get(store, "briefer"), "soon gone");
+    await until("the item to go", async () => (await client.state.get(store, "briefer")) === "");
+  });
+  await feature("state.toolarge", async () => {
+    const value = "x".repeat(5 * 1024 * 1024);
+    const error = await refusal(() => generous.state.save(store, [{ key: "giant", value }]));
+    assert.match(error.message, grpc ? /received message larger than max \(\d+ vs. 4194304\)/ : /stream too large/);
+    same(await generous.state.get(store, "giant"), "");
   });
 }
 
@@ -118,6 +139,7 @@ async function stateMore() {
 
 async function publish() {
   const topic = "heard-by-nobody";
+  const event = { specversion: "1.0", type: "order", source: "shop", id: "id-1", data: { orderId: 1 } };
   await feature("publish", async () => {
     same(await client.pubsub.publish("pubsub", topic, "a text"), {});
   });
@@ -132,12 +154,20 @@ async function publish() {
     same(await client.pubsub.publish("pubsub", topic, "a text", { metadata: { ttlInSeconds: "100" } }), {});
   });
   await feature("publish.cloudevent", async () => {
-    const event = { specversion: "1.0", type: "order", source: "shop", id: "id-1", data: { orderId: 1 } };
     same(await client.pubsub.publish("pubsub", topic, event), {});
   });
   await feature("publish.bulk", async () => {
-    const events = ["message 1", { n: 2 }, { entryID: "third", event: "message 3", contentType: "text/plain" }];
+    const events = [
+      "message 1",
+      { n: 2 },
+      { entryID: "third", event: "message 3", contentType: "text/plain" },
+      { entryID: "fourth", event: { ...event, data: "message 4" }, contentType: "application/cloudevents+json" },
+    ];
     same(await client.pubsub.publishBulk("pubsub", topic, events), { failedMessages: [] });
+  });
+  await feature("publish.bulk.error", async () => {
+    const events = ["same", "same", "another"].map((entryID) => ({ entryID, event: "a text" }));
+    same((await client.pubsub.publishBulk("pubsub", topic, events)).failedMessages.length, 3);
   });
   await feature("publish.error", async () => {
     const error = await refusal(() => client.pubsub.publish("nobroker", topic, "a text"));
@@ -166,6 +196,7 @@ await feature("wait", () => client.start());
 await feature("health", async () => same(await client.health.isHealthy(), true));
 await metadata();
 await state();
+await stateMetadata();
 await stateEtag();
 await stateMore();
 await publish();

@@ -85,10 +85,16 @@ async function subscriptions() {
   server.pubsub.subscribeToRoute("pubsub", "routed", "else", async () => {
     console.log("failed app.subscribe.routes: the default was taken");
   });
+  await server.pubsub.subscribe("pubsub", "enveloped", async (data) => {
+    await feature("app.subscribe.enveloped", () => same([data.data, data.topic], ["a text", "enveloped"]));
+  }, "", { rawPayload: true });
+  await server.pubsub.subscribeBulk("pubsub", "bulkraw", async (data) => {
+    await feature("app.subscribe.bulk.raw", () => same(data, { message: "only this" }));
+  }, { metadata: { rawPayload: true }, maxMessagesCount: 10, maxAwaitDurationMs: 100 });
   await server.pubsub.subscribeBulk("pubsub", "bulk", async (data) => {
     bulk.add(data.n);
     if (bulk.size === 3) await feature("app.subscribe.bulk", () => same([...bulk].sort(), [0, 1, 2]));
-  });
+  }, { maxAwaitDurationMs: 100 });
 }
 
 async function failures() {

@@ -87,6 +87,14 @@ def state_more(d):
             TransactionalStateOperation(key="bulk_1", operation_type=TransactionOperationType.delete)])
         items = d.get_bulk_state(store_name=STORE, keys=["tx_1", "tx_2", "bulk_1"]).items
         same({item.key: item.data for item in items}, {"tx_1": b"one", "tx_2": b"two", "bulk_1": b""})
+    with feature("state.toolarge"):
+        try:
+            d.save_state(store_name=STORE, key="giant", value=bytes(5 * 1024 * 1024))
+            raise AssertionError("it was taken")
+        except DaprGrpcError as error:
+            same(error.code().name, "RESOURCE_EXHAUSTED")
+            assert error.details().startswith("grpc: received message larger than max ("), error.details()
+        same(d.get_state(store_name=STORE, key="giant").data, b"")
     with feature("state.error"):
         try:
             d.get_state(store_name="nostore", key="order_1")
@@ -139,8 +147,12 @@ def metadata(d):
         same(found.application_id, os.environ["APP_ID"])
         same({one.name for one in found.registered_components}, {"statestore", "pubsub", "secretstore"})
     with feature("metadata.set"):
-        d.set_metadata(attributeName="colour", attributeValue="dark blue")
-        same(d.get_metadata().extended_metadata["colour"], "dark blue")
+        for value in ("blue", "dark blue", ""):
+            d.set_metadata(attributeName="colour", attributeValue=value)
+            same(d.get_metadata().extended_metadata["colour"], value)
+    with feature("metadata.capabilities"):
+        store = next(one for one in d.get_metadata().registered_components if one.name == STORE)
+        assert {"ETAG", "TRANSACTIONAL", "ACTOR", "TTL"} <= set(store.capabilities), store.capabilities
 
 
 def main():

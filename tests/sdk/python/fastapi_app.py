@@ -1,6 +1,7 @@
 """An application with FastAPI and `DaprApp`: it is called, subscribes, and says whether it is healthy."""
 
 import base64
+import json
 import os
 
 import uvicorn
@@ -39,6 +40,11 @@ async def mirror(request: Request):
     return Response(await request.body(), media_type=request.headers["content-type"])
 
 
+@app.post("/trace")
+def trace(request: Request):
+    return {"traceparent": request.headers.get("traceparent")}
+
+
 @app.post("/refuse")
 def refuse(response: Response):
     ok("app.invoke.error")
@@ -75,6 +81,12 @@ def some_bytes(event=Body()):
 def raw(event=Body()):
     with feature("app.subscribe.raw"):
         same(base64.b64decode(event["data_base64"]), b"only this")
+
+
+@dapr_app.subscribe(pubsub="pubsub", topic="enveloped", route="/enveloped", metadata={"rawPayload": "true"})
+def enveloped(event=Body()):
+    with feature("app.subscribe.enveloped"):
+        same(json.loads(base64.b64decode(event["data_base64"]))["data"], "a text")
 
 
 @dapr_app.subscribe(pubsub="pubsub", topic="kept", route="/kept")

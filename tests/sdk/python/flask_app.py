@@ -1,6 +1,7 @@
 """An application with Flask and `DaprApp`: it is called, subscribes, and says whether it is healthy."""
 
 import base64
+import json
 import os
 
 from dapr.clients import DaprClient
@@ -79,6 +80,13 @@ def some_bytes():
 def raw():
     with feature("app.subscribe.raw"):
         same(base64.b64decode(request.json["data_base64"]), b"only this")
+    return ""
+
+
+@dapr_app.subscribe(pubsub="pubsub", topic="enveloped", route="/enveloped", metadata={"rawPayload": "true"})
+def enveloped():
+    with feature("app.subscribe.enveloped"):
+        same(json.loads(base64.b64decode(request.json["data_base64"]))["data"], "a text")
     return ""
 
 

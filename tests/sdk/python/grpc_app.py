@@ -40,6 +40,11 @@ def mirror(request: InvokeMethodRequest) -> InvokeMethodResponse:
     return InvokeMethodResponse(request.data, request.content_type)
 
 
+@app.method(name="trace")
+def trace(request: InvokeMethodRequest) -> str:
+    return json.dumps(headers_of(request).get("traceparent"))
+
+
 @app.method(name="refuse")
 def refuse(request: InvokeMethodRequest):
     ok("app.invoke.error")
@@ -69,6 +74,12 @@ def some_bytes(event: Event) -> None:
 def raw(event: Event) -> None:
     with feature("app.subscribe.raw"):
         same(data_of(event), b"only this")
+
+
+@app.subscribe(pubsub_name="pubsub", topic="enveloped", metadata={"rawPayload": "true"})
+def enveloped(event: Event) -> None:
+    with feature("app.subscribe.enveloped"):
+        same(json.loads(data_of(event))["data"], "a text")
 
 
 @app.subscribe(pubsub_name="pubsub", topic="routed", rule=Rule('event.type == "order.new"', 1))

@@ -9,6 +9,7 @@ from dapr.clients.exceptions import DaprInternalError
 from say import feature, same
 
 TARGET = os.environ["TARGET"]
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 MEGABYTE = os.urandom(512 * 1024).hex().encode()
 
 
@@ -27,6 +28,11 @@ def main(d):
         answer = d.invoke_method(TARGET, "mirror", data=b"\x00\xff", content_type="application/octet-stream",
                                  http_verb="POST")
         same((answer.data, answer.content_type), (b"\x00\xff", "application/octet-stream"))
+    with feature("invoke.trace"):
+        with DaprClient(headers_callback=lambda: {"traceparent": TRACE}) as traced:
+            answer = traced.invoke_method(TARGET, "trace", data="{}", content_type="application/json",
+                                          http_verb="POST")
+        same(answer.json(), {"traceparent": TRACE})
     with feature("invoke.large"):
         answer = d.invoke_method(TARGET, "mirror", data=MEGABYTE, content_type="text/plain", http_verb="POST")
         assert answer.data == MEGABYTE, f"{len(answer.data)} other bytes"

@@ -10,6 +10,7 @@ from dapr.clients import DaprClient
 from say import feature, same
 
 TARGET = os.environ["GRPC_TARGET"]
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 MEGABYTE = os.urandom(512 * 1024).hex().encode()
 
 
@@ -23,6 +24,10 @@ def to_grpc(d):
     with feature("invoke.grpc.bytes"):
         answer = d.invoke_method(TARGET, "mirror", data=b"\x00\xff", content_type="application/octet-stream")
         same((answer.data, answer.content_type), (b"\x00\xff", "application/octet-stream"))
+    with feature("invoke.grpc.trace"):
+        answer = d.invoke_method(TARGET, "trace", data="{}", content_type="application/json",
+                                 metadata=(("traceparent", TRACE),))
+        same(answer.json(), [TRACE])
     with feature("invoke.grpc.large"):
         answer = d.invoke_method(TARGET, "mirror", data=MEGABYTE, content_type="text/plain")
         assert answer.data == MEGABYTE, f"{len(answer.data)} other bytes"
