@@ -1,14 +1,8 @@
 /* grpc_answer: what the app's gRPC server answers: one message and a status, or a status alone. Nobody
  * hears of it before all of it is there. */
-#include <base/check.h>
 #include <base/error.h>
 #include <base/slice.h>
 #include <channel/outgoing.h>
-
-static struct outgoing *outgoing_of(struct http_call *c)
-{
-    return checked(container_of(c, struct outgoing, call), struct outgoing, OUTGOING_MAGIC);
-}
 
 static void break_off(struct outgoing *o, const struct trb_error *err)
 {
@@ -107,44 +101,12 @@ static void take_data(struct outgoing *o, struct trb_data piece)
     http_call_consume(&o->call, piece.len);
 }
 
-/* ------------------------------------------------------------------------------------- events */
-/* What is told may be the last thing the request waited for: it stays until we are through. */
-static void on_head(struct http_call *c, const struct http_head *head)
+static void take_failure(struct outgoing *o, const struct trb_error *err)
 {
-    take_head(outgoing_of(c), head);
-}
-
-static void on_data(struct http_call *c, struct trb_data piece)
-{
-    struct request *rq = outgoing_of(c)->rq;
-    request_pin(rq);
-    take_data(outgoing_of(c), piece);
-    request_unpin(rq);
-}
-
-static void on_end(struct http_call *c, const struct http_headers *trailers)
-{
-    struct request *rq = outgoing_of(c)->rq;
-    request_pin(rq);
-    tell(outgoing_of(c), trailers);
-    request_unpin(rq);
-}
-
-static void on_room(struct http_call *c)
-{
-}
-
-static void on_failed(struct http_call *c, const struct trb_error *err)
-{
-    struct outgoing *o = outgoing_of(c);
-    struct request *rq = o->rq;
     struct trb_error said = *err;
-    request_pin(rq);
     said.text = said.details = NULL;
     grpc_word_failure(&said);
     outgoing_fail(o, &said);
-    request_unpin(rq);
 }
 
-const struct http_call_events grpc_out_events = {.head = on_head, .data = on_data, .end = on_end, .room = on_room,
-                                               .failed = on_failed};
+const struct outgoing_protocol grpc_out_protocol = {.head = take_head, .data = take_data, .end = tell, .failed = take_failure};

@@ -186,7 +186,8 @@ void grpc_out_start(struct outgoing *o)
     make_head(o);
     o->pool = pool_for_app();
     o->sent_bytes = message.len;
-    o->call = (struct http_call){.magic = HTTP_CALL_MAGIC, .events = &grpc_out_events, .loop = o->rq->loop,
+    o->protocol = &grpc_out_protocol;
+    o->call = (struct http_call){.magic = HTTP_CALL_MAGIC, .events = &outgoing_events, .loop = o->rq->loop,
                                  .arena = o->rq->arena, .front_len = GRPC_PREFIX};
     grpc_frame_prefix(o->call.front, message.len);
     http_pool_call(o->pool, &o->call, &o->head, message);

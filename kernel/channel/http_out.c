@@ -5,11 +5,6 @@
 #include <base/slice.h>
 #include <channel/outgoing.h>
 
-static struct outgoing *outgoing_of(struct http_call *c)
-{
-    return checked(container_of(c, struct outgoing, call), struct outgoing, OUTGOING_MAGIC);
-}
-
 /* --------------------------------------------------------------------------------- the request */
 static bool has_header(const struct trb_pairs *pairs, const char *name)
 {
@@ -252,44 +247,11 @@ static void take_data(struct outgoing *o, struct trb_data piece)
         outgoing_credit(o, piece.len);
 }
 
-static void take_end(struct outgoing *o)
+static void take_end(struct outgoing *o, const struct http_headers *trailers)
 {
     o->has_end = true;
     if (!o->inflate || (!o->packed.len && !inflate_owes(o->inflate)))
         finish(o);
-}
-
-/* What is told may be the last thing the request waited for: it stays until we are through. */
-static void on_head(struct http_call *c, const struct http_head *head)
-{
-    struct request *rq = outgoing_of(c)->rq;
-    request_pin(rq);
-    take_head(outgoing_of(c), head);
-    request_unpin(rq);
-}
-
-static void on_data(struct http_call *c, struct trb_data piece)
-{
-    struct request *rq = outgoing_of(c)->rq;
-    request_pin(rq);
-    take_data(outgoing_of(c), piece);
-    request_unpin(rq);
-}
-
-static void on_end(struct http_call *c, const struct http_headers *trailers)
-{
-    struct request *rq = outgoing_of(c)->rq;
-    request_pin(rq);
-    take_end(outgoing_of(c));
-    request_unpin(rq);
-}
-
-static void on_room(struct http_call *c)
-{
-    struct request *rq = outgoing_of(c)->rq;
-    request_pin(rq);
-    outgoing_pump(outgoing_of(c));
-    request_unpin(rq);
 }
 
 /* As the contract spells it: Post "http://127.0.0.1:3001/p": EOF */
@@ -303,19 +265,15 @@ void http_out_name_call(const struct outgoing *o, struct trb_error *err)
                  SLICE_ARG(o->head.target));
 }
 
-static void on_failed(struct http_call *c, const struct trb_error *err)
+static void take_failure(struct outgoing *o, const struct trb_error *err)
 {
-    struct outgoing *o = outgoing_of(c);
-    struct request *rq = o->rq;
     struct trb_error said = *err;
-    request_pin(rq);
     http_out_name_call(o, &said);
     outgoing_fail(o, &said);
-    request_unpin(rq);
 }
 
-static const struct http_call_events events = {.head = on_head, .data = on_data, .end = on_end, .room = on_room,
-                                               .failed = on_failed};
+static const struct outgoing_protocol protocol = {.head = take_head, .data = take_data, .end = take_end,
+                                                  .room = outgoing_pump, .failed = take_failure};
 
 void http_out_start(struct outgoing *o)
 {
@@ -326,7 +284,8 @@ void http_out_start(struct outgoing *o)
     o->head.target = target_of(o, base);
     o->head.content_length = length_of(o);
     make_headers(o);
-    o->call = (struct http_call){.magic = HTTP_CALL_MAGIC, .events = &events, .loop = o->rq->loop, .arena = o->rq->arena};
+    o->protocol = &protocol;
+    o->call = (struct http_call){.magic = HTTP_CALL_MAGIC, .events = &outgoing_events, .loop = o->rq->loop, .arena = o->rq->arena};
     bool given = o->question.body_mode == TRB_BODY_GIVEN;
     if (given)
         o->sent_bytes = o->question.body.len;

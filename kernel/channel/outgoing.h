@@ -15,10 +15,23 @@
 #define GRPC_USER_AGENT "grpc-c-trilby"
 
 struct inflate;
+struct outgoing;
+
+/* What a protocol makes of what comes. */
+struct outgoing_protocol {
+    void (*head)(struct outgoing *, const struct http_head *);
+    void (*data)(struct outgoing *, struct trb_data piece);
+    void (*end)(struct outgoing *, const struct http_headers *trailers);
+    void (*room)(struct outgoing *);       /* NULL: all of the request was given at once */
+    void (*failed)(struct outgoing *, const struct trb_error *err);
+};
+/* For calls whose outgoing has a protocol. */
+extern const struct http_call_events outgoing_events;   /* outgoing_events.c */
 
 struct outgoing {
     struct http_call call;                 /* first: events find us by it */
     uint32_t magic;
+    const struct outgoing_protocol *protocol;
     struct request *rq;
     struct trb_outcall question;
     struct trb_outcome outcome;
@@ -66,7 +79,7 @@ void outgoing_pump(struct outgoing *);                         /* the request's 
 /* How a protocol starts and writes. */
 void http_out_start(struct outgoing *);                        /* TO_APP, TO_URL */
 void grpc_out_start(struct outgoing *);                        /* TO_APP_GRPC */
-extern const struct http_call_events grpc_out_events;          /* grpc_answer.c */
+extern const struct outgoing_protocol grpc_out_protocol;       /* grpc_answer.c */
 void grpc_add_timeout(struct outgoing *);                      /* to its head, if it has one */
 void grpc_word_failure(struct trb_error *);                    /* why a call has no status; text and details NULL */
 /* The head of an answer that is no gRPC: not OK, and *err says what it is. */
@@ -82,7 +95,7 @@ void peer_out_finish(struct outgoing *);
 /* No answer: tries again where that is safe, else tells the request. break_off: the call is cancelled first. */
 void peer_out_fail(struct outgoing *, const struct trb_error *err);
 void peer_out_break_off(struct outgoing *, trb_code code, const char *format, ...) TRB_PRINTF(3, 4);
-extern const struct http_call_events peer_out_events;          /* peer_reply.c */
+extern const struct outgoing_protocol peer_out_protocol;       /* peer_reply.c */
 
 void app_metrics_count(struct outgoing *);                     /* a call of the app is over */
 void grpc_metrics_count(struct outgoing *);                    /* the same, of its gRPC server */

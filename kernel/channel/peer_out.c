@@ -213,7 +213,8 @@ static void connect_to(struct outgoing *o)
     grpc_reader_fini(&o->reader);
     grpc_reader_init(&o->reader, (size_t)channel_setup()->max_message, false);
     make_head(o);
-    o->call = (struct http_call){.magic = HTTP_CALL_MAGIC, .events = &peer_out_events, .loop = o->rq->loop, .arena = o->rq->arena};
+    o->protocol = &peer_out_protocol;
+    o->call = (struct http_call){.magic = HTTP_CALL_MAGIC, .events = &outgoing_events, .loop = o->rq->loop, .arena = o->rq->arena};
     http_pool_call(o->pool, &o->call, &o->head, (struct trb_data){0});
     send_request(o);
 }

@@ -1,17 +1,11 @@
 /* peer_reply: what another sidecar answers: its first message is the head, payloads follow in order, the
  * status ends it. */
-#include <base/check.h>
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/slice.h>
 #include <channel/arrival.h>
 #include <channel/outgoing.h>
 #include <channel/peer_metrics.h>
-
-static struct outgoing *outgoing_of(struct http_call *c)
-{
-    return checked(container_of(c, struct outgoing, call), struct outgoing, OUTGOING_MAGIC);
-}
 
 static void take_response(struct outgoing *o, const struct peer_response *a)
 {
@@ -140,46 +134,5 @@ static void take_failure(struct outgoing *o, const struct trb_error *err)
     peer_out_fail(o, &said);
 }
 
-/* What is told may be the last thing the request waited for: it stays until we are through. */
-static void on_head(struct http_call *c, const struct http_head *head)
-{
-    struct request *rq = outgoing_of(c)->rq;
-    request_pin(rq);
-    take_head(outgoing_of(c), head);
-    request_unpin(rq);
-}
-
-static void on_data(struct http_call *c, struct trb_data piece)
-{
-    struct request *rq = outgoing_of(c)->rq;
-    request_pin(rq);
-    take_data(outgoing_of(c), piece);
-    request_unpin(rq);
-}
-
-static void on_end(struct http_call *c, const struct http_headers *trailers)
-{
-    struct request *rq = outgoing_of(c)->rq;
-    request_pin(rq);
-    take_end(outgoing_of(c), trailers);
-    request_unpin(rq);
-}
-
-static void on_room(struct http_call *c)
-{
-    struct request *rq = outgoing_of(c)->rq;
-    request_pin(rq);
-    outgoing_pump(outgoing_of(c));
-    request_unpin(rq);
-}
-
-static void on_failed(struct http_call *c, const struct trb_error *err)
-{
-    struct request *rq = outgoing_of(c)->rq;
-    request_pin(rq);
-    take_failure(outgoing_of(c), err);
-    request_unpin(rq);
-}
-
-const struct http_call_events peer_out_events = {.head = on_head, .data = on_data, .end = on_end, .room = on_room,
-                                               .failed = on_failed};
+const struct outgoing_protocol peer_out_protocol = {.head = take_head, .data = take_data, .end = take_end,
+                                                    .room = outgoing_pump, .failed = take_failure};

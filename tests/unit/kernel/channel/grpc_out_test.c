@@ -297,18 +297,18 @@ static struct http_headers headers(const char *lines)
 static void head_comes(int status, const char *lines)
 {
     struct http_head head = {.status = status, .headers = headers(lines)};
-    grpc_out_events.head(&out.call, &head);
+    outgoing_events.head(&out.call, &head);
 }
 
 static void data_comes(const char *bytes, size_t len)
 {
-    grpc_out_events.data(&out.call, (struct trb_data){bytes, len, NULL});
+    outgoing_events.data(&out.call, (struct trb_data){bytes, len, NULL});
 }
 
 static void end_comes(const char *trailers)
 {
     struct http_headers h = trailers ? headers(trailers) : (struct http_headers){0};
-    grpc_out_events.end(&out.call, trailers ? &h : NULL);
+    outgoing_events.end(&out.call, trailers ? &h : NULL);
 }
 
 #define GRPC "content-type: application/grpc\n"
@@ -460,7 +460,7 @@ static void failing_is_said_as(trb_code code, const char *reason, const char *te
     struct trb_error err = ERROR_INIT;
     ask();
     error_set(&err, code, reason, "%s", text);
-    grpc_out_events.failed(&out.call, &err);
+    outgoing_events.failed(&out.call, &err);
     assert_string_equal(said.log, wanted);
     over();
 }
