@@ -118,7 +118,8 @@ class Program:
             if ended:
                 self.readers_join()
             value = probe()
-            assert value or not ended, f"{self.command[-1]} ended with {self.process.returncode} without {what}:\n{self.said()}"
+            assert value or not ended, (f"{self.command[-1]} ended with {self.process.returncode} "
+                                        f"without {what}:\n{self.said()}")
             return value
         return until(found, lambda: f"{what}:\n{self.said()}", seconds)
 

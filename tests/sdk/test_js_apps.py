@@ -36,6 +36,7 @@ def test_it_says_whether_it_is_healthy(place, row, protocol):
 
 def test_a_grpc_application_with_a_declared_subscription(place, row):
     row(APPS["grpc"], "app.subscribe.declarative")
-    app, sidecar = serve(place, "grpc", [declared("declared", "/default")], flags={"disable-init-endpoints": "subscribe"})
+    app, sidecar = serve(place, "grpc", [declared("declared", "/default")],
+                         flags={"disable-init-endpoints": "subscribe"})
     DRIVERS["app.subscribe.declarative"](sidecar, APPS["grpc"])
     app.wait_feature("app.subscribe.declarative")

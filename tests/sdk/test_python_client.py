@@ -18,7 +18,8 @@ PROGRAMS = {
         publish publish.bulk publish.error secret.get secret.bulk shutdown"""),
 }
 STREAMS = {"stream.py": SYNC, "stream_aio.py": AIO}
-STREAM = "subscribe.stream subscribe.stream.order subscribe.stream.handler subscribe.stream.drop subscribe.stream.close".split()
+STREAM = """subscribe.stream subscribe.stream.order subscribe.stream.handler subscribe.stream.drop
+    subscribe.stream.close""".split()
 RUNS = [(script, store) for script in PROGRAMS for store in STORES]
 CASES = [(*run, feature) for run in RUNS for feature in PROGRAMS[run[0]][1].split()]
 
@@ -63,7 +64,8 @@ def test_streaming_subscriptions(place, row, script, store, feature):
 def test_a_stream_is_given_an_event_again(place, row, script):
     row(STREAMS[script], "subscribe.stream.retry")
     sidecar = place.sidecar("redis", hasty=True)
-    place.program([*python_command(script), "again"], sidecar, {"STORE": "redis"}).finish().check("subscribe.stream.retry")
+    run = place.program([*python_command(script), "again"], sidecar, {"STORE": "redis"}).finish()
+    run.check("subscribe.stream.retry")
 
 
 @pytest.mark.parametrize("script", STREAMS)

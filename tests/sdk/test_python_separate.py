@@ -35,6 +35,7 @@ def test_an_application(place, row, name, feature):
     sdk, protocol, script, _ = APPS[name]
     row(sdk, feature)
     app, sidecar = place.once(name, lambda: place.serve(python_command(script, RELEASE), protocol, ENV, env=ENV,
-                                                        store="redis", hasty=True, more=[declared("declared", "/declared")]))
+                                                        store="redis", hasty=True,
+                                                        more=[declared("declared", "/declared")]))
     DRIVERS[feature](sidecar, sdk)
     app.wait_feature(feature)

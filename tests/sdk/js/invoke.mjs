@@ -12,7 +12,8 @@ const client = new DaprClient({
 
 if (!grpc) {
   await feature("invoke.get", async () => {
-    same(await client.invoker.invoke(target, "hello?name=Ann%20Lee&verbose=true", HttpMethod.GET), { hello: "Ann Lee" });
+    const answer = await client.invoker.invoke(target, "hello?name=Ann%20Lee&verbose=true", HttpMethod.GET);
+    same(answer, { hello: "Ann Lee" });
   });
   await feature("invoke.headers", async () => {
     const options = { headers: { "x-colour": "blue" } };

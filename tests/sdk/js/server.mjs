@@ -34,7 +34,9 @@ async function invocation() {
   await server.invoker.listen(
     "echo",
     async (data) => {
-      await feature("app.invoke", () => same([JSON.parse(data.body), data.metadata.contentType], [{ id: 1 }, "application/json"]));
+      await feature("app.invoke", () => {
+        same([JSON.parse(data.body), data.metadata.contentType], [{ id: 1 }, "application/json"]);
+      });
       if (!grpc) {
         await feature("app.invoke.headers", () => same(data.headers["x-colour"], "blue"));
         await feature("app.token", () => same(data.headers["dapr-api-token"], process.env.APP_API_TOKEN));
@@ -43,7 +45,9 @@ async function invocation() {
     },
     { method: HttpMethod.POST },
   );
-  await server.invoker.listen("mirror", async (data) => ({ length: JSON.parse(data.body).text.length }), { method: HttpMethod.POST });
+  await server.invoker.listen("mirror", async (data) => ({ length: JSON.parse(data.body).text.length }), {
+    method: HttpMethod.POST,
+  });
   // A listener has no word for a refusal over HTTP: what it throws ends the process.
   if (grpc) await server.invoker.listen("refuse", refuse, { method: HttpMethod.POST });
   else http.post("/refuse", refuseOverHttp);
