@@ -105,7 +105,8 @@ struct http_server_setup {
     void (*on_request)(void *arg, struct exchange *);       /* head complete; must set events */
     void *arg;
     size_t max_head;                /* bytes of request line and headers, HTTP/1 and 2 */
-    size_t window;                  /* incoming body bytes not yet consumed, per exchange */
+    size_t window;                  /* HTTP/1: incoming body bytes not yet consumed, per exchange. HTTP/2's
+                                       windows begin at 65535 and grow by what is measured */
     uint64_t head_timeout_ns;       /* a started head must be complete within this */
     uint64_t idle_timeout_ns;       /* 0: none */
     bool http1, http2;              /* http2: by prior knowledge (or ALPN under TLS) */
@@ -153,7 +154,7 @@ struct http_target {                /* where to: one pool of connections per loo
     uint32_t max_streams;           /* HTTP/2: streams per connection before another is opened (100) */
     uint64_t keepalive_ns, keepalive_timeout_ns;     /* HTTP/2 PING; 0: none */
     uint64_t idle_timeout_ns;
-    size_t max_head, window;        /* bounds on answers */
+    size_t max_head, window;        /* bounds on answers; window: as above */
 };
 
 struct http_pool;                   /* [loop] */
