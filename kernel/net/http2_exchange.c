@@ -193,7 +193,7 @@ static void make_head(struct http2_exchange *x, const struct http_head *head, st
         http2_fields_add(f, SLICE("date"), http_date(x->base.loop));
     add_length(x, head, f);
     if (!is_http(x))
-        http2_fields_fit(f, http2_peer_max_list(&x->server->h));
+        http2_fields_fit(f, http2_max_list(&x->server->h));
 }
 
 static void respond(struct exchange *base, const struct http_head *head)
@@ -234,7 +234,7 @@ static void copy_trailers(struct http2_exchange *x, const struct http_headers *t
 {
     http2_fields_init(ret_fields, x->base.arena, trailers->count);
     http2_fields_add_all(ret_fields, trailers);
-    http2_fields_fit(ret_fields, http2_peer_max_list(&x->server->h));
+    http2_fields_fit(ret_fields, http2_max_list(&x->server->h));
     for (size_t i = 0; i < ret_fields->count; i++) {
         nghttp2_nv *nv = &ret_fields->at[i];
         nv->name = (uint8_t *)arena_name(x->base.arena, slice_from((char *)nv->name, nv->namelen)).at;

@@ -71,11 +71,16 @@ void http2_fields_add_length(struct http2_fields *f, int64_t length)
     http2_fields_add(f, SLICE("content-length"), slice_name(arena_name(f->arena, text)));
 }
 
+static size_t measure(const nghttp2_nv *nv)
+{
+    return nv->namelen + nv->valuelen + FIELD_OVERHEAD;
+}
+
 static size_t size_of(const struct http2_fields *f)
 {
     size_t size = 0;
     for (size_t i = 0; i < f->count; i++)
-        size += f->at[i].namelen + f->at[i].valuelen + FIELD_OVERHEAD;
+        size += measure(&f->at[i]);
     return size;
 }
 
@@ -93,19 +98,32 @@ static size_t without_half_escape(const uint8_t *text, size_t len)
     return len;
 }
 
+static void drop_details(struct http2_fields *f, size_t limit, size_t *size)
+{
+    for (size_t i = 0; i < f->count && *size > limit; i++) {
+        if (!is_named(&f->at[i], SLICE("grpc-status-details-bin")))
+            continue;
+        *size -= measure(&f->at[i]);
+        f->at[i--] = f->at[--f->count];
+    }
+}
+
+static void shorten(nghttp2_nv *nv, size_t over)
+{
+    nv->valuelen = over < nv->valuelen ? nv->valuelen - over : 0;
+    nv->valuelen = without_half_escape(nv->value, nv->valuelen);
+}
+
 void http2_fields_fit(struct http2_fields *f, size_t limit)
 {
-    for (size_t i = 0; i < f->count && size_of(f) > limit; i++)
-        if (is_named(&f->at[i], SLICE("grpc-status-details-bin")))
-            f->at[i--] = f->at[--f->count];
-    for (size_t i = 0; i < f->count; i++) {
-        nghttp2_nv *nv = &f->at[i];
-        size_t over = size_of(f);
-        if (over <= limit || !is_named(nv, SLICE("grpc-message")))
+    size_t size = size_of(f);
+    drop_details(f, limit, &size);
+    for (size_t i = 0; i < f->count && size > limit; i++) {
+        if (!is_named(&f->at[i], SLICE("grpc-message")))
             continue;
-        over -= limit;
-        nv->valuelen = over < nv->valuelen ? nv->valuelen - over : 0;
-        nv->valuelen = without_half_escape(nv->value, nv->valuelen);
+        size -= measure(&f->at[i]);
+        shorten(&f->at[i], size + measure(&f->at[i]) - limit);
+        size += measure(&f->at[i]);
     }
 }
 

@@ -215,6 +215,14 @@ static int on_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *arg)
     return 0;
 }
 
+/* A head that is too large to be sent: its client would wait for ever. */
+static int on_not_sent(nghttp2_session *ng, const nghttp2_frame *frame, int fault, void *arg)
+{
+    if (frame->hd.type == NGHTTP2_HEADERS && fault == NGHTTP2_ERR_FRAME_SIZE_ERROR)
+        nghttp2_submit_rst_stream(ng, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_INTERNAL_ERROR);
+    return 0;
+}
+
 /* --- streams that end ----------------------------------------------------------------------- */
 static void end_exchange(struct http2_exchange *x, uint32_t code)
 {
@@ -285,6 +293,7 @@ static void set_callbacks(nghttp2_session_callbacks *c)
     nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
     nghttp2_session_callbacks_set_on_frame_send_callback(c, on_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(c, on_not_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
 }
 

@@ -287,7 +287,8 @@ const char *http2_code_name(uint32_t code)
     return nghttp2_http2_strerror(code);
 }
 
-size_t http2_peer_max_list(const struct http2 *h)
+size_t http2_max_list(const struct http2 *h)
 {
-    return nghttp2_session_get_remote_settings(h->ng, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+    size_t theirs = nghttp2_session_get_remote_settings(h->ng, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+    return theirs < MAX_SENT_HEAD ? theirs : MAX_SENT_HEAD;
 }

@@ -95,6 +95,6 @@ void http2_stream_reset(struct http2_stream *, uint32_t code);
 struct trb_data http2_stream_took(struct http2_stream *, const uint8_t *at, size_t len);
 void http2_stream_consume(struct http2_stream *, size_t n);
 void http2_skip(struct http2 *, int32_t id, size_t len);    /* data came for nobody */
-size_t http2_peer_max_list(const struct http2 *);
+size_t http2_max_list(const struct http2 *);                 /* of a head or trailers: what the peer takes, and we send */
 
 #endif
