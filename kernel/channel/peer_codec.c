@@ -237,48 +237,6 @@ bool peer_read_response_chunk(struct arena *arena, struct trb_slice message, boo
 }
 
 /* ------------------------------------------------------------------------------------- writing */
-static bool came_before(const struct trb_pairs *pairs, uint32_t i)
-{
-    for (uint32_t n = 0; n < i; n++)
-        if (slice_is(slice_name(trb_pair_at(pairs, n)->key), slice_name(trb_pair_at(pairs, i)->key)))
-            return true;
-    return false;
-}
-
-/* Binary values are base64 with padding between sidecars, without it on the wire; commas part several. */
-static void write_values(struct text *t, struct trb_slice key, struct trb_slice value)
-{
-    if (!slice_ends(key, SLICE("-bin")) && !slice_ends(key, SLICE("-Bin"))) {
-        wire_put_bytes_always(t, 1, value);
-        return;
-    }
-    while (value.at) {
-        struct trb_slice one = slice_trim(slice_split(&value, ','));
-        size_t pads = one.len && one.at[one.len - 1] != '=' ? (4 - one.len % 4) % 4 : 0, at = wire_begin(t, 1);
-        text_add(t, one);
-        text_add(t, slice_cut(SLICE("==="), pads));
-        wire_end(t, at);
-    }
-}
-
-/* Values of one name go into one entry, whatever stands between them. */
-static void write_lists(struct text *t, uint32_t number, const struct trb_pairs *pairs)
-{
-    for (uint32_t i = 0; i < pairs->count; i++) {
-        struct trb_slice key = slice_name(trb_pair_at(pairs, i)->key);
-        if (came_before(pairs, i))
-            continue;
-        size_t entry = wire_begin(t, number);
-        wire_put_bytes(t, 1, key);
-        size_t list = wire_begin(t, 2);
-        for (uint32_t n = i; n < pairs->count; n++)
-            if (slice_is(slice_name(trb_pair_at(pairs, n)->key), key))
-                write_values(t, key, slice_name(trb_pair_at(pairs, n)->value));
-        wire_end(t, list);
-        wire_end(t, entry);
-    }
-}
-
 static void write_any(struct text *t, uint32_t number, struct trb_slice url, struct trb_slice data)
 {
     if (!url.len && !data.len)
@@ -302,7 +260,7 @@ static void write_extension(struct text *t, const struct peer_request *q)
 void peer_write_request(struct text *t, const struct peer_request *q)
 {
     wire_put_uint(t, 1, 1);
-    write_lists(t, 2, &q->metadata);
+    peer_write_lists(t, 2, &q->metadata);
     size_t message = wire_begin(t, 3);
     wire_put_bytes(t, 1, q->method);
     write_any(t, 2, q->type_url, q->data);
@@ -329,8 +287,8 @@ void peer_write_response(struct text *t, const struct peer_response *a)
     wire_put_bytes(t, 2, a->message);
     write_details(t, a->details);
     wire_end(t, status);
-    write_lists(t, 2, &a->headers);
-    write_lists(t, 3, &a->trailers);
+    peer_write_lists(t, 2, &a->headers);
+    peer_write_lists(t, 3, &a->trailers);
     size_t message = wire_begin(t, 4);
     write_any(t, 1, a->type_url, a->data);
     wire_put_bytes(t, 2, a->content_type);

@@ -42,6 +42,8 @@ bool peer_read_request_chunk(struct arena *, struct trb_slice message, bool *ret
 bool peer_read_response_chunk(struct arena *, struct trb_slice message, bool *ret_has_response,
                               struct peer_response *ret_response, struct peer_payload *ret_payload);
 
+/* As field number: values of one name are one entry, whatever stands between them. */
+void peer_write_lists(struct text *, uint32_t number, const struct trb_pairs *);
 void peer_write_request(struct text *, const struct peer_request *);
 void peer_write_response(struct text *, const struct peer_response *);     /* without a status: an empty one */
 /* request/response NULL: a later chunk. payload data empty and absent: none. */

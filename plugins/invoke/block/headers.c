@@ -38,18 +38,37 @@ static bool is_hop_by_hop(struct trb_slice n)
     }
 }
 
-/* Connection: keep-alive, X-Foo */
-static bool is_named_by_connection(const struct trb_pairs *all, struct trb_slice name)
+#define MOST_NAMED 32u
+
+struct named { /* lines that Connection: keep-alive, X-Foo keeps here; nobody honest names more */
+    struct trb_slice at[MOST_NAMED];
+    uint32_t count;
+};
+
+static void add_names(struct named *n, struct trb_slice list)
 {
+    while (list.at && n->count < MOST_NAMED) {
+        struct trb_slice name = slice_trim(slice_split(&list, ','));
+        if (name.len)
+            n->at[n->count++] = name;
+    }
+}
+
+static void find_named(const struct trb_pairs *all, struct named *ret)
+{
+    ret->count = 0;
     for (uint32_t i = 0; i < all->count; i++) {
         const struct trb_pair *p = trb_pair_at(all, i);
-        struct trb_slice list = slice_name(p->value);
-        if (p->key.len != 10 || !slice_is_nocase(slice_name(p->key), SLICE("connection")))
-            continue;
-        while (list.at)
-            if (slice_is_nocase(slice_trim(slice_split(&list, ',')), name))
-                return true;
+        if (p->key.len == 10 && slice_is_nocase(slice_name(p->key), SLICE("connection")))
+            add_names(ret, slice_name(p->value));
     }
+}
+
+static bool is_named(const struct named *n, struct trb_slice name)
+{
+    for (uint32_t i = 0; i < n->count; i++)
+        if (slice_is_nocase(n->at[i], name))
+            return true;
     return false;
 }
 
@@ -84,13 +103,13 @@ static bool is_of_grpc(struct trb_slice n)
     return is_in(list, COUNT(list), n) || (n.len && n.at[0] == ':');
 }
 
-static bool passes(const struct trb_pairs *all, bool has_connection, struct trb_slice name, uint32_t way)
+static bool passes(const struct named *named, struct trb_slice name, uint32_t way)
 {
     if (!name.len || is_hop_by_hop(name) || is_said_otherwise(name, way))
         return false;
     if (way & HEADERS_NO_BINARY && name.len >= 4 && slice_is_nocase(slice_skip(name, name.len - 4), SLICE("-bin")))
         return false;
-    return !has_connection || !is_named_by_connection(all, name);
+    return !is_named(named, name);
 }
 
 /* ---------------------------------------------------------------------------------- the names */
@@ -162,22 +181,15 @@ size_t headers_room(const struct trb_pairs *from)
 }
 
 /* ----------------------------------------------------------------------------------- together */
-static bool has_name(const struct trb_pairs *all, struct trb_slice name)
-{
-    for (uint32_t i = 0; i < all->count; i++)
-        if (slice_is_nocase(slice_name(trb_pair_at(all, i)->key), name))
-            return true;
-    return false;
-}
-
 struct trb_pairs headers_filter(const struct trb_pairs *from, uint32_t way, struct trb_pair *to, char *names)
 {
     uint32_t count = 0;
-    bool has_connection = has_name(from, SLICE("connection"));
+    struct named named;
+    find_named(from, &named);
     for (uint32_t i = 0; i < from->count; i++) {
         const struct trb_pair *p = trb_pair_at(from, i);
         struct trb_slice name = slice_name(p->key);
-        if (passes(from, has_connection, name, way) && (!(way & HEADERS_NO_GRPC) || !is_of_grpc(name)))
+        if (passes(&named, name, way) && (!(way & HEADERS_NO_GRPC) || !is_of_grpc(name)))
             to[count++] = (struct trb_pair){renamed(name, way, &names), p->value};
     }
     return (struct trb_pairs){to, count, sizeof *to};

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 #undef fail
 
@@ -51,6 +52,33 @@ static void expect_pair(const struct trb_pairs *pairs, uint32_t i, const char *k
     assert_true(i < pairs->count);
     assert_string_equal(trb_pair_at(pairs, i)->key.at, key);
     assert_string_equal(trb_pair_at(pairs, i)->value.at, value);
+}
+
+/* Lines of three names in turn, and one of its own in between. */
+static void very_many_lines_are_one_entry_for_each_name(void **state)
+{
+    static const char *const names[] = {"c", "a-bin", "b"};
+    struct trb_pair lines[1000];
+    char values[1000][8];
+    struct trb_pairs all = {lines, 1000, sizeof *lines};
+    struct text t = {0};
+    struct peer_request read;
+    for (uint32_t i = 0; i < 1000; i++) {
+        snprintf(values[i], sizeof values[i], "%04u", i);
+        lines[i] = (struct trb_pair){name_of(i == 500 ? "d" : names[i % 3]), name_of(values[i])};
+    }
+    peer_write_lists(&t, 2, &all);
+    assert_true(peer_read_request(arena, text_slice(&t), &read));
+    assert_int_equal(read.metadata.count, 1000);
+    uint32_t changes = 0;
+    for (uint32_t i = 1; i < 1000; i++) {
+        const struct trb_pair *a = trb_pair_at(&read.metadata, i - 1), *b = trb_pair_at(&read.metadata, i);
+        bool is_same = !strcmp(a->key.at, b->key.at);
+        changes += !is_same;
+        assert_true(!is_same || strcmp(a->value.at, b->value.at) < 0);
+    }
+    assert_int_equal(changes, 3);
+    text_fini(&t);
 }
 
 static void verbs_have_the_contracts_numbers(void **state)
@@ -221,6 +249,7 @@ static void there_is_a_limit_to_metadata(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(very_many_lines_are_one_entry_for_each_name),
         cmocka_unit_test(verbs_have_the_contracts_numbers),
         cmocka_unit_test(a_request_is_read),
         cmocka_unit_test(a_request_is_written_and_values_of_one_name_share_an_entry),

@@ -37,6 +37,24 @@ static void headers_are_sorted_and_lines_of_one_name_keep_their_order(void **sta
     finish_request(rq);
 }
 
+static void very_many_headers_are_sorted_and_keep_their_order_too(void **state)
+{
+    struct request *rq = born();
+    char name[16], value[16];
+    for (uint32_t i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "x-%03u", 999 - i / 2 * 2);
+        snprintf(value, sizeof value, "%04u", i);
+        set(rq, name, value);
+    }
+    request_sort_headers(&rq->out.headers);
+    for (uint32_t i = 1; i < 1000; i++) {
+        const struct http_header *a = &rq->out.headers.at[i - 1], *b = &rq->out.headers.at[i];
+        int order = memcmp(a->name.at, b->name.at, 5);
+        assert_true(order < 0 || (order == 0 && memcmp(a->value.at, b->value.at, 4) < 0));
+    }
+    finish_request(rq);
+}
+
 static void some_headers_are_there_once(void **state)
 {
     struct request *rq = born();
@@ -214,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(headers_are_sorted_and_lines_of_one_name_keep_their_order),
+        cmocka_unit_test(very_many_headers_are_sorted_and_keep_their_order_too),
         cmocka_unit_test(some_headers_are_there_once),
         cmocka_unit_test(a_value_cannot_end_its_line_and_a_name_is_a_token),
         cmocka_unit_test(framing_is_the_codecs),

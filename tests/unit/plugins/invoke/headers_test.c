@@ -39,6 +39,13 @@ static void hop_by_hop_lines_stay_on_their_hop(void **state)
     EXPECT(lines, HEADERS_TO_HTTP_CLIENT, "X-Kept: 3");
 }
 
+static void a_connection_that_names_without_end_names_the_first(void **state)
+{
+    static const struct trb_pair lines[] = {
+        P("Connection", ", x-a,,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,x-b"), P("X-A", "1"), P("X-B", "2")};
+    EXPECT(lines, HEADERS_TO_HTTP_APP, "X-B: 2");
+}
+
 static void names_become_canonical_and_grpc_ones_are_renamed(void **state)
 {
     static const struct trb_pair lines[] = {P("x-MULTI-word", "1"), P("grpc-timeout", "1S"), P("Grpc-Foo", "2")};
@@ -142,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hop_by_hop_lines_stay_on_their_hop),
+        cmocka_unit_test(a_connection_that_names_without_end_names_the_first),
         cmocka_unit_test(names_become_canonical_and_grpc_ones_are_renamed),
         cmocka_unit_test(identity_and_binary_lines_are_dropped),
         cmocka_unit_test(length_type_and_trace_are_said_by_the_way_itself),
