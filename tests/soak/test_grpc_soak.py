@@ -1,5 +1,6 @@
 """gRPC in bad weather: clients that cancel, vanish, stare and cut, applications that are restarted, a peer that is
-killed. Then it is quiet, and nothing may be missing: no event, no answer, no memory, no descriptor."""
+killed, code that is swapped, a broker whose connections are cut. Then it is quiet, and nothing may be missing: no
+event, no answer, no memory, no descriptor."""
 
 import os
 import re
@@ -18,6 +19,7 @@ from harness.wait import until
 from load import Holdings
 from storm import SLACK, Storm
 
+redis = pytest.importorskip("redis")
 pytestmark = pytest.mark.differs
 SECONDS = 30 * float(os.environ.get("TEST_SOAK", "1"))
 SEED = os.environ.get("TEST_SOAK_SEED", "1")
@@ -30,8 +32,8 @@ def is_sanitized(pid):
         return re.search(r"lib[at]san", handle.read()) is not None
 
 
-def sidecar_for(bench, app, app_id, names, redis, **flags):
-    broker = component("pubsub", "pubsub.redis", {"redisHost": redis.address, "processingTimeout": "2s",
+def sidecar_for(bench, app, app_id, names, server, **flags):
+    broker = component("pubsub", "pubsub.redis", {"redisHost": server.address, "processingTimeout": "2s",
                                                   "redeliverInterval": "500ms"})
     resolver = {"component": "sqlite", "version": "v1", "configuration": {"connectionString": names}}
     return bench.sidecar(app=app, app_id=app_id, resources=[broker], config={"nameResolution": resolver}, ready=False,
@@ -42,9 +44,15 @@ def sidecar_for(bench, app, app_id, names, redis, **flags):
 class Weather:
     """What happens to the processes while the storm blows."""
 
-    def __init__(self, beta, http_app, grpc_app, admin):
+    def __init__(self, beta, http_app, grpc_app, admin, broker):
         self.beta, self.http_app, self.grpc_app, self.admin = beta, http_app, grpc_app, admin
+        host, _, port = broker.address.partition(":")
+        self.broker = redis.Redis(host, int(port))
         self.troubles = []
+
+    def cut_broker(self):
+        """Acknowledgements on their way are lost, and have to be said again."""
+        self.broker.client_kill_filter(_type="normal")
 
     def swap(self):
         """Alpha's code under the feet of its clients: what streams is asked to leave, what is new comes in."""
@@ -68,7 +76,8 @@ class Weather:
         self.grpc_app.start()
 
     def blow(self, seconds):
-        events = (self.restart_grpc_app, self.swap, self.kill_beta, self.restart_http_app)
+        events = (self.restart_grpc_app, self.cut_broker, self.swap, self.kill_beta, self.cut_broker,
+                  self.restart_http_app)
         for event in events:
             time.sleep(seconds / (len(events) + 1))
             event()
@@ -138,7 +147,7 @@ def test_a_storm_leaves_nothing_behind(bench, tmp_path, redis_server):
     sanitized = is_sanitized(alpha.process.pid)
     storm.slack = SLACK * (5 if sanitized else 1)
     Stream(alpha.grpc).begin(storm.stream_topic).wait_begun().end()     # from here on the group knows the topic
-    weather = Weather(beta, http_app, grpc_app, Admin(path=f"{tmp_path}/admin.sock"))
+    weather = Weather(beta, http_app, grpc_app, Admin(path=f"{tmp_path}/admin.sock"), redis_server)
 
     storm.start(alpha, beta)
     try:
