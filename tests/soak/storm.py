@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 
 import grpc
+import h2.exceptions
 
 from harness import raw, rpc
 from harness.any_app import Client
@@ -24,7 +25,7 @@ CALLBACK = "/dapr.proto.runtime.v1.AppCallback/"
 ECHO, FLOOD, SINK = "/pkg.Any/Echo", "/pkg.Any/Flood", "/pkg.Any/Sink"
 TO_BETA = (("dapr-app-id", "beta"),)
 SLACK = 2.0
-WEATHER = (OSError, EOFError, AssertionError, grpc.RpcError, ValueError)
+WEATHER = (OSError, EOFError, AssertionError, grpc.RpcError, ValueError, h2.exceptions.ProtocolError)
 
 Invoke = rpc.message("runtime.v1.InvokeServiceRequest")
 OnInvoke = rpc.message("common.v1.InvokeRequest")
@@ -72,7 +73,7 @@ class Storm:
         self.http_topic, self.grpc_topic, self.stream_topic = (f"{name}-{mark}" for name in ("http", "grpc", "stream"))
         self.fate = random.Random(seed)
         self.is_calm = False
-        self.late, self.did = [], defaultdict(int)
+        self.late, self.broken, self.did = [], [], defaultdict(int)
         self.stop = threading.Event()
         self.threads = []
 
@@ -246,6 +247,9 @@ class Storm:
             except WEATHER:
                 self.did["failures"] += 1
                 self.stop.wait(0.02)
+            except Exception as error:
+                self.broken.append(error)
+                raise
 
     def start(self, alpha, beta):
         bouts = (self.invoke, self.invoke_http, self.proxy, self.publish, self.publish, self.subscribe, self.subscribe,
@@ -262,3 +266,4 @@ class Storm:
         for one in self.threads:
             one.join(60)
             assert not one.is_alive(), "a client hangs"
+        assert not self.broken, self.broken

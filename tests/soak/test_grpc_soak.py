@@ -44,8 +44,8 @@ def sidecar_for(bench, app, app_id, names, server, **flags):
 class Weather:
     """What happens to the processes while the storm blows."""
 
-    def __init__(self, beta, http_app, grpc_app, admin, broker):
-        self.beta, self.http_app, self.grpc_app, self.admin = beta, http_app, grpc_app, admin
+    def __init__(self, alpha, beta, http_app, grpc_app, admin, broker):
+        self.alpha, self.beta, self.http_app, self.grpc_app, self.admin = alpha, beta, http_app, grpc_app, admin
         host, _, port = broker.address.partition(":")
         self.broker = redis.Redis(host, int(port))
         self.troubles = []
@@ -67,6 +67,10 @@ class Weather:
         self.beta.stderr = []
         self.beta.start(ready=False)
 
+    def renew_alpha(self):
+        """The same process ends its runtime and builds another."""
+        self.alpha.signal(signal.SIGHUP)
+
     def restart_http_app(self):
         self.http_app.stop()
         self.http_app.start()
@@ -77,7 +81,7 @@ class Weather:
 
     def blow(self, seconds):
         events = (self.restart_grpc_app, self.cut_broker, self.swap, self.kill_beta, self.cut_broker,
-                  self.restart_http_app)
+                  self.renew_alpha, self.restart_http_app)
         for event in events:
             time.sleep(seconds / (len(events) + 1))
             event()
@@ -147,7 +151,7 @@ def test_a_storm_leaves_nothing_behind(bench, tmp_path, redis_server):
     sanitized = is_sanitized(alpha.process.pid)
     storm.slack = SLACK * (5 if sanitized else 1)
     Stream(alpha.grpc).begin(storm.stream_topic).wait_begun().end()     # from here on the group knows the topic
-    weather = Weather(beta, http_app, grpc_app, Admin(path=f"{tmp_path}/admin.sock"), redis_server)
+    weather = Weather(alpha, beta, http_app, grpc_app, Admin(path=f"{tmp_path}/admin.sock"), redis_server)
 
     storm.start(alpha, beta)
     try:
