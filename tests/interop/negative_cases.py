@@ -23,6 +23,7 @@ def goaway(server, client):
     """New calls go on a new connection, the old call is finished."""
     old = begin(client)
     server.wait_call(1)
+    assert server.said.wait(10)
     assert begin(client).result() == ANSWER
     assert not old.done() and server.calls[1].wire is not server.calls[0].wire
     server.hold.set()

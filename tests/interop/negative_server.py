@@ -24,7 +24,8 @@ class NegativeServer(FrameApp):
     def __init__(self, case):
         settings = {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 1} if case == "max_streams" else None
         super().__init__(getattr(self, case), settings=settings)
-        self.hold = threading.Event()           # goaway: the first call is answered after this
+        self.said = threading.Event()           # goaway: the client knows of it
+        self.hold = threading.Event()           # … and the first call is answered after this
         self.lock = threading.Lock()
         self.open, self.most_open = {}, 0       # max_streams
         self.pings = 0
@@ -36,6 +37,8 @@ class NegativeServer(FrameApp):
             frame = GoAwayFrame(0, last_stream_id=stream.number, error_code=0)
             with stream.wire.lock:
                 stream.wire.sock.sendall(frame.serialize())
+            self._ping(stream.wire)             # its answer: the frame in front of it has been read
+            self.said.set()
             self.hold.wait()
         stream.answer(ANSWER)
 
