@@ -11,11 +11,12 @@
 #include <string.h>
 
 #define FIRST 3840
-#define BLOCK 16384
+#define BLOCK 8192
 #define ALIGN 16u
 #define RED_ZONE 8u
 #define GUARD 0x6465725a6f6e6521ull
 #define KEPT 32
+#define KEPT_BLOCKS 32
 #define PRINTED 256                         /* longer texts are printed twice */
 
 struct block {
@@ -53,21 +54,46 @@ static void check_guard(const struct block *b)
     check(guard == GUARD);                 /* a piece of this block was overrun */
 }
 
-/* A few arenas with their first block wait in each thread for their next request, where that is
- * wanted: what a copy of us in a plugin left behind in a thread would outlive the plugin. */
+/* A few arenas with their first block, and a few more blocks, wait in each thread for their next request, where
+ * that is wanted: what a copy of us in a plugin left behind in a thread would outlive the plugin. */
 static _Thread_local struct {
     struct arena *at[KEPT];
-    uint32_t count;
+    struct block *blocks;
+    uint32_t count, block_count;
     bool is_wanted;
 } kept;
 
 static pthread_key_t thread_end;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+static struct block *take_block(void)
+{
+    struct block *b = kept.blocks;
+    if (!b)
+        return mem_alloc(sizeof *b + BLOCK + RED_ZONE);
+    kept.blocks = b->next;
+    kept.block_count--;
+    return b;
+}
+
+static void free_block(struct block *b)
+{
+    if (!kept.is_wanted || b->room != BLOCK || kept.block_count == KEPT_BLOCKS) {
+        mem_free(b);
+        return;
+    }
+    b->next = kept.blocks;
+    kept.blocks = b;
+    kept.block_count++;
+}
+
 static void free_kept(void *unused)
 {
+    kept.is_wanted = false;
     while (kept.count)
         mem_free(kept.at[--kept.count]);
+    while (kept.blocks)
+        mem_free(take_block());
 }
 
 static void make_key(void)
@@ -94,6 +120,11 @@ static bool keep(struct arena *a)
 #else
 static void check_guard(const struct block *b)
 {
+}
+
+static void free_block(struct block *b)
+{
+    mem_free(b);
 }
 
 void arena_keep_spares(void)
@@ -130,7 +161,7 @@ static void release_blocks(struct arena *a)
         struct block *b = a->blocks;
         a->blocks = b->next;
         check_guard(b);
-        mem_free(b);
+        free_block(b);
     }
     if (a->blocks)
         check_guard(a->blocks);
@@ -159,7 +190,7 @@ struct arena *arena_destroy(struct arena *a)
 #ifndef TRB_SANITIZED
 static struct block *add_block(struct arena *a, size_t room)
 {
-    struct block *b = mem_alloc(sizeof *b + room + RED_ZONE);
+    struct block *b = room == BLOCK ? take_block() : mem_alloc(sizeof *b + room + RED_ZONE);
     guard_block(b, room + RED_ZONE);
     b->next = a->blocks;
     a->blocks = b;

@@ -121,12 +121,47 @@ static void maps_grow_shrink_and_keep_their_order(void **state)
     map_fini(&m);
 }
 
+#define MANY 100
+
+static void *use(struct arena *a)
+{
+    memset(arena_alloc(a, 3000), 1, 3000);
+    return memset(arena_alloc(a, 6000), 2, 6000);       /* in a second block */
+}
+
 static void *warm_up(void *unused)
 {
-    for (int i = 0; i < 100; i++)
-        arena_destroy(arena_create(100));
+    struct arena *at[MANY];
+    arena_keep_spares();
+    for (int i = 0; i < MANY; i++)
+        use(at[i] = arena_create(1 << 20));
+    for (int i = 0; i < MANY; i++)
+        arena_destroy(at[i]);
     return NULL;
 }
+
+#ifndef TRB_SANITIZED
+static void *use_twice(void *unused)
+{
+    void *at[2];
+    arena_keep_spares();
+    for (int i = 0; i < 2; i++) {
+        struct arena *a = arena_create(1 << 20);
+        at[i] = use(a);
+        arena_destroy(a);
+    }
+    return at[0] == at[1] ? order : NULL;
+}
+
+static void the_blocks_of_an_arena_that_went_are_the_next_ones(void **state)
+{
+    pthread_t thread;
+    void *same;
+    assert_int_equal(pthread_create(&thread, NULL, use_twice, NULL), 0);
+    pthread_join(thread, &same);
+    assert_non_null(same);
+}
+#endif
 
 static void a_thread_takes_its_warm_arenas_with_it(void **state)
 {
@@ -145,6 +180,9 @@ int main(void)
         cmocka_unit_test(wrapped_memory_goes_back_to_its_owner),
         cmocka_unit_test(a_body_is_gathered_up_to_its_limit),
         cmocka_unit_test(maps_grow_shrink_and_keep_their_order),
+#ifndef TRB_SANITIZED
+        cmocka_unit_test(the_blocks_of_an_arena_that_went_are_the_next_ones),
+#endif
         cmocka_unit_test(a_thread_takes_its_warm_arenas_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
