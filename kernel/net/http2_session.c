@@ -4,6 +4,7 @@
 #include <base/check.h>
 #include <base/mem.h>
 #include <base/slice.h>
+#include <net/http2_memory.h>
 #include <net/stream_private.h>
 #include <string.h>
 
@@ -97,8 +98,8 @@ void http2_open(struct http2 *h, const struct http2_role *role, struct loop *loo
     nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     role->set_callbacks(callbacks);
     nghttp2_option *options = make_options(max_head);
-    check((role->is_server ? nghttp2_session_server_new2(&h->ng, callbacks, h, options)
-                           : nghttp2_session_client_new2(&h->ng, callbacks, h, options)) == 0);
+    check((role->is_server ? nghttp2_session_server_new3(&h->ng, callbacks, h, options, http2_memory())
+                           : nghttp2_session_client_new3(&h->ng, callbacks, h, options, http2_memory())) == 0);
     nghttp2_option_del(options);
     nghttp2_session_callbacks_del(callbacks);
 }
