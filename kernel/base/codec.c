@@ -38,15 +38,21 @@ size_t base64_encode(struct trb_slice from, bool pad, char *ret_text)
     return (size_t)(to - ret_text);
 }
 
+/* One more than what a character of the alphabet means; 0: it is none. */
+static const uint8_t base64_values[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
+
 static inline int base64_value(uint8_t c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
+    return base64_values[c] - 1;
 }
 
 static bool bad_at(size_t offset, size_t *ret_bad)
@@ -77,16 +83,21 @@ static bool check_padding(struct trb_slice from, size_t i, bool lenient, size_t 
 bool base64_decode(struct trb_slice from, bool lenient_pad, char *ret_bytes, size_t *ret_len,
                    size_t *ret_bad)
 {
+    const uint8_t *at = (const uint8_t *)from.at;
     uint32_t v = 0;
     size_t i = 0, len = 0;
-    for (int c; i < from.len && (c = base64_value((uint8_t)from.at[i])) >= 0; i++) {
-        v = v << 6 | (uint32_t)c;
-        if (i % 4 != 3)
-            continue;
+    for (; i + 4 <= from.len; i += 4) {
+        int a = base64_value(at[i]), b = base64_value(at[i + 1]);
+        int c = base64_value(at[i + 2]), d = base64_value(at[i + 3]);
+        if ((a | b | c | d) < 0)
+            break;
+        v = (uint32_t)(a << 18 | b << 12 | c << 6 | d);
         ret_bytes[len++] = (char)(v >> 16);
         ret_bytes[len++] = (char)(v >> 8);
         ret_bytes[len++] = (char)v;
     }
+    for (int c; i < from.len && (c = base64_value(at[i])) >= 0; i++)    /* three at the most */
+        v = v << 6 | (uint32_t)c;
     if (!check_padding(from, i, lenient_pad, ret_bad))
         return false;
     if (i % 4 == 2)

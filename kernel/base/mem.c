@@ -11,8 +11,12 @@ void *mem_alloc(size_t size)
     return at;
 }
 
+#define SMALL 1024u                 /* up to here malloc has spare pieces at hand, and calloc does not look there */
+
 void *mem_zero(size_t size)
 {
+    if (size <= SMALL)
+        return memset(mem_alloc(size), 0, size);
     void *at = calloc(1, size ? size : 1);
     check(at);
     return at;

@@ -22,19 +22,9 @@ bool slice_is_nocase_at(const char *a, const char *b, size_t len)
     return true;
 }
 
-bool slice_starts(struct trb_slice s, struct trb_slice with)
-{
-    return s.len >= with.len && slice_is(slice_cut(s, with.len), with);
-}
-
 bool slice_starts_nocase(struct trb_slice s, struct trb_slice with)
 {
     return s.len >= with.len && slice_is_nocase(slice_cut(s, with.len), with);
-}
-
-bool slice_ends(struct trb_slice s, struct trb_slice with)
-{
-    return s.len >= with.len && slice_is(slice_skip(s, s.len - with.len), with);
 }
 
 bool slice_contains(struct trb_slice s, struct trb_slice part)

@@ -30,9 +30,10 @@ static inline struct trb_slice slice_name(struct trb_name n)
     return (struct trb_slice){n.at, n.len};
 }
 
+/* b is most often a literal: its length is then known to the compiler, which compares in place. */
 static inline bool slice_is(struct trb_slice a, struct trb_slice b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+    return a.len == b.len && (b.len == 0 || memcmp(a.at, b.at, b.len) == 0);
 }
 
 bool slice_is_nocase_at(const char *a, const char *b, size_t len);
@@ -45,9 +46,7 @@ static inline bool slice_is_nocase(struct trb_slice a, struct trb_slice b)    /*
     return a.len == b.len && slice_is_nocase_at(a.at, b.at, a.len);
 }
 
-bool slice_starts(struct trb_slice s, struct trb_slice with);
 bool slice_starts_nocase(struct trb_slice s, struct trb_slice with);
-bool slice_ends(struct trb_slice s, struct trb_slice with);
 bool slice_contains(struct trb_slice s, struct trb_slice part);
 struct trb_slice slice_trim(struct trb_slice s);                      /* blanks, tabs, line ends */
 
@@ -61,6 +60,16 @@ static inline struct trb_slice slice_skip(struct trb_slice s, size_t n)       /*
 static inline struct trb_slice slice_cut(struct trb_slice s, size_t len)      /* the first len bytes */
 {
     return (struct trb_slice){s.at, len < s.len ? len : s.len};
+}
+
+static inline bool slice_starts(struct trb_slice s, struct trb_slice with)
+{
+    return s.len >= with.len && slice_is(slice_cut(s, with.len), with);
+}
+
+static inline bool slice_ends(struct trb_slice s, struct trb_slice with)
+{
+    return s.len >= with.len && slice_is(slice_skip(s, s.len - with.len), with);
 }
 
 /* Splits at the first sep: returns the part before it and moves s behind it. With no sep left the

@@ -23,30 +23,17 @@ void text_clear(struct text *t)
         t->at[0] = 0;
 }
 
-static char *more(struct text *t, size_t len)
+char *text_grow(struct text *t, size_t len)
 {
-    if (t->room - t->len <= len) {
-        size_t room = t->room * 2 > t->len + len + 1 ? t->room * 2 : t->len + len + 1;
-        t->room = room < 128 ? 128 : room;
-        t->at = mem_grow(t->at, t->room);
-    }
+    size_t room = t->room * 2 > t->len + len + 1 ? t->room * 2 : t->len + len + 1;
+    t->room = room < 128 ? 128 : room;
+    t->at = mem_grow(t->at, t->room);
     return t->at + t->len;
-}
-
-char *text_room(struct text *t, size_t len)
-{
-    return more(t, len);
-}
-
-void text_wrote(struct text *t, size_t len)
-{
-    t->len += len;
-    t->at[t->len] = 0;
 }
 
 void text_add(struct text *t, struct trb_slice s)
 {
-    char *at = more(t, s.len);
+    char *at = text_room(t, s.len);
     if (s.len)
         memcpy(at, s.at, s.len);
     at[s.len] = 0;
@@ -60,7 +47,7 @@ void text_adds(struct text *t, const char *s)
 
 void text_addc(struct text *t, char c)
 {
-    char *at = more(t, 1);
+    char *at = text_room(t, 1);
     at[0] = c;
     at[1] = 0;
     t->len++;
@@ -70,11 +57,11 @@ void text_vaddf(struct text *t, const char *format, va_list ap)
 {
     va_list again;
     va_copy(again, ap);
-    char *at = more(t, 64);
+    char *at = text_room(t, 64);
     int len = vsnprintf(at, t->room - t->len, format, ap);
     check(len >= 0);
     if ((size_t)len >= t->room - t->len)
-        vsnprintf(more(t, (size_t)len), (size_t)len + 1, format, again);
+        vsnprintf(text_room(t, (size_t)len), (size_t)len + 1, format, again);
     t->len += (size_t)len;
     va_end(again);
 }

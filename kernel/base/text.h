@@ -19,9 +19,20 @@ void text_adds(struct text *, const char *);
 void text_addc(struct text *, char);
 void text_addf(struct text *, const char *format, ...) TRB_PRINTF(2, 3);
 void text_vaddf(struct text *, const char *format, va_list);
-char *text_room(struct text *, size_t len);               /* where len bytes and a NUL may be written, then wrote */
-void text_wrote(struct text *, size_t len);
+char *text_grow(struct text *, size_t len);                           /* text_room's, where there is none yet */
 struct trb_buf *text_to_buf(struct text *);                           /* given; t is empty again */
+
+/* Where len bytes and a NUL may be written, then wrote. */
+static inline char *text_room(struct text *t, size_t len)
+{
+    return t->room - t->len > len ? t->at + t->len : text_grow(t, len);
+}
+
+static inline void text_wrote(struct text *t, size_t len)
+{
+    t->len += len;
+    t->at[t->len] = 0;
+}
 
 static inline struct trb_slice text_slice(const struct text *t)
 {

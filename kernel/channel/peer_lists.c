@@ -23,24 +23,24 @@ static void write_value(struct text *t, const struct line *line)
     }
     while (value.at) {
         struct trb_slice one = slice_trim(slice_split(&value, ','));
-        size_t pads = one.len && one.at[one.len - 1] != '=' ? (4 - one.len % 4) % 4 : 0, at = wire_begin(t, 1);
+        size_t pads = one.len && one.at[one.len - 1] != '=' ? (4 - one.len % 4) % 4 : 0, at = wire_begin_short(t, 1);
         text_add(t, one);
         text_add(t, slice_cut(SLICE("==="), pads));
-        wire_end(t, at);
+        wire_end_short(t, at);
     }
 }
 
 /* The first of these lines, and all others of its name. */
 static void write_entry(struct text *t, uint32_t number, const struct line *lines, uint32_t count)
 {
-    size_t entry = wire_begin(t, number);
+    size_t entry = wire_begin_short(t, number);
     wire_put_bytes(t, 1, lines->key);
-    size_t list = wire_begin(t, 2);
+    size_t list = wire_begin_short(t, 2);
     for (uint32_t i = 0; i < count; i++)
         if (slice_is(lines[i].key, lines->key))
             write_value(t, &lines[i]);
-    wire_end(t, list);
-    wire_end(t, entry);
+    wire_end_short(t, list);
+    wire_end_short(t, entry);
 }
 
 static bool came_before(const struct line *lines, uint32_t i)

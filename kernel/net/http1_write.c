@@ -6,6 +6,8 @@
 
 char *put_value(char *to, struct trb_slice s)
 {
+    if (http_is_field_value(s))
+        return put(to, s);
     for (size_t i = 0; i < s.len; i++)
         *to++ = http_is(s.at[i], CLASS_VALUE) ? s.at[i] : ' ';
     return to;

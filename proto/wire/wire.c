@@ -63,17 +63,33 @@ static bool body(struct wire_reader *r, struct wire_field *f)
     }
 }
 
-bool wire_next(struct wire_reader *r, struct wire_field *f)
+/* As nearly all are: a number below 16, and less than 128 bytes, which are there. */
+static inline bool short_bytes(struct wire_reader *r, struct wire_field *f)
+{
+    const uint8_t *at = (const uint8_t *)r->rest.at;
+    if (r->rest.len < 2 || (at[0] & 0x87) != WIRE_BYTES || at[0] < 8 || at[1] > 0x7f || at[1] > r->rest.len - 2)
+        return false;
+    *f = (struct wire_field){at[0] >> 3, WIRE_BYTES, 0, slice_from(r->rest.at + 2, at[1])};
+    r->rest = slice_from(r->rest.at + 2 + at[1], r->rest.len - 2 - at[1]);
+    return true;
+}
+
+static __attribute__((noinline)) bool any_field(struct wire_reader *r, struct wire_field *f)
 {
     uint64_t tag = 0;
-    if (r->broken || !r->rest.len)
-        return false;
     memset(f, 0, sizeof *f);
     r->broken = !varint(&r->rest, &tag) || tag >> 32 || !(tag >> 3);
     f->number = (uint32_t)(tag >> 3);
     f->type = tag & 7;
     r->broken = r->broken || !body(r, f);
     return !r->broken;
+}
+
+bool wire_next(struct wire_reader *r, struct wire_field *f)
+{
+    if (r->broken || !r->rest.len)
+        return false;
+    return short_bytes(r, f) || any_field(r, f);
 }
 
 bool wire_map_entry(struct trb_slice entry, struct trb_slice *ret_key, struct wire_field *ret_value)
@@ -167,4 +183,27 @@ void wire_end(struct text *t, size_t mark)
         at[KEPT - 1] &= 0x7f;
     }
     at[0] = (char)(len < 0x80 ? len : len | 0x80);
+}
+
+size_t wire_begin_short(struct text *t, uint32_t number)
+{
+    char *at = text_room(t, LONGEST + 1);
+    char *mark = put_varint(at, number << 3 | WIRE_BYTES);
+    text_wrote(t, (size_t)(mark - at) + 1);
+    return t->len - 1;
+}
+
+void wire_end_short(struct text *t, size_t mark)
+{
+    size_t len = t->len - mark - 1;
+    if (len < 0x80) {
+        t->at[mark] = (char)len;
+        return;
+    }
+    char room[LONGEST];
+    size_t more = (size_t)(put_varint(room, len) - room) - 1;
+    (void)text_room(t, more);
+    memmove(t->at + mark + 1 + more, t->at + mark + 1, len + 1);
+    memcpy(t->at + mark, room, more + 1);
+    t->len += more;
 }

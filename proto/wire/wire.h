@@ -47,8 +47,11 @@ void wire_put_fixed(struct text *, uint32_t width, uint64_t value);            /
 void wire_put_uint(struct text *, uint32_t number, uint64_t value);            /* 0 is left out */
 void wire_put_bytes(struct text *, uint32_t number, struct trb_slice bytes);   /* empty is left out */
 void wire_put_bytes_always(struct text *, uint32_t number, struct trb_slice bytes);
-/* A nested message: the mark is where it began; end writes its length in front of it. */
+/* A nested message: the mark is where it began; end writes its length in front of it. A short one is expected to have
+ * less than 128 bytes; a longer one is moved. */
 size_t wire_begin(struct text *, uint32_t number);
 void wire_end(struct text *, size_t mark);
+size_t wire_begin_short(struct text *, uint32_t number);
+void wire_end_short(struct text *, size_t mark);
 
 #endif

@@ -55,10 +55,13 @@ struct trb_data rpc_message(struct trb_request *rq, const struct pb_type *type, 
     return message;
 }
 
+#define USUAL 480u                  /* bytes that most answers do not exceed */
+
 /* What is answered is copied into its frame at once. */
 struct trb_next rpc_reply(struct trb_request *rq, const struct pb_type *type, const void *from)
 {
     struct text t = {0};
+    (void)text_room(&t, USUAL);
     pb_write(type, from, &t);
     struct trb_next next = trb_reply(rq, 200, (struct trb_data){t.at ? t.at : "", t.len, NULL});
     text_fini(&t);

@@ -65,10 +65,32 @@ static void a_length_is_found_once_the_message_is_written(void **state)
     }
 }
 
+static void what_was_expected_to_be_short_is_moved_when_it_is_not(void **state)
+{
+    static const size_t lengths[] = {0, 1, 127, 128, 16383, 16384, 300000};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        struct wire_field f, inner;
+        text_clear(&out);
+        size_t outer = wire_begin_short(&out, 300), mark = wire_begin_short(&out, 9);
+        for (size_t k = 0; k < lengths[i]; k++)
+            text_addc(&out, (char)('a' + k % 23));
+        wire_end_short(&out, mark);
+        wire_end_short(&out, outer);
+        struct wire_reader r = wire_read(text_slice(&out));
+        assert_true(wire_next(&r, &f) && f.number == 300 && !r.rest.len);
+        r = wire_read(f.bytes);
+        assert_true(wire_next(&r, &inner) && inner.number == 9 && !r.rest.len);
+        assert_int_equal(inner.bytes.len, lengths[i]);
+        for (size_t k = 0; k < lengths[i]; k++)
+            assert_int_equal(inner.bytes.at[k], 'a' + k % 23);
+    }
+}
+
 static void broken_forms_are_refused(void **state)
 {
     static const struct trb_slice broken[] = {
-        {"\x08", 1}, {"\x0a\x02" "a", 3}, {"\x00\x00", 2}, {"\x0b", 1}, {"\x0c", 1}, {"\x0e\x00", 2}, {"\x0f\x00", 2},
+        {"\x08", 1}, {"\x0a", 1}, {"\x02\x00", 2}, {"\x0a\x02" "a", 3}, {"\x00\x00", 2}, {"\x0b", 1}, {"\x0c", 1},
+        {"\x0e\x00", 2}, {"\x0f\x00", 2},
         {"\x0d\x00\x00\x00", 4}, {"\x09\x00\x00\x00\x00\x00\x00\x00", 8}, {"\x88\x80\x80\x80\x80\x01\x01", 7},
         {"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11}, {"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11}};
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
@@ -99,6 +121,7 @@ int main(void)
         TEST(a_varint_takes_seven_bits_a_byte),
         TEST(fields_come_back_in_order),
         TEST(a_length_is_found_once_the_message_is_written),
+        TEST(what_was_expected_to_be_short_is_moved_when_it_is_not),
         TEST(broken_forms_are_refused),
         TEST(a_map_entry_is_a_key_and_a_value),
     };
