@@ -43,7 +43,8 @@ void peer_door_set_policy(peer_policy *p)
 /* What was decoded stands in the request's own memory. */
 static struct http_headers *headers_of(struct request *rq, const struct peer_request *q)
 {
-    struct http_headers *h = arena_zero(rq->arena, sizeof *h);
+    struct http_headers *h = arena_alloc(rq->arena, sizeof *h);
+    *h = (struct http_headers){.at = arena_alloc(rq->arena, q->metadata.count * sizeof *h->at), .room = q->metadata.count};
     for (uint32_t i = 0; i < q->metadata.count; i++) {
         const struct trb_pair *p = trb_pair_at(&q->metadata, i);
         http_header_add(rq->arena, h, slice_name(p->key), slice_name(p->value));
@@ -72,6 +73,7 @@ static void fill(struct request *rq, struct arrival *v, const struct peer_reques
     rq->target = rq->path = slice_name(arena_name(rq->arena, q->method));
     rq->query = slice_name(arena_name(rq->arena, q->query));
     rq->headers = headers_of(rq, q);
+    rq->header_pairs = q->metadata;
     rq->peer_message = message_of(rq, q);
     v->is_events = peer_wants_events(http_header_get(rq->headers, SLICE("accept")));
     v->caller = http_header_get(rq->headers, SLICE("dapr-caller-app-id"));

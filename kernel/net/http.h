@@ -66,7 +66,8 @@ struct exchange_events {
 struct exchange_ops {
     void (*respond)(struct exchange *, const struct http_head *);      /* status, headers, content_length */
     bool (*write)(struct exchange *, struct trb_data);                 /* true: there is room for more */
-    void (*finish)(struct exchange *, const struct http_headers *trailers);    /* trailers may be NULL */
+    /* trailers may be NULL; their names and values stay where they are until the exchange's arena goes. */
+    void (*finish)(struct exchange *, const struct http_headers *trailers);
     void (*consume)(struct exchange *, size_t bytes);                  /* opens the incoming window */
     void (*reset)(struct exchange *, uint32_t http2_code);             /* HTTP/1: cuts the connection */
     void (*release)(struct exchange *);                                /* the owner is done; no verb after */

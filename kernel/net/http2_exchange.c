@@ -229,17 +229,11 @@ static bool write_body(struct exchange *base, struct trb_data data)
     return http2_stream_write(&x->s, data);
 }
 
-static void copy_trailers(struct http2_exchange *x, const struct http_headers *trailers,
-                          struct http2_fields *ret_fields)
+static void make_trailers(struct http2_exchange *x, const struct http_headers *trailers, struct http2_fields *f)
 {
-    http2_fields_init(ret_fields, x->base.arena, trailers->count);
-    http2_fields_add_all(ret_fields, trailers);
-    http2_fields_fit(ret_fields, http2_max_list(&x->server->h));
-    for (size_t i = 0; i < ret_fields->count; i++) {
-        nghttp2_nv *nv = &ret_fields->at[i];
-        nv->name = (uint8_t *)arena_name(x->base.arena, slice_from((char *)nv->name, nv->namelen)).at;
-        nv->value = (uint8_t *)arena_name(x->base.arena, slice_from((char *)nv->value, nv->valuelen)).at;
-    }
+    http2_fields_init(f, x->base.arena, trailers->count);
+    http2_fields_add_all(f, trailers);
+    http2_fields_fit(f, http2_max_list(&x->server->h));
 }
 
 static void finish(struct exchange *base, const struct http_headers *trailers)
@@ -251,7 +245,7 @@ static void finish(struct exchange *base, const struct http_headers *trailers)
         return;
     struct http2_fields f = {0};
     if (trailers && trailers->count)
-        copy_trailers(x, trailers, &f);
+        make_trailers(x, trailers, &f);
     x->is_answered = true;
     if (x->left > 0)
         http2_exchange_refuse(x, NGHTTP2_INTERNAL_ERROR);   /* a promise of bytes that is not kept */

@@ -129,9 +129,8 @@ void http2_fields_fit(struct http2_fields *f, size_t limit)
 
 /* --- incoming ------------------------------------------------------------------------------- */
 /* Names of HPACK's static table need no copy. What they may measure was counted before. */
-static struct trb_slice keep(struct arena *arena, nghttp2_rcbuf *part)
+static struct trb_slice keep(struct arena *arena, nghttp2_rcbuf *part, nghttp2_vec bytes)
 {
-    nghttp2_vec bytes = nghttp2_rcbuf_get_buf(part);
     if (nghttp2_rcbuf_is_static(part))
         return slice_from((char *)bytes.base, bytes.len);
     char *copy = arena_alloc(arena, bytes.len + 1);
@@ -157,11 +156,11 @@ static void take_pseudo(struct http_head *head, struct trb_slice name, struct tr
 bool http2_intake_add(struct http2_intake *in, struct arena *arena, struct http_head *head,
                       struct http_headers *headers, nghttp2_rcbuf *name_part, nghttp2_rcbuf *value_part)
 {
-    in->size += nghttp2_rcbuf_get_buf(name_part).len + nghttp2_rcbuf_get_buf(value_part).len +
-                FIELD_OVERHEAD;
+    nghttp2_vec name_bytes = nghttp2_rcbuf_get_buf(name_part), value_bytes = nghttp2_rcbuf_get_buf(value_part);
+    in->size += name_bytes.len + value_bytes.len + FIELD_OVERHEAD;
     if (in->size > in->max)
         return false;
-    struct trb_slice name = keep(arena, name_part), value = keep(arena, value_part);
+    struct trb_slice name = keep(arena, name_part, name_bytes), value = keep(arena, value_part, value_bytes);
     if (name.len && name.at[0] == ':')
         take_pseudo(head, name, value);
     else if (slice_is(name, SLICE("host")) && head && headers == &head->headers && !head->status) {

@@ -38,6 +38,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
         s->past.newest = id;
     }
     s->open_head = id;
+    s->heading = x;
     s->head_due_ns = loop_now_ns(s->h.loop) + http2_setup(s)->head_timeout_ns;
     if (x)
         x->intake = (struct http2_intake){.max = http2_server_max_head(s)};
@@ -58,7 +59,7 @@ static int is_too_large(struct http2_exchange *x, bool is_request)
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name,
                      nghttp2_rcbuf *value, uint8_t flags, void *arg)
 {
-    struct http2_exchange *x = find(ng, frame->hd.stream_id);
+    struct http2_exchange *x = http2_server_of(checked(arg, struct http2, HTTP2_MAGIC))->heading;
     if (!x)
         return 0;
     bool is_request = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
@@ -139,6 +140,7 @@ static void on_headers(struct http2_server *s, const nghttp2_frame *frame)
     struct http2_exchange *x = find(s->h.ng, frame->hd.stream_id);
     bool is_last = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     s->open_head = 0;
+    s->heading = NULL;
     if (!x)
         return;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
@@ -241,8 +243,10 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
 {
     struct http2_server *s = http2_server_of(checked(arg, struct http2, HTTP2_MAGIC));
     struct http2_exchange *x = find(ng, id);
-    if (s->open_head == id)
+    if (s->open_head == id) {
         s->open_head = 0;
+        s->heading = NULL;
+    }
     if (!x)
         return 0;
     x->s.is_closed = true;

@@ -51,6 +51,7 @@ struct http2_server {
     const char *farewell;               /* what the notice of draining says */
     struct http2_past past;
     int32_t open_head;                  /* the stream whose head has begun, or 0 */
+    struct http2_exchange *heading;     /* … and who is on it, or NULL */
     uint64_t head_due_ns, drain_due_ns, ack_due_ns, idle_from_ns;
 };
 

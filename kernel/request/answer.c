@@ -30,6 +30,8 @@ struct trb_name request_header_name(struct request *rq, struct trb_slice name)
 static struct trb_name copy_value(struct request *rq, struct trb_slice value)
 {
     struct trb_name copy = arena_name(rq->arena, value);
+    if (http_is_field_value(value))
+        return copy;
     for (size_t i = 0; i < copy.len; i++)
         if ((unsigned char)copy.at[i] < 0x20 && copy.at[i] != '\t')
             ((char *)(uintptr_t)copy.at)[i] = ' ';
@@ -39,9 +41,16 @@ static struct trb_name copy_value(struct request *rq, struct trb_slice value)
 /* What the codec says itself; that a connection stays open it may be told to say aloud. */
 static bool is_framing(struct trb_slice name, struct trb_slice value)
 {
-    if (slice_is_nocase(name, SLICE("connection")))
-        return !slice_is(value, SLICE("keep-alive"));
-    return slice_is_nocase(name, SLICE("content-length")) || slice_is_nocase(name, SLICE("transfer-encoding"));
+    switch (name.len) {
+    case 10:
+        return slice_is_nocase(name, SLICE("connection")) && !slice_is(value, SLICE("keep-alive"));
+    case 14:
+        return slice_is_nocase(name, SLICE("content-length"));
+    case 17:
+        return slice_is_nocase(name, SLICE("transfer-encoding"));
+    default:
+        return false;
+    }
 }
 
 static bool is_single(struct trb_slice name)

@@ -15,16 +15,17 @@ static void fault(struct grpc_fault *f, int http_status, trb_code code, struct t
     error_set(&f->err, code, "", "%.*s", SLICE_ARG(text));
 }
 
-/* Offset of the bad byte in the value that has it, or -1. */
-static int64_t bad_base64(struct arena *arena, struct trb_slice list)
+/* Offset of the bad byte in the value that has it, or -1: then *ret_last is the last of them. */
+static int64_t bad_base64(struct arena *arena, struct trb_slice list, struct trb_slice *ret_last)
 {
-    struct trb_slice value;
     size_t bad = 0;
     while (list.at)
-        if (!grpc_bin_take(arena, &list, &value, &bad))
+        if (!grpc_bin_take(arena, &list, ret_last, &bad))
             return (int64_t)bad;
     return -1;
 }
+
+#define MAX_TRACE_BIN 64u           /* characters */
 
 static bool check_binary(struct grpc_stream *s, struct grpc_fault *f)
 {
@@ -32,9 +33,13 @@ static bool check_binary(struct grpc_stream *s, struct grpc_fault *f)
         const struct http_header *h = &s->rq->headers->at[i];
         if (!slice_ends(h->name, SLICE("-bin")))
             continue;
-        int64_t bad = bad_base64(s->rq->arena, h->value);
-        if (bad < 0)
+        struct trb_slice bytes;
+        int64_t bad = bad_base64(s->rq->arena, h->value, &bytes);
+        if (bad < 0) {
+            if (!s->trace_bin.at && h->value.len <= MAX_TRACE_BIN && slice_is(h->name, SLICE("grpc-trace-bin")))
+                s->trace_bin = bytes;
             continue;
+        }
         fault(f, 400, TRB_INTERNAL,
               arena_printf(s->rq->arena, "malformed binary metadata \"%.*s\" in header \"%.*s\": illegal base64 "
                            "data at input byte %lld", SLICE_ARG(h->value), SLICE_ARG(h->name), (long long)bad));
@@ -154,17 +159,6 @@ static bool has_token(struct grpc_stream *s, struct trb_error *err)
     return false;
 }
 
-static struct trb_slice trace_bin_of(struct grpc_stream *s)
-{
-    struct trb_slice text = request_header(s->rq, SLICE("grpc-trace-bin"));
-    size_t len;
-    if (!text.at || text.len > 64)
-        return (struct trb_slice){NULL, 0};
-    char *bytes = arena_alloc(s->rq->arena, text.len + 3);
-    bool is_good = base64_decode(text, true, bytes, &len, NULL);
-    return is_good ? slice_from(bytes, len) : (struct trb_slice){NULL, 0};
-}
-
 static bool has_app_id(struct grpc_stream *s)
 {
     return request_header(s->rq, SLICE("dapr-callee-app-id")).len || request_header(s->rq, SLICE("dapr-app-id")).len;
@@ -198,7 +192,7 @@ bool grpc_admit(struct grpc_stream *s, struct trb_error *err)
     }
     if (!has_token(s, err))
         return false;
-    const char *bad_baggage = door_trace(s->door, s->rq, trace_bin_of(s));
+    const char *bad_baggage = door_trace(s->door, s->rq, s->trace_bin);
     if (bad_baggage) {
         s->rq->baggage = (struct trb_slice){NULL, 0};
         error_set(err, TRB_INVALID, "", "invalid baggage header: %s", bad_baggage);

@@ -25,6 +25,7 @@ struct grpc_stream {
     void *owner;                        /* the handler's */
     struct grpc_reader reader;
     struct trb_slice content_type;      /* of the answer */
+    struct trb_slice trace_bin;         /* grpc-trace-bin, decoded; absent: none came, or none that could be one */
     size_t withheld, lent;              /* window bytes of whole messages; message bytes a handler has */
     bool gzip, head_sent, finished, got_message, half_closed, has_reader;
 };
