@@ -101,9 +101,12 @@ class Nginx(Process):
                                                        upstream="" if upstream_port is None else upstream))
         super().__init__(["nginx", "-c", place / "nginx.conf", "-p", place])
         self.place = place
-        wait_for(lambda: is_open(self.port))
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
-        self.pid = int(children.stdout.split()[0])
+        wait_for(lambda: is_open(self.port) and self.workers())
+        self.pid = self.workers()[0]
+
+    def workers(self):
+        return [int(pid) for pid in subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True,
+                                                   text=True).stdout.split()]
 
     def answers(self, place, answer):
         return f"location / {{ default_type application/json; return 200 '{answer}'; }}"
