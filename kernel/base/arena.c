@@ -188,7 +188,8 @@ struct arena *arena_destroy(struct arena *a)
 }
 
 #ifndef TRB_SANITIZED
-static struct block *add_block(struct arena *a, size_t room)
+/* Seldom: kept out of the way of those who have room. */
+static __attribute__((noinline)) struct block *add_block(struct arena *a, size_t room)
 {
     struct block *b = room == BLOCK ? take_block() : mem_alloc(sizeof *b + room + RED_ZONE);
     guard_block(b, room + RED_ZONE);
@@ -245,6 +246,18 @@ struct trb_name arena_name(struct arena *a, struct trb_slice from)
     memcpy(at, from.at, from.len);
     at[from.len] = 0;
     return (struct trb_name){at, from.len};
+}
+
+struct trb_pair arena_pair(struct arena *a, struct trb_slice key, struct trb_slice value)
+{
+    if (!key.at || !value.at)
+        return (struct trb_pair){arena_name(a, key), arena_name(a, value)};
+    char *at = arena_alloc(a, key.len + value.len + 2), *value_at = at + key.len + 1;
+    memcpy(at, key.at, key.len);
+    at[key.len] = 0;
+    memcpy(value_at, value.at, value.len);
+    value_at[value.len] = 0;
+    return (struct trb_pair){{at, key.len}, {value_at, value.len}};
 }
 
 struct trb_name arena_join(struct arena *a, const struct trb_slice *parts, size_t count)

@@ -22,6 +22,7 @@ void *arena_try(struct arena *, size_t size);                         /* NULL: t
 size_t arena_used(const struct arena *);
 
 struct trb_name arena_name(struct arena *, struct trb_slice);         /* a copy with a NUL behind it */
+struct trb_pair arena_pair(struct arena *, struct trb_slice key, struct trb_slice value);
 struct trb_name arena_join(struct arena *, const struct trb_slice *parts, size_t count);
 struct trb_name arena_printf(struct arena *, const char *format, ...) TRB_PRINTF(2, 3);
 struct trb_name arena_vprintf(struct arena *, const char *format, va_list);

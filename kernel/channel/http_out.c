@@ -149,7 +149,7 @@ static void take_headers(struct outgoing *o, const struct http_head *head, bool 
         bool hidden = inflating && (slice_is_nocase(h->name, SLICE("content-encoding")) ||
                                     slice_is_nocase(h->name, SLICE("content-length")));
         if (!hidden)
-            to[n++] = (struct trb_pair){arena_name(o->rq->arena, h->name), arena_name(o->rq->arena, h->value)};
+            to[n++] = arena_pair(o->rq->arena, h->name, h->value);
     }
     o->outcome.headers = (struct trb_pairs){to, n, sizeof *to};
 }

@@ -41,20 +41,27 @@ static bool add_pair(struct gathered *g, struct trb_slice key, struct trb_slice 
         g->at = at;
         g->room = room;
     }
-    g->at[g->count++] = (struct trb_pair){arena_name(g->arena, key), arena_name(g->arena, value)};
+    g->at[g->count++] = arena_pair(g->arena, key, value);
     return true;
 }
 
 /* map<string, ListStringValue>: one pair per value. */
 static bool read_lists(struct gathered *g, struct trb_slice entry)
 {
-    struct trb_slice key;
-    struct wire_field value, one;
-    if (!wire_map_entry(entry, &key, &value))
+    struct trb_slice key = SLICE(""), values = SLICE("");
+    struct wire_reader r = wire_read(entry);
+    struct wire_field f;
+    while (wire_next(&r, &f)) {
+        if (f.number == 1 && f.type == WIRE_BYTES)
+            key = f.bytes;
+        else if (f.number == 2 && f.type == WIRE_BYTES)
+            values = f.bytes;
+    }
+    if (r.broken)
         return false;
-    struct wire_reader r = wire_read(value.bytes);
-    while (wire_next(&r, &one))
-        if (one.number == 1 && one.type == WIRE_BYTES && !add_pair(g, key, one.bytes))
+    r = wire_read(values);
+    while (wire_next(&r, &f))
+        if (f.number == 1 && f.type == WIRE_BYTES && !add_pair(g, key, f.bytes))
             return false;
     return !r.broken;
 }

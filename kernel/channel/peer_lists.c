@@ -13,11 +13,16 @@ struct line {
     uint32_t at;
 };
 
+static bool is_binary(struct trb_slice key)
+{
+    return slice_ends(key, SLICE("-bin")) || slice_ends(key, SLICE("-Bin"));
+}
+
 /* Binary values are base64 with padding between sidecars, without it on the wire; commas part several. */
 static void write_value(struct text *t, const struct line *line)
 {
     struct trb_slice value = line->value;
-    if (!slice_ends(line->key, SLICE("-bin")) && !slice_ends(line->key, SLICE("-Bin"))) {
+    if (!is_binary(line->key)) {
         wire_put_bytes_always(t, 1, value);
         return;
     }
@@ -30,9 +35,46 @@ static void write_value(struct text *t, const struct line *line)
     }
 }
 
+#define SHORT 120u                         /* a name and its only value: every length has one byte */
+
+static bool is_short(const struct line *lines, uint32_t count)
+{
+    const struct line *l = lines;
+    if (!l->key.len || l->key.len > SHORT || l->value.len > SHORT - l->key.len || is_binary(l->key))
+        return false;
+    for (uint32_t i = 1; i < count; i++)
+        if (slice_is(lines[i].key, l->key))
+            return false;
+    return true;
+}
+
+static char *put(char *to, uint32_t number, struct trb_slice bytes)
+{
+    *to++ = (char)(number << 3 | WIRE_BYTES);
+    *to++ = (char)bytes.len;
+    return bytes.len ? (char *)memcpy(to, bytes.at, bytes.len) + bytes.len : to;
+}
+
+/* As nearly all are: what write_entry writes, without looking for its lengths. */
+static void write_short(struct text *t, uint32_t number, const struct line *l)
+{
+    char *at = text_room(t, 8 + SHORT), *to = at;
+    *to++ = (char)(number << 3 | WIRE_BYTES);
+    *to++ = (char)(6 + l->key.len + l->value.len);
+    to = put(to, 1, l->key);
+    *to++ = 2 << 3 | WIRE_BYTES;
+    *to++ = (char)(2 + l->value.len);
+    to = put(to, 1, l->value);
+    text_wrote(t, (size_t)(to - at));
+}
+
 /* The first of these lines, and all others of its name. */
 static void write_entry(struct text *t, uint32_t number, const struct line *lines, uint32_t count)
 {
+    if (is_short(lines, count)) {
+        write_short(t, number, lines);
+        return;
+    }
     size_t entry = wire_begin_short(t, number);
     wire_put_bytes(t, 1, lines->key);
     size_t list = wire_begin_short(t, 2);

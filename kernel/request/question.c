@@ -123,10 +123,8 @@ struct trb_pairs request_header_pairs(struct request *rq)
     if (rq->header_pairs.stride)
         return rq->header_pairs;
     struct trb_pair *pairs = arena_alloc(rq->arena, (headers->count + 1) * sizeof *pairs);
-    for (uint32_t i = 0; i < headers->count; i++) {
-        pairs[i].key = arena_name(rq->arena, headers->at[i].name);
-        pairs[i].value = arena_name(rq->arena, headers->at[i].value);
-    }
+    for (uint32_t i = 0; i < headers->count; i++)
+        pairs[i] = arena_pair(rq->arena, headers->at[i].name, headers->at[i].value);
     rq->header_pairs = (struct trb_pairs){pairs, headers->count, sizeof *pairs};
     return rq->header_pairs;
 }

@@ -143,6 +143,18 @@ static void respell(char *at, size_t len, bool canonical)
     }
 }
 
+/* Most are: another sidecar, or a library, has seen to it. */
+static bool is_spelled(struct trb_slice n, bool canonical)
+{
+    bool upper = canonical;
+    for (size_t i = 0; i < n.len; i++) {
+        if (n.at[i] != spell(n.at[i], upper))
+            return false;
+        upper = canonical && n.at[i] == '-';
+    }
+    return true;
+}
+
 #define PREFIX "Dapr-"
 
 /* room: for two prefixes more, and a NUL. */
@@ -152,10 +164,20 @@ static size_t put(char *room, size_t len, struct trb_slice name)
     return len + name.len;
 }
 
-static struct trb_name renamed(struct trb_slice name, uint32_t way, char **at)
+static bool stays(struct trb_slice name, bool is_foreign, uint32_t way)
+{
+    if (way & HEADERS_AS_GRPC)
+        return false;
+    return !(way & HEADERS_OF_HTTP) || (!is_foreign && is_spelled(name, true));
+}
+
+static struct trb_name renamed(struct trb_name given, uint32_t way, char **at)
 {
     char *begin = *at;
+    struct trb_slice name = slice_name(given);
     bool is_pseudo = name.at[0] == ':', is_foreign = is_pseudo || slice_starts_nocase(name, SLICE("grpc-"));
+    if (stays(name, is_foreign, way))
+        return given;
     size_t len = way & HEADERS_OF_HTTP && is_foreign ? put(begin, 0, SLICE(PREFIX)) : 0;
     len = put(begin, len, len && is_pseudo ? slice_skip(name, 1) : name);
     if (way & HEADERS_OF_HTTP)
@@ -190,7 +212,7 @@ struct trb_pairs headers_filter(const struct trb_pairs *from, uint32_t way, stru
         const struct trb_pair *p = trb_pair_at(from, i);
         struct trb_slice name = slice_name(p->key);
         if (passes(&named, name, way) && (!(way & HEADERS_NO_GRPC) || !is_of_grpc(name)))
-            to[count++] = (struct trb_pair){renamed(name, way, &names), p->value};
+            to[count++] = (struct trb_pair){renamed(p->key, way, &names), p->value};
     }
     return (struct trb_pairs){to, count, sizeof *to};
 }

@@ -27,8 +27,8 @@
 
 /* Bytes that the kept names need at most. */
 size_t headers_room(const struct trb_pairs *from);
-/* Kept lines, in order. Values are shared with from; to has room for from->count pairs, names for
- * headers_room bytes. */
+/* Kept lines, in order. Values, and names that stay as they are, are shared with from; to has room for from->count
+ * pairs, names for headers_room bytes. */
 struct trb_pairs headers_filter(const struct trb_pairs *from, uint32_t way, struct trb_pair *to, char *names);
 
 #endif

@@ -45,6 +45,23 @@ static void pieces_are_aligned_and_apart(void **state)
     arena_destroy(a);
 }
 
+static void a_pair_is_two_names(void **state)
+{
+    struct arena *a = arena_create(1000);
+    struct trb_pair p = arena_pair(a, SLICE("key"), SLICE(""));
+    assert_string_equal(p.key.at, "key");
+    assert_string_equal(p.value.at, "");
+    assert_int_equal(p.key.len, 3);
+    assert_int_equal(p.value.len, 0);
+    p = arena_pair(a, slice_from("key", 2), slice_from("value", 4));
+    assert_string_equal(p.key.at, "ke");
+    assert_string_equal(p.value.at, "valu");
+    p = arena_pair(a, SLICE("absent"), slice_from(NULL, 0));
+    assert_string_equal(p.key.at, "absent");
+    assert_null(p.value.at);
+    arena_destroy(a);
+}
+
 static void a_budget_refuses_but_does_not_break(void **state)
 {
     struct arena *a = arena_create(4096);
@@ -175,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_linked_last_goes_first),
         cmocka_unit_test(pieces_are_aligned_and_apart),
+        cmocka_unit_test(a_pair_is_two_names),
         cmocka_unit_test(a_budget_refuses_but_does_not_break),
         cmocka_unit_test(a_buffer_tells_when_the_last_reference_goes),
         cmocka_unit_test(wrapped_memory_goes_back_to_its_owner),

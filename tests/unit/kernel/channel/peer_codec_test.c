@@ -81,6 +81,27 @@ static void very_many_lines_are_one_entry_for_each_name(void **state)
     text_fini(&t);
 }
 
+/* Around the lengths at which a length takes a second byte. */
+static void lines_of_all_lengths_come_back(void **state)
+{
+    static char key[300], value[300];
+    memset(key, 'k', sizeof key);
+    memset(value, 'v', sizeof value);
+    for (size_t k = 1; k < sizeof key; k++)
+        for (size_t v = 0; v < sizeof value; v += k % 7 + 1) {
+            struct trb_pair line = {{key, k}, {value, v}};
+            struct text t = {0};
+            struct peer_request read;
+            peer_write_lists(&t, 2, &(struct trb_pairs){&line, 1, sizeof line});
+            assert_true(peer_read_request(arena, text_slice(&t), &read));
+            assert_int_equal(read.metadata.count, 1);
+            expect(slice_name(read.metadata.at->key), slice_name(line.key));
+            expect(slice_name(read.metadata.at->value), slice_name(line.value));
+            arena_clear(arena);
+            text_fini(&t);
+        }
+}
+
 static void verbs_have_the_contracts_numbers(void **state)
 {
     static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
@@ -250,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(very_many_lines_are_one_entry_for_each_name),
+        cmocka_unit_test(lines_of_all_lengths_come_back),
         cmocka_unit_test(verbs_have_the_contracts_numbers),
         cmocka_unit_test(a_request_is_read),
         cmocka_unit_test(a_request_is_written_and_values_of_one_name_share_an_entry),

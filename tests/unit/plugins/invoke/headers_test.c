@@ -53,6 +53,19 @@ static void names_become_canonical_and_grpc_ones_are_renamed(void **state)
     EXPECT(lines, HEADERS_TO_HTTP_CLIENT, "X-Multi-Word: 1|Dapr-Grpc-Timeout: 1S|Dapr-Grpc-Foo: 2");
 }
 
+static void a_name_that_stays_is_not_copied(void **state)
+{
+    static const struct trb_pair lines[] = {P("X-Multi-Word", "1"), P("x-other", "2")};
+    struct trb_pairs from = {lines, 2, sizeof *lines};
+    struct trb_pair to[2];
+    char names[64];
+    (void)headers_filter(&from, HEADERS_TO_HTTP_APP, to, names);
+    assert_ptr_equal(to[0].key.at, lines[0].key.at);
+    assert_ptr_equal(to[1].key.at, names);
+    (void)headers_filter(&from, HEADERS_TO_PEER, to, names);
+    assert_ptr_equal(to[1].key.at, lines[1].key.at);
+}
+
 static void identity_and_binary_lines_are_dropped(void **state)
 {
     static const struct trb_pair lines[] = {P("dapr-app-id", "x"), P("destination-app-id", "x"), P("Key-Bin", "x"), P("bin", "1"),
@@ -151,6 +164,7 @@ int main(void)
         cmocka_unit_test(hop_by_hop_lines_stay_on_their_hop),
         cmocka_unit_test(a_connection_that_names_without_end_names_the_first),
         cmocka_unit_test(names_become_canonical_and_grpc_ones_are_renamed),
+        cmocka_unit_test(a_name_that_stays_is_not_copied),
         cmocka_unit_test(identity_and_binary_lines_are_dropped),
         cmocka_unit_test(length_type_and_trace_are_said_by_the_way_itself),
         cmocka_unit_test(several_lines_of_one_name_keep_their_order),
