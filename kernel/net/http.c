@@ -50,18 +50,14 @@ struct trb_slice http_header_get(const struct http_headers *headers, struct trb_
     return (struct trb_slice){0};
 }
 
-void http_header_add(struct arena *arena, struct http_headers *headers, struct trb_slice name,
-                     struct trb_slice value)
+void http_headers_grow(struct arena *arena, struct http_headers *headers)
 {
-    if (headers->count == headers->room) {
-        uint32_t room = headers->room ? headers->room * 2 : 8;
-        struct http_header *at = arena_alloc(arena, room * sizeof *at);
-        if (headers->count)
-            memcpy(at, headers->at, headers->count * sizeof *at);
-        headers->at = at;
-        headers->room = room;
-    }
-    headers->at[headers->count++] = (struct http_header){name, value};
+    uint32_t room = headers->room ? headers->room * 2 : 8;
+    struct http_header *at = arena_alloc(arena, room * sizeof *at);
+    if (headers->count)
+        memcpy(at, headers->at, headers->count * sizeof *at);
+    headers->at = at;
+    headers->room = room;
 }
 
 const char *http_reason(int status)

@@ -42,7 +42,15 @@ struct http_head {
 
 /* First value of a header, letter case of the name ignored; absent: at == NULL. */
 struct trb_slice http_header_get(const struct http_headers *, struct trb_slice name);
-void http_header_add(struct arena *, struct http_headers *, struct trb_slice name, struct trb_slice value);
+void http_headers_grow(struct arena *, struct http_headers *);       /* for one more, at least */
+
+static inline void http_header_add(struct arena *arena, struct http_headers *headers, struct trb_slice name,
+                                   struct trb_slice value)
+{
+    if (headers->count == headers->room)
+        http_headers_grow(arena, headers);
+    headers->at[headers->count++] = (struct http_header){name, value};
+}
 /* token rules of RFC 9110: what may be a method or header name; what may stand in a value. */
 bool http_is_token(struct trb_slice);
 bool http_is_field_value(struct trb_slice);

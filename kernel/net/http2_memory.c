@@ -15,8 +15,8 @@ nghttp2_mem *http2_memory(void)
 #else
 
 #define STEP 64u
-#define CLASSES 8u                  /* up to 512 bytes */
-#define KEPT 128u                   /* of each */
+#define CLASSES 16u                 /* up to 1,024 bytes */
+#define KEPT 64u                    /* of each */
 #define LARGE UINT32_MAX
 
 /* In front of each piece. */

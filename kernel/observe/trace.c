@@ -43,6 +43,8 @@ bool trace_parse(struct trb_slice text, struct trace_context *ret_context)
 {
     struct trace_context c;
     uint8_t version;
+    if (slice_is(text, SLICE(TRACE_NONE)))
+        return false;               /* what sidecars say when nothing is traced: often */
     if (!text.at || !read_hex(slice_split(&text, '-'), &version, 1) || version == 0xff)
         return false;
     if (!text.at || !read_hex(slice_split(&text, '-'), c.trace_id, sizeof c.trace_id))
