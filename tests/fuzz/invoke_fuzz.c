@@ -31,6 +31,13 @@ static void say_failure(struct trb_slice body)
     text_fini(&t);
 }
 
+/* A copy up to the end of the line, with a NUL behind it. */
+static struct trb_name take_line(struct trb_slice *rest)
+{
+    struct trb_slice line = slice_split(rest, '\n');
+    return (struct trb_name){mem_text(line.at, line.len), line.len};
+}
+
 /* Lines of the input are names and values in turn. */
 static void filter(struct trb_slice input)
 {
@@ -40,8 +47,9 @@ static void filter(struct trb_slice input)
     struct trb_pair lines[16];
     struct trb_pairs from = {lines, 0, sizeof *lines};
     while (input.at && from.count < 16) {
-        struct trb_slice name = slice_split(&input, '\n'), value = input.at ? slice_split(&input, '\n') : SLICE("");
-        lines[from.count++] = (struct trb_pair){{name.at, name.len}, {value.at, value.len}};
+        struct trb_pair *line = &lines[from.count++];
+        line->key = take_line(&input);
+        line->value = take_line(&input);
     }
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         struct trb_pair *to = mem_zero((from.count + 1) * sizeof *to);
@@ -51,6 +59,10 @@ static void filter(struct trb_slice input)
             check(kept.at[n].key.len && !kept.at[n].key.at[kept.at[n].key.len] && !is_hop_by_hop(slice_name(kept.at[n].key)));
         free(names);
         mem_free(to);
+    }
+    for (uint32_t i = 0; i < from.count; i++) {
+        mem_free((void *)(uintptr_t)lines[i].key.at);
+        mem_free((void *)(uintptr_t)lines[i].value.at);
     }
 }
 
