@@ -43,12 +43,6 @@ static struct trb_slice lowered(struct arena *arena, struct trb_slice name)
     return slice_from(at, name.len);
 }
 
-static struct trb_slice encoded(struct arena *arena, struct trb_slice bytes)
-{
-    char *text = arena_alloc(arena, base64_encoded_len(bytes.len, false) + 1);
-    return slice_from(text, base64_encode(bytes, false, text));
-}
-
 /* Values joined by commas are several; inside they may be padded, on the wire they are not. */
 static void add_binary(struct outgoing *o, struct trb_slice name, struct trb_slice values)
 {
@@ -57,7 +51,7 @@ static void add_binary(struct outgoing *o, struct trb_slice name, struct trb_sli
         char *bytes = arena_alloc(o->rq->arena, value.len * 3 / 4 + 3);
         size_t len;
         if (base64_decode(value, true, bytes, &len, NULL))
-            add(o, name, encoded(o->rq->arena, slice_from(bytes, len)));
+            add(o, name, grpc_bin_encode(o->rq->arena, slice_from(bytes, len)));
     }
 }
 
@@ -110,7 +104,7 @@ struct trb_slice grpc_trace_bin(struct arena *arena, struct trb_slice traceparen
     char bin[TRACE_BIN_LEN];
     (void)trace_parse(traceparent, &context);
     trace_bin(&context, bin);
-    return encoded(arena, slice_from(bin, sizeof bin));
+    return grpc_bin_encode(arena, slice_from(bin, sizeof bin));
 }
 
 /* Both forms, always: an app reads the one its library knows. */

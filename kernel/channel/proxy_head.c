@@ -1,5 +1,4 @@
 /* proxy_head: which metadata goes on, which stays, and what is added. */
-#include <base/codec.h>
 #include <base/error.h>
 #include <base/slice.h>
 #include <channel/outgoing.h>
@@ -78,14 +77,12 @@ static void add_deadline(struct proxied *p, struct http_headers *to)
 
 static void add_trace(struct proxied *p, struct http_headers *to)
 {
-    char bytes[TRACE_BIN_LEN], *text;
+    char bytes[TRACE_BIN_LEN];
     if (!p->info->traceparent.len)
         return;
-    text = arena_alloc(p->info->arena, base64_encoded_len(sizeof bytes, false) + 1);
     trace_bin(&p->info->request->trace, bytes);
-    size_t len = base64_encode(slice_from(bytes, sizeof bytes), false, text);
     add(to, SLICE("traceparent"), p->info->traceparent);
-    add(to, SLICE("grpc-trace-bin"), slice_from(text, len));
+    add(to, SLICE("grpc-trace-bin"), grpc_bin_encode(p->info->arena, slice_from(bytes, sizeof bytes)));
 }
 
 static void add_ends(struct proxied *p, struct http_headers *to)

@@ -1,6 +1,5 @@
 /* grpc_stream: messages and status of one gRPC call, both for steps and for the kernel's handlers. */
 #include <base/check.h>
-#include <base/codec.h>
 #include <base/error.h>
 #include <base/slice.h>
 #include <request/grpc_private.h>
@@ -148,7 +147,7 @@ static void add(struct grpc_stream *s, struct http_headers *to, const char *name
 /* InvokeService's answer has the app's trace. */
 static void add_trace(struct grpc_stream *s, struct http_headers *to)
 {
-    char bytes[TRACE_BIN_LEN], text[64];
+    char bytes[TRACE_BIN_LEN];
     bool is_invoke = s->entry.method && slice_is(slice_of(s->entry.method->name), SLICE("InvokeService"));
     if (!s->door->setup.trace.is_on || is_raw(s))
         return;
@@ -157,8 +156,7 @@ static void add_trace(struct grpc_stream *s, struct http_headers *to)
     if (is_invoke)
         return;
     trace_bin(&s->rq->trace, bytes);
-    size_t len = base64_encode(slice_from(bytes, sizeof bytes), false, text);
-    add(s, to, "grpc-trace-bin", slice_name(arena_name(s->rq->arena, slice_from(text, len))));
+    add(s, to, "grpc-trace-bin", grpc_bin_encode(s->rq->arena, slice_from(bytes, sizeof bytes)));
 }
 
 static struct http_head head_of(struct grpc_stream *s, int status)
