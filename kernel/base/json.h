@@ -46,6 +46,7 @@ struct json_cursor {
 struct json_cursor json_enter(struct json_value);                     /* of an array or object */
 bool json_next(struct json_cursor *, struct json_value *ret_value);   /* array: false at the end */
 bool json_member(struct json_cursor *, struct trb_slice *ret_raw_key, struct json_value *ret_value);
+const char *json_kind_name(struct json_value);                        /* as decoders say it: "bool", "object" */
 uint32_t json_count(struct json_value);                               /* elements or members; of others 0 */
 
 /* The last member of that name (as decoders of the field do); kind JSON_NONE when absent. */

@@ -87,6 +87,18 @@ bool json_member(struct json_cursor *c, struct trb_slice *ret_raw_key, struct js
     return true;
 }
 
+const char *json_kind_name(struct json_value v)
+{
+    switch (v.kind) {
+    case JSON_TRUE:
+    case JSON_FALSE: return "bool";
+    case JSON_NUMBER: return "number";
+    case JSON_STRING: return "string";
+    case JSON_ARRAY: return "array";
+    default: return "object";
+    }
+}
+
 uint32_t json_count(struct json_value v)
 {
     struct json_cursor c = json_enter(v);

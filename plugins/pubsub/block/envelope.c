@@ -183,7 +183,7 @@ bool envelope_read(struct trb_slice bytes, struct json_value *ret_event, struct 
         return true;
     *fault = (struct json_fault){0};
     snprintf(fault->message, sizeof fault->message,
-             "json: cannot unmarshal %s into Go value of type map[string]interface {}", kind_word(*ret_event));
+             "json: cannot unmarshal %s into Go value of type map[string]interface {}", json_kind_name(*ret_event));
     return false;
 }
 

@@ -40,8 +40,6 @@ struct trb_name name_copy(struct trb_request *, struct trb_slice);    /* whateve
 struct trb_name string_copy(struct trb_request *, struct json_value);
 /* 1 t T TRUE true True, 0 f F FALSE false False and nothing; false: neither. */
 bool boolean_parse(struct trb_slice, bool *ret_value);
-/* What encoding/json calls a value in "cannot unmarshal %s into …". */
-const char *kind_word(struct json_value);
 struct trb_name failure_text(struct trb_request *, const struct trb_error *);
 
 /* ------------------------------------------------------------------------------------- scopes */

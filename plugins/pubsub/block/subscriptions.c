@@ -160,7 +160,7 @@ bool subscriptions_take(struct block *b, struct trb_slice json, struct fault *re
     if (all.kind == JSON_ARRAY)
         return take_all(b, all, ret_fault);
     snprintf(ret_fault->text, sizeof ret_fault->text, "json: cannot unmarshal %s into a list of subscriptions",
-             kind_word(all));
+             json_kind_name(all));
     return all.kind == JSON_NULL;
 }
 

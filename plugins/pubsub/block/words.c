@@ -77,18 +77,6 @@ bool boolean_parse(struct trb_slice word, bool *ret_value)
     return false;
 }
 
-const char *kind_word(struct json_value v)
-{
-    switch (v.kind) {
-    case JSON_TRUE:
-    case JSON_FALSE: return "bool";
-    case JSON_NUMBER: return "number";
-    case JSON_STRING: return "string";
-    case JSON_ARRAY: return "array";
-    default: return "object";
-    }
-}
-
 struct trb_name failure_text(struct trb_request *rq, const struct trb_error *err)
 {
     return name_copy(rq, err->text ? rq->kernel->host->buf_bytes(err->text) : slice_of(err->message));

@@ -10,18 +10,6 @@ struct trb_name fault_text(struct trb_request *rq, struct trb_slice body, const 
     return trb_printf(rq, "%s", fault->message);
 }
 
-const char *kind_name(struct json_value v)
-{
-    switch (v.kind) {
-    case JSON_TRUE:
-    case JSON_FALSE: return "bool";
-    case JSON_NUMBER: return "number";
-    case JSON_STRING: return "string";
-    case JSON_ARRAY: return "array";
-    default: return "object";
-    }
-}
-
 /* -------------------------------------------------------------------------------------- members */
 static struct trb_name copied(struct trb_request *rq, struct trb_slice from)
 {
@@ -69,7 +57,7 @@ static const char *metadata_of(struct trb_request *rq, struct json_value all, co
         return NULL;
     if (all.kind != JSON_OBJECT)
         return trb_printf(rq, "json: cannot unmarshal %s into Go struct field %s.metadata of type map[string]string",
-                          kind_name(all), type).at;
+                          json_kind_name(all), type).at;
     struct trb_pair *pairs = trb_alloc(rq, (wins.count + json_count(all) + 1) * sizeof *pairs);
     struct json_cursor c = json_enter(all);
     struct trb_slice raw;
@@ -81,7 +69,7 @@ static const char *metadata_of(struct trb_request *rq, struct json_value all, co
         struct trb_name key = unescaped(rq, (struct json_value){JSON_STRING, raw});
         if (v.kind != JSON_STRING && v.kind != JSON_NULL)
             return trb_printf(rq, "json: cannot unmarshal %s into Go struct field %s.metadata of type string",
-                              kind_name(v), type).at;
+                              json_kind_name(v), type).at;
         if (!is_taken(wins, key))
             pairs[n++] = (struct trb_pair){key, v.kind == JSON_STRING ? unescaped(rq, v) : NAME("")};
     }
@@ -116,7 +104,7 @@ static const char *options_parse(struct trb_request *rq, struct json_value optio
         return NULL;
     if (options.kind != JSON_OBJECT || !member_text(rq, options, "concurrency", &word))
         return trb_printf(rq, "json: cannot unmarshal %s into Go struct field %s.options of type state.SetStateOption",
-                          kind_name(options), type).at;
+                          json_kind_name(options), type).at;
     if (!concurrency_parse(slice_name(word), &f->concurrency)) {
         *ret_row = NULL;
         return trb_printf(rq, "unrecognized concurrency model '%s'", word.at).at;
@@ -141,7 +129,7 @@ static const char *texts_parse(struct trb_request *rq, const struct json_value *
     for (uint32_t i = KEY; i <= CONTENT_TYPE; i++)
         if (!text_of(rq, found[i], to[i]))
             return trb_printf(rq, "json: cannot unmarshal %s into Go struct field %s.%s of type string",
-                              kind_name(found[i]), type, members[i].at).at;
+                              json_kind_name(found[i]), type, members[i].at).at;
     if (!f->etag.len)
         f->etag = (struct trb_name){0};
     return NULL;

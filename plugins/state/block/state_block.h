@@ -80,8 +80,6 @@ const char *item_parse(struct trb_request *, struct json_value object, const cha
                        struct trb_data body, struct item_fields *ret, const struct trb_error_row **ret_row);
 /* "EOF", "unexpected EOF", or the fault as it is: how a decoder that reads a stream says it. */
 struct trb_name fault_text(struct trb_request *, struct trb_slice body, const struct json_fault *);
-/* Names a JSON kind as decoders do: "object", "number", "string", "bool", "array". */
-const char *kind_name(struct json_value);
 /* A text member: false when it is neither text nor null nor absent (then *ret stays absent). */
 bool member_text(struct trb_request *, struct json_value object, const char *name, struct trb_name *ret);
 /* metadata: a map of texts; request-wide pairs win. NULL: fine, else the sentence of the fault. */

@@ -80,7 +80,7 @@ static bool parse_entry(struct trb_request *rq, struct json_value v, struct trb_
 {
     if (v.kind != JSON_OBJECT && v.kind != JSON_NULL) {
         *ret = unreadable(rq, trb_printf(rq, "json: cannot unmarshal %s into Go value of type "
-                                         "http.bulkPublishMessageEntry", kind_word(v)).at);
+                                         "http.bulkPublishMessageEntry", json_kind_name(v)).at);
         return false;
     }
     struct trb_pubsub_entry *e = bulk_entry(rq, string_copy(rq, json_find_nocase(v, SLICE("entryId"))), ret);
@@ -127,7 +127,7 @@ struct trb_next bulk_publish_parse(struct trb_request *rq)
         return bulk_begin(rq);
     if (all.kind != JSON_ARRAY)
         return unreadable(rq, trb_printf(rq, "json: cannot unmarshal %s into Go value of type "
-                                         "[]http.bulkPublishMessageEntry", kind_word(all)).at);
+                                         "[]http.bulkPublishMessageEntry", json_kind_name(all)).at);
     return parse_entries(rq, all);
 }
 

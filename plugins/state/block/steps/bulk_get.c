@@ -38,7 +38,7 @@ static bool add(struct trb_request *rq, struct trb_slice key, struct trb_pairs m
 /* ----------------------------------------------------------------------------------------- HTTP */
 static struct trb_next refuse_type(struct trb_request *rq, struct json_value v, const char *type)
 {
-    return trb_refuse(rq, &MALFORMED, MALFORMED_BODY "json: cannot unmarshal %s into Go %s", kind_name(v), type);
+    return trb_refuse(rq, &MALFORMED, MALFORMED_BODY "json: cannot unmarshal %s into Go %s", json_kind_name(v), type);
 }
 
 static bool parse_key(struct trb_request *rq, struct json_value v, struct trb_pairs metadata, struct trb_next *ret_refusal)

@@ -53,7 +53,7 @@ static bool parse_item(struct trb_request *rq, struct json_value v, struct trb_n
     const struct trb_error_row *row = &MALFORMED;
     const char *fault = v.kind == JSON_OBJECT || v.kind == JSON_NULL
         ? item_parse(rq, v, GO_TYPE, rq->kernel->metadata(rq), rq->kernel->body(rq), &f, &row)
-        : trb_printf(rq, "json: cannot unmarshal %s into Go value of type state.SetRequest", kind_name(v)).at;
+        : trb_printf(rq, "json: cannot unmarshal %s into Go value of type state.SetRequest", json_kind_name(v)).at;
     if (fault)
         *ret = row ? trb_refuse(rq, row, "%s", fault) : refuse(rq, failure_said(fault));
     else if (!f.key.len)
@@ -91,7 +91,7 @@ struct trb_next state_save_parse(struct trb_request *rq)
         return trb_reply_empty(rq, 204);
     if (all.kind != JSON_ARRAY)
         return trb_refuse(rq, &MALFORMED, "json: cannot unmarshal %s into Go value of type []state.SetRequest",
-                          kind_name(all));
+                          json_kind_name(all));
     return parse_items(rq, all);
 }
 

@@ -110,7 +110,7 @@ static bool parse_operation(struct trb_request *rq, struct json_value v, struct 
     if (v.kind != JSON_OBJECT || !member_text(rq, v, "operation", &word)) {
         *ret_refusal = trb_refuse(rq, &MALFORMED, MALFORMED_BODY
             "json: cannot unmarshal %s into Go struct field stateTransactionRequestBody.operations of type "
-            "http.stateTransactionRequestBodyOperation", kind_name(v));
+            "http.stateTransactionRequestBodyOperation", json_kind_name(v));
         return false;
     }
     struct json_value request = json_find_nocase(v, SLICE("request"));
@@ -120,7 +120,7 @@ static bool parse_operation(struct trb_request *rq, struct json_value v, struct 
     if (kind && request.kind == JSON_OBJECT)
         return parse_request(rq, request, kind, ret_refusal);
     *ret_refusal = !kind ? bad_operation(rq, word)
-        : trb_refuse(rq, &MALFORMED, MALFORMED_BODY "'' expected a map, got '%s'", kind_name(request));
+        : trb_refuse(rq, &MALFORMED, MALFORMED_BODY "'' expected a map, got '%s'", json_kind_name(request));
     return false;
 }
 
@@ -134,7 +134,7 @@ static struct trb_next parse_operations(struct trb_request *rq, struct json_valu
     if (list.kind != JSON_ARRAY)
         return trb_refuse(rq, &MALFORMED, MALFORMED_BODY "json: cannot unmarshal %s into Go struct field "
                           "stateTransactionRequestBody.operations of type []http.stateTransactionRequestBodyOperation",
-                          kind_name(list));
+                          json_kind_name(list));
     x->operations = trb_alloc(rq, (list.raw.len / 2 + 1) * sizeof *x->operations);
     for (struct json_cursor c = json_enter(list); json_next(&c, &v);)
         if (!parse_operation(rq, v, &refusal))
@@ -158,7 +158,7 @@ struct trb_next state_transact_parse(struct trb_request *rq)
                           fault_text(rq, slice_from(body.at, body.len), &fault).at);
     if (all.kind != JSON_OBJECT && all.kind != JSON_NULL)
         return trb_refuse(rq, &MALFORMED, MALFORMED_BODY "json: cannot unmarshal %s into Go value of type "
-                          "http.stateTransactionRequestBody", kind_name(all));
+                          "http.stateTransactionRequestBody", json_kind_name(all));
     return parse_operations(rq, all);
 }
 
