@@ -23,7 +23,7 @@ static struct call *call_create(struct instance *i, const struct call_question *
     c->instance = i;
     c->loop = loop_self();
     c->layout = q->stream ? NULL : q->verb ? q->verb->answer : q->answer;
-    c->wipe = !strcmp(i->block, "secretstores");
+    c->wipe = !strcmp(i->block, "secretstores") || !strcmp(i->block, "crypto");
     c->question = q->question;
     c->stream = q->stream;
     c->deadline_ns = q->deadline_ns;

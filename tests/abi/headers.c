@@ -1,4 +1,8 @@
 /* The SDK's headers as C11, each included twice, with a component that says as little as possible. */
+#include <trilby/bindings.h>
+#include <trilby/configuration.h>
+#include <trilby/crypto.h>
+#include <trilby/lock.h>
 #include <trilby/nameresolution.h>
 #include <trilby/options.h>
 #include <trilby/plugin.h>
@@ -9,6 +13,10 @@
 #include <trilby/types.h>
 #include <trilby/verbs.h>
 
+#include <trilby/bindings.h>
+#include <trilby/configuration.h>
+#include <trilby/crypto.h>
+#include <trilby/lock.h>
 #include <trilby/nameresolution.h>
 #include <trilby/pubsub.h>
 #include <trilby/secretstores.h>
