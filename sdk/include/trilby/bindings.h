@@ -1,11 +1,9 @@
-/* trilby/bindings.h: a binding, to something outside: output, input, or both.
- * The verbs and structs are in bindings.def.
+/* trilby/bindings.h: a binding to something outside: output, input, or both. The verbs and structs are
+ * in bindings.def.
  *
- * An output binding has invoke and says its operations; an input binding has
- * read: one call, opened once it listens, emit for each event, done or fail
- * when it ends, which cancel asks for. settle brings what the application
- * answered: TRB_ACK with its data, TRB_RETRY with the error, TRB_HELD when the
- * process leaves. */
+ * An output binding has invoke and says its operations. An input binding has read: one call, opened once it
+ * listens, emit for each event, done or fail when it ends, which cancel asks for. settle brings what the
+ * application answered: TRB_ACK with its data, TRB_RETRY with the error, TRB_HELD when the process leaves. */
 #ifndef TRILBY_BINDINGS_H
 #define TRILBY_BINDINGS_H
 
@@ -24,9 +22,8 @@ extern "C" {
 #include <trilby/verbs_structs.h>
 
 struct trb_bindings_ops {
-  uint32_t size;
-  const char *operations; /* "create get delete", in the order clients are told;
-                             NULL without invoke */
+    uint32_t size;
+    const char *operations; /* "create get delete", in the order clients are told; NULL without invoke */
 #include <trilby/verbs_ops.h>
 };
 #undef TRB_DEF

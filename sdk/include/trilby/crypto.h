@@ -1,9 +1,8 @@
-/* trilby/crypto.h: keys that stay where they are, and what is done with them.
- * The verbs and structs are in crypto.def.
+/* trilby/crypto.h: keys that stay where they are, and what is done with them. The verbs and structs are
+ * in crypto.def.
  *
- * Mandatory: get_key, wrap_key, unwrap_key. Algorithms are named as in RFC 7518
- * and the contract, in capitals. Keys and plain texts are wiped by the host
- * after use and never logged. */
+ * Mandatory: get_key, wrap_key, unwrap_key. Algorithms are named as in RFC 7518 and the contract, in capitals.
+ * Plain texts and keys are wiped by the host after use and never logged. */
 #ifndef TRILBY_CRYPTO_H
 #define TRILBY_CRYPTO_H
 
@@ -27,10 +26,9 @@ extern "C" {
 #include <trilby/verbs_structs.h>
 
 struct trb_crypto_ops {
-  uint32_t size;
-  const char *encryption_algorithms; /* for encrypt and wrap_key: "A256GCM
-                                        RSA-OAEP-256 …" */
-  const char *signature_algorithms;  /* "" without sign */
+    uint32_t size;
+    const char *encryption_algorithms; /* of encrypt and wrap_key: "A256GCM RSA-OAEP-256 …" */
+    const char *signature_algorithms;  /* "": none */
 #include <trilby/verbs_ops.h>
 };
 #undef TRB_DEF

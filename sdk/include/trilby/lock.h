@@ -1,5 +1,4 @@
-/* trilby/lock.h: locks with an owner and an end. The verbs and structs are in
- * lock.def. Mandatory: both. */
+/* trilby/lock.h: locks with an owner and an end. The verbs and structs are in lock.def. Mandatory: both. */
 #ifndef TRILBY_LOCK_H
 #define TRILBY_LOCK_H
 
@@ -20,7 +19,7 @@ extern "C" {
 #include <trilby/verbs_structs.h>
 
 struct trb_lock_ops {
-  uint32_t size;
+    uint32_t size;
 #include <trilby/verbs_ops.h>
 };
 #undef TRB_DEF
