@@ -15,9 +15,8 @@ extern "C" {
 #endif
 
 /* trb_error.kind */
-#define TRB_CRYPTO_NO_SUCH_KEY 1u /* code TRB_NOT_FOUND */
-#define TRB_CRYPTO_BAD_ALGORITHM                                               \
-  2u /* code TRB_INVALID: not one of ours, or not for this key */
+#define TRB_CRYPTO_NO_SUCH_KEY 1u   /* code TRB_NOT_FOUND */
+#define TRB_CRYPTO_BAD_ALGORITHM 2u /* code TRB_INVALID: not one of ours, or not for this key */
 
 #define TRB_CRYPTO_PEM 0u /* PKIX, "PUBLIC KEY" */
 #define TRB_CRYPTO_JWK 1u
