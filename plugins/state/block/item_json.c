@@ -150,6 +150,7 @@ const char *item_parse(struct trb_request *rq, struct json_value object, const c
     if (fault)
         return fault;
     f->value = value_data(rq, found[VALUE], body);
+    f->is_json = 1;
     *ret_row = NULL;
     return ttl_parse(rq, f->metadata, &f->has_ttl, &f->ttl_s);
 }

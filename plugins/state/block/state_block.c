@@ -120,11 +120,12 @@ bool value_open(struct trb_request *rq, struct trb_instance *store, struct trb_d
     return !s->encryption || encryption_open(s->encryption, rq, stored, ret_value, ret_fault);
 }
 
-void value_seal(struct trb_request *rq, struct trb_instance *store, struct trb_data *value)
+bool value_seal(struct trb_request *rq, struct trb_instance *store, struct trb_data *value)
 {
     const struct store *s = rq->kernel->instance_data(store);
     if (s->encryption)
         *value = encryption_seal(s->encryption, rq, *value, rq->door == TRB_DOOR_HTTP);
+    return s->encryption;
 }
 
 struct trb_data text_take(struct trb_request *rq, struct text *t)

@@ -43,7 +43,7 @@ const char *ttl_parse(struct trb_request *, struct trb_pairs metadata, uint32_t 
 /* The value as the client gets it, opened if the store's are sealed. false: *ret_fault. */
 bool value_open(struct trb_request *, struct trb_instance *store, struct trb_data stored, struct trb_data *ret_value,
                 const char **ret_fault);
-void value_seal(struct trb_request *, struct trb_instance *store, struct trb_data *value);
+bool value_seal(struct trb_request *, struct trb_instance *store, struct trb_data *value);  /* was it sealed? */
 /* The text in the request's memory; the text itself is empty then. */
 struct trb_data text_take(struct trb_request *, struct text *);
 
@@ -68,7 +68,7 @@ struct item_fields {                  /* what set, delete and operations share *
     struct trb_name key, etag, content_type;
     struct trb_data value;
     struct trb_pairs metadata;
-    uint32_t concurrency, consistency, has_ttl;
+    uint32_t concurrency, consistency, has_ttl, is_json;
     int64_t ttl_s;
 };
 

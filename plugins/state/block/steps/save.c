@@ -33,10 +33,12 @@ static bool add(struct trb_request *rq, struct item_fields *f, struct trb_next *
 {
     struct save *s = rq->state;
     struct trb_state_set *to = &s->items[s->count++];
-    value_seal(rq, s->store, &f->value);
+    if (value_seal(rq, s->store, &f->value))
+        f->is_json = 0;
     *to = (struct trb_state_set){.size = sizeof *to, .value = f->value, .etag = f->etag, .metadata = f->metadata,
                                  .content_type = f->content_type, .concurrency = f->concurrency,
-                                 .consistency = f->consistency, .has_ttl = f->has_ttl, .ttl_s = f->ttl_s};
+                                 .consistency = f->consistency, .has_ttl = f->has_ttl, .ttl_s = f->ttl_s,
+                                 .is_json = f->is_json};
     return key_make(rq, s->store, slice_name(f->key), false, &to->key, ret);
 }
 
@@ -107,6 +109,7 @@ static const char *check_json(struct trb_request *rq, struct item_fields *f)
     if (!json_parse(slice_from(f->value.at, f->value.len), &v, &fault))
         return trb_printf(rq, "%s", fault.message).at;
     f->value = value_data(rq, v, f->value);
+    f->is_json = 1;
     return NULL;
 }
 

@@ -74,12 +74,12 @@ static bool add(struct trb_request *rq, uint32_t kind, struct item_fields *f, st
 {
     struct transact *x = rq->state;
     struct trb_state_operation *to = &x->operations[x->count++];
-    if (kind == TRB_STATE_UPSERT)
-        value_seal(rq, x->store, &f->value);
+    if (kind == TRB_STATE_UPSERT && value_seal(rq, x->store, &f->value))
+        f->is_json = 0;
     *to = (struct trb_state_operation){
         .size = sizeof *to, .kind = kind, .value = f->value, .etag = f->etag, .metadata = f->metadata,
         .content_type = f->content_type, .concurrency = f->concurrency, .consistency = f->consistency,
-        .has_ttl = f->has_ttl, .ttl_s = f->ttl_s};
+        .has_ttl = f->has_ttl, .ttl_s = f->ttl_s, .is_json = f->is_json};
     return key_make(rq, x->store, slice_name(f->key), true, &to->key, ret_refusal);
 }
 
