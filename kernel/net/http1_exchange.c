@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define KEPT 16
+#define MAX_DRAIN (256u * 1024)     /* of a body that nobody may want, to keep the connection */
 static _Thread_local struct http1_exchange *kept;
 static _Thread_local unsigned kept_count;
 
@@ -103,6 +104,13 @@ static bool connection_says(const struct http_headers *headers, struct trb_slice
     return false;
 }
 
+/* Is there more to come than an open connection is worth, or a body that the client has not begun to send? Whoever
+ * hears of no close sends his next request, so this is known before the answer. */
+static bool has_much_unread(const struct http1 *h)
+{
+    return h->body_open && (h->awaits_continue || (h->body.kind == HTTP1_BODY_LENGTH && h->body.left > MAX_DRAIN));
+}
+
 /* How the body will end: a length, chunks, or the connection's end. */
 static void choose_framing(struct http1_exchange *x, const struct http_head *head)
 {
@@ -116,8 +124,7 @@ static void choose_framing(struct http1_exchange *x, const struct http_head *hea
         h->keep_alive = false;
         x->left = -1;
     }
-    bool is_unread = h->awaits_continue && h->body_open;
-    if (is_unread || head->status < 200 || h->c->home->draining || connection_says(&head->headers, SLICE("close")))
+    if (has_much_unread(h) || head->status < 200 || h->c->home->draining || connection_says(&head->headers, SLICE("close")))
         h->keep_alive = false;
 }
 

@@ -8,7 +8,6 @@
 #include <net/stream_private.h>
 #include <string.h>
 
-#define MAX_DRAIN (256u * 1024)     /* of a body nobody wanted, to keep the connection */
 #define SHARE_FROM 8192u            /* body pieces from which a buffer is handed out */
 
 static const struct http_server_setup *setup_of(const struct http1 *h)
@@ -33,13 +32,11 @@ static void deliver(struct http1 *h, struct trb_slice data)
     stream_consume(h->c->stream, len);
 }
 
+/* An answer that did not say close has promised to read the next request: whatever is left of this one is read. */
 static bool drop(struct http1 *h, size_t len)
 {
     http1_body_took(&h->body, len);
     stream_consume(h->c->stream, len);
-    h->drained += len;
-    if (h->drained > MAX_DRAIN)
-        h->keep_alive = false;
     return true;
 }
 
@@ -184,7 +181,7 @@ static void expect_body(struct http1 *h)
                      head->content_length > 0 ? (uint64_t)head->content_length : 0,
                      (uint32_t)setup_of(h)->max_head);
     h->body_open = true;
-    h->unconsumed = h->drained = 0;
+    h->unconsumed = 0;
     h->keep_alive = h->x->traits.keep_alive;
     h->awaits_continue = h->x->traits.expects_continue && head->content_length != HTTP_NO_BODY &&
                          head->content_length != 0;

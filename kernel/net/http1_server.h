@@ -29,7 +29,6 @@ struct http1 {
     struct http1_body body;
     size_t scanned;                 /* of an incomplete head */
     size_t unconsumed;              /* body bytes told and not consumed */
-    size_t drained;                 /* body bytes dropped after the answer */
     struct job job;
 };
 #define HTTP1_MAGIC 0x48545031u

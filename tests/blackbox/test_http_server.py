@@ -356,6 +356,24 @@ def test_chunked_bodies_meet_the_same_limit(small):
         assert_error(connection.answer_read(), 400, "ERR_MALFORMED_REQUEST", "stream too large")
 
 
+@pytest.mark.parametrize("framing", ["Content-Length", "chunked"])
+def test_an_answer_before_the_end_of_a_long_body_says_whether_the_connection_stays(small, framing):
+    """A client that is told of no close sends its next request over the same connection."""
+    body, headers = b"x" * 1000000, [("Content-Length", "1000000")]
+    if framing == "chunked":
+        body, headers = b"f4240\r\n" + body + b"\r\n0\r\n\r\n", [("Transfer-Encoding", "chunked")]
+    with raw.Connection(small.http) as connection:
+        connection.send(raw.request_bytes(small.http, "POST", STORE, headers))
+        connection.send(body)
+        answer = connection.answer_read()
+        assert_error(answer, 400, "ERR_MALFORMED_REQUEST", "stream too large")
+        if answer.header("Connection") == "close":
+            assert connection.reader.all() == b""
+            return
+        connection.send(raw.request_bytes(small.http, "GET", "/v1.0/healthz"))
+        assert connection.answer_read().status == 204
+
+
 def test_zero_is_no_limit(bench):
     sidecar = bench.sidecar(flags={"max-body-size": "0"}, resources=[component("store", "state.in-memory")])
     big = "x" * 6_000_000

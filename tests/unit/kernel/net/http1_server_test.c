@@ -305,6 +305,45 @@ static void a_body_nobody_wants_does_not_spoil_the_next_request(void **state)
     assert_int_equal(peer->ended, 0);
 }
 
+#define NEXT "GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
+
+/* A request with this framing and body, and the next one behind it. */
+static void converse_with_body(const char *framing, size_t len, const char *end)
+{
+    char *text = calloc(1, len + 200);
+    size_t head = (size_t)sprintf(text, "POST / HTTP/1.1\r\nHost: a\r\n%s\r\n", framing);
+    memset(text + head, 'x', len);
+    strcat(strcpy(text + head + len, end), NEXT);
+    converse(text, strlen(text), 30000);
+    free(text);
+}
+
+static void who_will_not_read_the_rest_of_a_body_says_close_with_the_answer(void **state)
+{
+    peer->ignores_body = true;
+    peer->keeps_open = true;
+    converse_with_body("Content-Length: 300000\r\n", 300000, "");
+    assert_int_equal(peer->requests, 1);
+    assert_non_null(strstr(peer->got, "\r\nConnection: close\r\n"));
+}
+
+static void who_did_not_say_close_reads_the_next_request_however_long_a_body_is(void **state)
+{
+    static const struct {
+        const char *framing, *end;
+        size_t len;
+    } bodies[] = {{"Content-Length: 200000\r\n", "", 200000},
+                  {"Transfer-Encoding: chunked\r\n\r\nF4240", "\r\n0\r\n\r\n", 1000000}};
+    for (size_t i = 0; i < countof(bodies); i++) {
+        peer->ignores_body = true;
+        converse_with_body(bodies[i].framing, bodies[i].len, bodies[i].end);
+        assert_int_equal(peer->requests, 2);
+        assert_null(strstr(peer->got, "Connection: close"));
+        assert_non_null(strstr(peer->got, "/next"));
+        run_again();
+    }
+}
+
 static void refuses_and_closes(void **state)
 {
     static const struct {
@@ -400,6 +439,8 @@ int main(void)
         TEST(a_body_larger_than_the_window_arrives),
         TEST(a_stream_goes_on_when_there_is_room),
         TEST(a_body_nobody_wants_does_not_spoil_the_next_request),
+        TEST(who_will_not_read_the_rest_of_a_body_says_close_with_the_answer),
+        TEST(who_did_not_say_close_reads_the_next_request_however_long_a_body_is),
         TEST(refuses_and_closes),
         TEST(a_head_has_a_bound),
         TEST(a_head_must_end_in_time),
