@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 enum {
-    SET = 1000, SECRET, RESOLVE, ORDERED, NO_ROLLBACK, FOREIGN, JUNIT, ONLY, LIST, TYPE, RELEASE, LIMIT, PATIENCE, DESCRIBE,
+    SET = 1000, SECRET, RESOLVE, ORDERED, NO_ROLLBACK, PLAIN_KEYS, FOREIGN, JUNIT, ONLY, LIST, TYPE, RELEASE, LIMIT, PATIENCE, DESCRIBE,
     HERE, VERSION
 };
 
@@ -13,6 +13,7 @@ static const struct option words[] = {
     {"config", required_argument, NULL, 'c'},      {"set", required_argument, NULL, SET},
     {"secret", required_argument, NULL, SECRET},   {"resolve", required_argument, NULL, RESOLVE},
     {"ordered", no_argument, NULL, ORDERED},       {"no-rollback", no_argument, NULL, NO_ROLLBACK},
+    {"plain-keys", no_argument, NULL, PLAIN_KEYS},
     {"foreign-descriptors", no_argument, NULL, FOREIGN}, {"junit", required_argument, NULL, JUNIT},
     {"only", required_argument, NULL, ONLY},       {"list", no_argument, NULL, LIST},
     {"type", required_argument, NULL, TYPE},       {"component-version", required_argument, NULL, RELEASE},
@@ -60,6 +61,7 @@ static bool take(struct command *c, int word)
     case ORDERED: c->ordered = true; return true;
     case FOREIGN: c->foreign_descriptors = true; return true;
     case NO_ROLLBACK: c->no_rollback = true; return true;
+    case PLAIN_KEYS: c->plain_keys = true; return true;
     case JUNIT: c->junit = optarg; return true;
     case ONLY: c->only = optarg; return true;
     case LIST: c->list = true; return true;

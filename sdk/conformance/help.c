@@ -45,6 +45,7 @@ const char command_help[] =
     "    --foreign-descriptors The client library opens descriptors that a program started later would inherit, and\n"
     "                          cannot be told not to.\n"
     "    --no-rollback         state: the product cannot undo a part of a failed transaction (Redis).\n"
+    "    --plain-keys          state: the product takes no key with a blank in it (memcached).\n"
     "\n"
     "EXIT STATUS\n"
     "    0   every case that applies has passed\n"

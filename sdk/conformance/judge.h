@@ -31,6 +31,7 @@ struct subject {                               /* what is judged; made once, bef
     const char *resolve_app, *resolve_address;
     bool is_ordered;                           /* promised by its author: messages keep their order */
     bool foreign_descriptors;                  /* said by its author: the client library's stay open on exec */
+    bool plain_keys;                           /* said by its author: no key may hold a blank */
     bool cannot_roll_back;                     /* said by its author: a failed transaction may leave a part */
 };
 

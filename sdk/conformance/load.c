@@ -167,6 +167,7 @@ static void take_facts(const struct command *c, struct subject *s)
     s->is_ordered = c->ordered;
     s->foreign_descriptors = c->foreign_descriptors;
     s->cannot_roll_back = c->no_rollback;
+    s->plain_keys = c->plain_keys;
 }
 
 int load_subject(const struct command *c, struct subject *ret)

@@ -24,15 +24,15 @@ static void values_are_bytes(struct test *t)
     for (int i = 0; i < 256; i++)
         every[i] = (char)i;
     round_trip(t, "number", SLICE("1"));
-    round_trip(t, "big number", SLICE("12345678901234567890"));
+    round_trip(t, "big-number", SLICE("12345678901234567890"));
     round_trip(t, "true", SLICE("true"));
     round_trip(t, "null", SLICE("null"));
     round_trip(t, "text", SLICE("\"hello\""));
-    round_trip(t, "empty text", SLICE("\"\""));
+    round_trip(t, "empty-text", SLICE("\"\""));
     round_trip(t, "object", SLICE("{ \"b\" : 1.50, \"a\":[1,2]}"));
-    round_trip(t, "one byte", SLICE("\x01"));
-    round_trip(t, "a zero byte", slice_from("\0", 1));
-    round_trip(t, "every byte", slice_from(every, 256));
+    round_trip(t, "one-byte", SLICE("\x01"));
+    round_trip(t, "a-zero-byte", slice_from("\0", 1));
+    round_trip(t, "every-byte", slice_from(every, 256));
 }
 
 static void large_value(struct test *t)
@@ -41,7 +41,7 @@ static void large_value(struct test *t)
     char *big = mem_alloc(len);
     for (size_t i = 0; i < len; i++)
         big[i] = (char)(i * 31 + i / 977);
-    round_trip(t, "a megabyte", slice_from(big, len));
+    round_trip(t, "a-megabyte", slice_from(big, len));
     mem_free(big);
 }
 
@@ -59,10 +59,11 @@ static void body_without_owner(struct test *t)
 
 static void strange_keys(struct test *t)
 {
-    static const char *const words[] = {"with blank", "wïth ümläuts", "a:b/c?d#e%20", "'; DROP TABLE state; --", "*[x]?",
+    static const char *const words[] = {"with blank", "wïth ümläuts", "a:b/c?d#e%20", "'; DROP TABLE state; --", "*[x]?", "ümläut",
                                         "\"quoted\"", "$HOME"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        round_trip(t, words[i], slice_of(words[i]));
+        if (!t->subject->plain_keys || !strchr(words[i], ' '))
+            round_trip(t, words[i], slice_of(words[i]));
 }
 
 static void absent(struct test *t)
@@ -140,7 +141,7 @@ static void writes_without_buffers(struct test *t)
 
 static void buffers_run_out(struct test *t)
 {
-    struct trb_name key = test_key(t, "no buffers");
+    struct trb_name key = test_key(t, "no-buffers");
     if (!state_put(t, key, SLICE("\"value\"")))
         return;
     for (uint32_t each = 1; each < 4; each++) {
