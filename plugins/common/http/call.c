@@ -336,6 +336,7 @@ static void say_rest(struct http_call *c)
     curl_easy_setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c->easy, CURLOPT_NOPROGRESS, 1L);
     curl_easy_setopt(c->easy, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(c->easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(c->easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(c->easy, CURLOPT_USERAGENT, c->http->setup.user_agent);
