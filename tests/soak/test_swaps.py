@@ -40,28 +40,43 @@ def steady(pid, samples=15):
     return seen[-1]
 
 
+# What a swap may leave behind: less than an instance or a list of routes. Memory that stands still moves by as much.
+LEFT_KB, STILL_KB = 1, 128
+WINDOWS = 10
+
+
+def windows(admin, sidecar, plugin, times):
+    """Memory after each window of so many swaps, until two windows in succession have left it as it was: the heap
+    follows the highest rate of requests that there has been, which any machine may reach late, and rests there; what is
+    lost with each swap makes it grow in every window."""
+    swap_many(admin, plugin, times)
+    seen = [settled(admin, sidecar, plugin)]
+    while len(seen) <= WINDOWS:
+        swap_many(admin, plugin, times)
+        seen.append(settled(admin, sidecar, plugin))
+        if len(seen) > 2 and seen[-1].rss_kb - seen[-3].rss_kb < LEFT_KB * 2 * times + STILL_KB:
+            return seen
+    raise AssertionError(f"memory grows with every {times} swaps of {plugin}: {[one.rss_kb for one in seen]} KB")
+
+
 def swap_under_load(bench, tmp_path, resources, plugin, times):
     path = str(tmp_path / "admin.sock")
     sidecar = bench.sidecar(resources=resources, flags={"admin-listen": f"unix:{path}", "enable-api-logging": "false",
                                                         "log-level": "error"})
     admin = Admin(path=path)
     load = Load(f"http://127.0.0.1:{sidecar.http}/v1.0/state/store/k1", lua=SAVE_AND_GET)
-    warm_up = max(10, times // 10)
-    swap_many(admin, plugin, warm_up)
-    before = settled(admin, sidecar, plugin)
-    swap_many(admin, plugin, times - warm_up)
-    after = settled(admin, sidecar, plugin)
+    seen = windows(admin, sidecar, plugin, times)
     requests = load.end()
-    print(f"{times} swaps of {plugin}, {requests} requests, RSS {before.rss_kb} -> {after.rss_kb} KB")
+    print(f"{times} swaps of {plugin} at a time, {requests} requests, RSS {[one.rss_kb for one in seen]} KB")
+    before, after = seen[0], seen[-1]
     assert requests > times
-    assert after.rss_kb - before.rss_kb < 2048, f"{before.rss_kb} KB became {after.rss_kb} KB"
     assert after.threads <= before.threads and after.maps <= before.maps + 8
     assert after.descriptors <= before.descriptors + 2
 
 
 def test_a_thousand_swaps_of_state_redis(bench, tmp_path, redis_server):
     store = component("store", "state.redis", {"redisHost": redis_server.address})
-    swap_under_load(bench, tmp_path, [store], "state.redis", int(1000 * FACTOR))
+    swap_under_load(bench, tmp_path, [store], "state.redis", int(350 * FACTOR))
 
 
 def test_a_hundred_swaps_of_the_state_block(bench, tmp_path):
