@@ -169,8 +169,8 @@ static void give_map(struct reader_wish *w, struct json_value data)
     while (json_member(&c, &key, &value)) {
         struct trb_name name = json_name(w->arena, (struct json_value){JSON_STRING, key});
         if (value.kind != JSON_STRING) {
-            reader_fail(w, TRB_INTERNAL, "BAD_VALUE", "vault: the value %s of %s is a JSON %s, not a text; vaultValueType text reads it whole",
-                        name.at, w->name.at, json_kind_name(value));
+            reader_fail(w, TRB_INTERNAL, "BAD_VALUE", "vault: the value %s of %s is a JSON %s, not a text; "
+                        "vaultValueType text reads it whole", name.at, w->name.at, json_kind_name(value));
             return;
         }
         pairs[count++] = (struct trb_pair){name, reader_text(w, value)};
