@@ -10,6 +10,7 @@
 struct mailbox {
     struct letter *_Atomic newest;
     _Atomic uint32_t asleep;                    /* 1: whoever posts must wake the loop */
+    _Atomic uint32_t posters;                   /* threads of strangers that are inside loop_post */
     int wake_fd;                                /* an eventfd, edge triggered: it is never read */
 };
 
@@ -43,7 +44,7 @@ static inline void loop_check_owner(const struct loop *l)
 void loop_refresh(struct loop *);               /* reads the clock, unless this turn has */
 
 bool mailbox_open(struct mailbox *);            /* false: errno says why */
-void mailbox_close(struct mailbox *);
+void mailbox_close(struct mailbox *);          /* after the last poster has left */
 void mailbox_wake(struct mailbox *);            /* only if it sleeps [any] */
 bool mailbox_has(const struct mailbox *);
 bool mailbox_deliver(struct mailbox *);         /* all that is there; false: nothing was */

@@ -2,6 +2,7 @@
 #include <base/mem.h>
 #include <errno.h>
 #include <loop/loop_inside.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -12,8 +13,11 @@ bool mailbox_open(struct mailbox *m)
     return m->wake_fd >= 0;
 }
 
+/* A letter may be what ends the loop, while who posted it has not come back from waking it. */
 void mailbox_close(struct mailbox *m)
 {
+    while (atomic_load_explicit(&m->posters, memory_order_acquire))
+        sched_yield();
     if (m->wake_fd >= 0)
         close(m->wake_fd);
     m->wake_fd = -1;
@@ -71,13 +75,25 @@ bool mailbox_deliver(struct mailbox *m)
     return true;
 }
 
-void loop_post(struct loop *l, struct letter *letter)
+static void drop_in(struct mailbox *m, struct letter *letter)
 {
-    struct mailbox *m = &l->mailbox;
     letter->next = atomic_load_explicit(&m->newest, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&m->newest, &letter->next, letter))
         ;
     mailbox_wake(m);
+}
+
+/* Threads with a loop are joined before any loop is destroyed; others are waited for in mailbox_close. */
+void loop_post(struct loop *l, struct letter *letter)
+{
+    struct mailbox *m = &l->mailbox;
+    if (loop_self()) {
+        drop_in(m, letter);
+        return;
+    }
+    atomic_fetch_add_explicit(&m->posters, 1, memory_order_relaxed);
+    drop_in(m, letter);
+    atomic_fetch_sub_explicit(&m->posters, 1, memory_order_release);
 }
 
 struct errand {

@@ -181,6 +181,37 @@ static void what_is_in_the_mailbox_at_the_end_is_still_delivered(void **state)
     assert_string_equal(order, "d");
 }
 
+static void stop_other(struct letter *l)
+{
+    loop_stop(loop_self());
+}
+
+struct ending {
+    struct loop *loop;
+    struct letter letter;
+};
+
+static void *post_the_last(void *arg)
+{
+    struct ending *e = arg;
+    loop_post(e->loop, &e->letter);
+    return NULL;
+}
+
+/* Its letter ends the loop while the thread may still be on its way out of the mailbox. */
+static void a_loop_outlives_the_posting_of_its_last_letter(void **state)
+{
+    for (int n = 0; n < 500; n++) {
+        struct trb_error err;
+        struct ending e = {.loop = loop_create(1, &err), .letter = {.deliver = stop_other}};
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, post_the_last, &e), 0);
+        loop_run(e.loop);
+        loop_destroy(e.loop);
+        pthread_join(thread, NULL);
+    }
+}
+
 /* ----------------------------------------------------------------------------------- watches */
 static struct watch watch;
 
@@ -324,6 +355,7 @@ int main(void)
         ON_LOOP(an_ended_job_does_not_run),
         ON_LOOP(letters_arrive_in_the_order_of_each_sender),
         ON_LOOP(what_is_in_the_mailbox_at_the_end_is_still_delivered),
+        ON_LOOP(a_loop_outlives_the_posting_of_its_last_letter),
         ON_LOOP(a_descriptor_is_told_until_it_is_read_empty),
         ON_LOOP(a_paused_descriptor_is_silent),
         cmocka_unit_test(a_queue_holds_no_more_than_its_share_and_refuses_when_full),
