@@ -12,6 +12,13 @@
 #include <plugin/services.h>
 #include <stdio.h>
 
+static _Atomic uint32_t alive;
+
+uint32_t instance_count(void)
+{
+    return atomic_load(&alive);
+}
+
 /* ------------------------------------------------------------------------------------ creating */
 static bool has_function(const void *ops, uint32_t offset)
 {
@@ -139,6 +146,7 @@ static struct instance *instance_destroy(struct instance *i)
     mem_free(i->origins);
     mem_free(i->name);
     pthread_mutex_destroy(&i->hold_lock);
+    atomic_fetch_sub(&alive, 1);
     i->magic = 0;
     return mem_free(i);
 }
@@ -161,6 +169,7 @@ trb_code instance_create(const struct instance_spec *spec, const struct trb_bloc
         return code;
     struct instance *i = mem_zero(sizeof *i);
     i->magic = INSTANCE_MAGIC;
+    atomic_fetch_add(&alive, 1);
     i->plugin = plugin_ref(plugin);
     i->component = c;
     snprintf(i->block, sizeof i->block, "%s", block->name);

@@ -120,6 +120,8 @@ void instance_hold(struct instance *);
 bool instance_is_still(struct instance *);             /* held, and only those that wait are unanswered */
 void instance_release(struct instance *);
 void instance_succeed(struct instance *, struct instance *successor);
+/* Those that exist, or whose plugin may still speak: while there is one, loops and workers must stay. [any] */
+uint32_t instance_count(void);
 /* "state.redis stays: 3 calls, 1 buffer, oldest 41 s" [any] */
 void instance_story(const struct instance *, char *ret_text, size_t size);
 

@@ -203,15 +203,16 @@ void components_check_gone(struct runtime *rt)
 {
     struct components *c = &rt->components;
     void (*all_gone)(void *) = c->all_gone;
-    if (!c->is_withdrawn || !all_gone || c->standins || !list_is_empty(&c->entries))
+    if (!c->is_withdrawn || !all_gone || c->outside || !list_is_empty(&c->entries))
         return;
     c->all_gone = NULL;
     all_gone(c->arg);
 }
 
-void components_standin_gone(struct runtime *rt)
+void components_outside_gone(void *runtime)
 {
-    rt->components.standins--;
+    struct runtime *rt = runtime;
+    rt->components.outside--;
     components_check_gone(rt);
 }
 

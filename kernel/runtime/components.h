@@ -52,7 +52,7 @@ struct entry {                             /* one component, whatever has become
 
 struct components {
     struct list entries;                   /* in the order of the documents; leaving ones too */
-    uint32_t standins;                     /* that still exist */
+    uint32_t outside;                      /* instances of no entry that still exist: stand-ins, failed starts */
     bool is_loaded, is_withdrawn;
     struct job advance;
     void (*loaded)(struct runtime *);
@@ -71,8 +71,8 @@ void components_stop(struct runtime *, void (*done)(void *arg), void *arg);
 
 /* What has come up or failed may be what others waited for: looked at in this turn's run queue. */
 void components_changed(struct runtime *);
-void components_standin_gone(struct runtime *);
 void components_check_gone(struct runtime *);          /* an entry has gone */
+void components_outside_gone(void *runtime);           /* one of those outside has gone */
 
 /* The pieces of it, for replacing (replace.h). */
 struct entry *entry_create(struct runtime *, struct component *given);         /* at the end of the list */

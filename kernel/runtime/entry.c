@@ -130,6 +130,18 @@ static void set_standin(struct entry *e, struct standin *in)
         standin_retire(old);
 }
 
+/* The runtime ends after it. Only one that has not answered yet may take for ever, and is not waited for:
+ * then the process ends around it (instance_count). */
+static void send_away(struct runtime *rt, struct instance *i)
+{
+    if (i->timed_out) {
+        instance_retire(i, NULL, NULL);
+        return;
+    }
+    rt->components.outside++;
+    instance_retire(i, components_outside_gone, rt);
+}
+
 /* An instance that did not start: it goes, unless it can say why until another try succeeds. */
 static void dismiss(struct entry *e, struct service *s, struct instance *i, const char *why)
 {
@@ -137,7 +149,7 @@ static void dismiss(struct entry *e, struct service *s, struct instance *i, cons
     if (heals)
         set_standin(e, standin_create(e->rt, s, i, why));
     else
-        instance_retire(i, NULL, NULL);
+        send_away(e->rt, i);
 }
 
 static void on_started(void *arg, struct instance *i, const struct trb_error *why)

@@ -6,6 +6,7 @@
 #include <base/slice.h>
 #include <loop/dns.h>
 #include <loop/workers.h>
+#include <plugin/instance.h>
 #include <plugin/loader.h>
 #include <pthread.h>
 #include <runtime/crash.h>
@@ -249,6 +250,8 @@ int process_run(const struct flags *f, const struct process_guest *guest)
     runtime_export(p->runtime);
     crash_watch();
     run(p);
+    if (instance_count())                   /* its threads may still speak: nothing is pulled from under them */
+        process_exit(p->code);
     workers_destroy(p->workers);
     for (uint32_t i = 0; i < p->loop_count; i++)
         p->loops[i] = loop_destroy(p->loops[i]);

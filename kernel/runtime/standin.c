@@ -20,20 +20,15 @@ static bool has_streams(const struct trb_block *b)
     return false;
 }
 
-static void on_gone(void *arg)
-{
-    components_standin_gone(arg);
-}
-
 struct standin *standin_create(struct runtime *rt, struct service *s, struct instance *failed, const char *why)
 {
     struct trb_error err = ERROR_INIT;
     struct trb_instance *view = NULL;
     error_set(&failed->failure, TRB_UNAVAILABLE, "OUT_OF_SERVICE", "component '%s' is out of service: %s", failed->name, why);
     failed->failure.retryable = 1;
-    rt->components.standins++;
+    rt->components.outside++;
     if (has_streams(s->block) || view_create(s, failed, &view, &err)) {
-        instance_retire(failed, on_gone, rt);
+        instance_retire(failed, components_outside_gone, rt);
         return NULL;
     }
     struct standin *in = mem_zero(sizeof *in);
@@ -50,7 +45,7 @@ static void on_quiet(void *arg)
 {
     struct standin *in = arg;
     view_destroy(in->view);
-    instance_retire(in->instance, on_gone, in->rt);
+    instance_retire(in->instance, components_outside_gone, in->rt);
     mem_free(in);
 }
 

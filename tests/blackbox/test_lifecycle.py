@@ -11,6 +11,7 @@ import pytest
 
 from harness import raw
 from harness.app import reply
+from harness.plugins import plugin_folder
 from harness.ports import free_port
 from harness.resources import component, endpoint, subscription
 from harness.wait import until
@@ -147,6 +148,15 @@ def test_a_signal_while_a_component_starts_ends_the_process(bench):
     sidecar.signal(signal.SIGINT)
     assert sidecar.wait_end() in (0, 1)
     assert sidecar.logged("Received signal 'interrupt'; beginning shutdown")
+
+
+def test_a_component_that_did_not_start_is_stopped_before_the_process_ends(bench, tmp_path):
+    folder = plugin_folder(tmp_path, "tardy.c", "state.tardy")
+    sidecar = bench.sidecar(ready=False, resources=[component("late", "state.tardy")], flags={"plugins-path": str(folder)})
+    assert sidecar.wait_end() == 1
+    end, = sidecar.logged("Fatal error from runtime: process component late error: ")
+    assert "it was told to fail" in end
+    assert sidecar.logged("component 'late' (state.tardy): stopped at last")
 
 
 def test_the_apis_are_open_before_the_app_is_there(bench):

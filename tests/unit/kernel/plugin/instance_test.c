@@ -85,7 +85,9 @@ static void a_hundred_come_and_go(void **state)
         struct client c;
         client_get(&c, i, "mine", NULL, n % LOOPS);
         assert_string_equal(c.value, "mine");
+        assert_int_equal(instance_count(), 1);
         down(i);
+        assert_int_equal(instance_count(), 0);
     }
 }
 
