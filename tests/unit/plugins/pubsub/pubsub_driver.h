@@ -65,13 +65,16 @@ struct listener {
     struct instance *instance;
     const char *topic;
     uint32_t loop, verdict;                          /* verdict 0: the test settles */
-    struct stream_call *stream;
+    struct stream_call *stream;                      /* NULL: it has ended */
     sem_t opened, ended, event;
     pthread_mutex_t lock;
     struct heard heard[4096];
     uint32_t count, looked_at;
     struct trb_error failure;
+    struct listener *next;
 };
+
+static struct listener *listeners;                   /* not freed yet */
 
 static void settle_event(struct stream_call_event *e, uint32_t verdict)
 {
@@ -108,6 +111,7 @@ static void on_opened(void *arg)
 static void on_ended(void *arg, const struct trb_error *err)
 {
     struct listener *l = arg;
+    l->stream = NULL;
     if (err)
         l->failure = *err;
     sem_post(&l->opened);
@@ -134,6 +138,8 @@ static struct listener *listen_on(struct instance *i, const char *topic, uint32_
     sem_init(&l->ended, 0, 0);
     sem_init(&l->event, 0, 0);
     pthread_mutex_init(&l->lock, NULL);
+    l->next = listeners;
+    listeners = l;
     loop_call(loop_at(loop), open_here, l);
     sem_wait(&l->opened);
     return l;
@@ -179,7 +185,8 @@ static void settle(struct listener *l, struct heard *h, uint32_t verdict)
 static void close_here(void *arg)
 {
     struct listener *l = arg;
-    stream_call_close(l->stream, TRB_WHY_DRAINING);
+    if (l->stream)
+        stream_call_close(l->stream, TRB_WHY_DRAINING);
 }
 
 static void pass(void *arg)
@@ -195,6 +202,10 @@ static struct listener *listener_free(struct listener *l)
     sem_init(&passed, 0, 0);
     loop_call(loop_at(l->loop), pass, &passed);
     sem_wait(&passed);
+    struct listener **at = &listeners;
+    while (*at != l)
+        at = &(*at)->next;
+    *at = l->next;
     pthread_mutex_destroy(&l->lock);
     return mem_free(l);
 }
@@ -203,6 +214,27 @@ static struct listener *hush(struct listener *l)
 {
     loop_call(loop_at(l->loop), close_here, l);
     return listener_free(l);
+}
+
+static void hold_here(void *arg)
+{
+    struct listener *l = arg;
+    l->verdict = TRB_HELD;
+    for (uint32_t n = 0; n < 4096; n++) {
+        struct stream_call_event *e = l->heard[n].event;
+        l->heard[n].event = NULL;
+        if (e)
+            settle_event(e, TRB_HELD);
+    }
+}
+
+/* What a test that failed has left open: else its component would never be quiet, and nobody would hear why. */
+static void hush_all(void)
+{
+    while (listeners) {
+        loop_call(loop_at(listeners->loop), hold_here, listeners);
+        hush(listeners);
+    }
 }
 
 #endif
