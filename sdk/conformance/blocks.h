@@ -14,6 +14,6 @@ struct block_facts {
 const struct block_facts *block_facts_find(const char *name);      /* NULL: not known */
 const struct trb_verb_info *block_verb(const struct block_facts *, const char *name);
 
-extern const struct block_facts facts_state, facts_pubsub, facts_secretstores, facts_nameresolution;
+extern const struct block_facts facts_state, facts_pubsub, facts_secretstores, facts_nameresolution, facts_lock;
 
 #endif

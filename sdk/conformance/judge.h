@@ -118,6 +118,7 @@ const struct trb_error *listen_failure(const struct listener *);   /* after its 
 
 /* ------------------------------------------------------------------------------------ suites */
 extern const struct test_case suite_manifest[], suite_options[], suite_life[], suite_calls[], suite_hosts[],
-    suite_state[], suite_state_more[], suite_pubsub[], suite_secretstores[], suite_nameresolution[];
+    suite_state[], suite_state_more[], suite_pubsub[], suite_secretstores[], suite_nameresolution[],
+    suite_lock[];
 
 #endif

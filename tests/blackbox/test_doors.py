@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from doors import invoke, metadata, publish, secrets, state
+from doors import invoke, lock, metadata, publish, secrets, state
 from harness import doors
 from harness.app import reply
 from harness.resources import component
 from harness.table import STORES, run
 
-TABLES = {"state": state, "secrets": secrets, "metadata": metadata, "invoke": invoke, "publish": publish}
+TABLES = {"state": state, "secrets": secrets, "metadata": metadata, "invoke": invoke, "publish": publish, "lock": lock}
 SECRETS = {"db": "pw<1>", "hidden": "no", "ümläut": "ü"}
 
 
@@ -66,6 +66,7 @@ def sidecar(shared, app, tmp_path_factory, redis_server):
     return shared.sidecar(app=app, app_id="caller", config={"secrets": {"scopes": scopes}}, resources=[
         component("memory", "state.in-memory"),
         component("redis", "state.redis", {"redisHost": redis_server.address}),
+        component("locks", "lock.redis", {"redisHost": redis_server.address}),
         component("pubsub", "pubsub.in-memory"),
         component("secrets", "secretstores.local.file", {"secretsFile": str(file)}),
         component("env", "secretstores.local.env")])

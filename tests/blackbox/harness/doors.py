@@ -199,6 +199,17 @@ class HttpDoor:
         return answer.json if answer.body else {}
 
     # The sidecar
+    # Locks
+    def lock(self, store, resource, owner, expiry=60):
+        answer = self.call("POST", f"/v1.0-alpha1/lock/{quote(store, safe='')}", JSON,
+                           json.dumps({"resourceId": resource, "lockOwner": owner, "expiryInSeconds": expiry}).encode())
+        return answer.json["success"]
+
+    def unlock(self, store, resource, owner):
+        answer = self.call("POST", f"/v1.0-alpha1/unlock/{quote(store, safe='')}", JSON,
+                           json.dumps({"resourceId": resource, "lockOwner": owner}).encode())
+        return answer.json["status"]
+
     def metadata(self):
         return self.call("GET", "/v1.0/metadata").json
 
@@ -301,6 +312,14 @@ class GrpcDoor:
         return {name: dict(one.secrets) for name, one in answer.data.items()}
 
     # The sidecar
+    # Locks
+    def lock(self, store, resource, owner, expiry=60):
+        return self.call("TryLockAlpha1", store_name=store, resource_id=resource, lock_owner=owner,
+                         expiry_in_seconds=expiry).success
+
+    def unlock(self, store, resource, owner):
+        return self.call("UnlockAlpha1", store_name=store, resource_id=resource, lock_owner=owner).status
+
     def metadata(self):
         """In the words of HTTP: what the message says, member by member."""
         return metadata_of(self.call("GetMetadata"))
