@@ -1,48 +1,13 @@
 /* link: the life of one connection. */
-#include <base/check.h>
 #include <base/clock.h>
 #include <base/mem.h>
 #include <base/slice.h>
-#include <postgres/batch.h>
-#include <postgres/link.h>
-#include <postgres/lookup.h>
-#include <postgres/queue.h>
-
-#define LOOKING 0
-#define DIALING 1
-#define UP 2
-#define RESTING 3
-#define ASLEEP 4
+#include <postgres/link_inside.h>
 
 #define FIRST_PAUSE_NS (100 * (int64_t)CLOCK_MS)
 #define LONGEST_PAUSE_NS (5 * (int64_t)CLOCK_S)
 #define GRACE_NS (2 * CLOCK_S)          /* the server ends a statement itself, if it still can */
 #define MOST_WISHES 65536u              /* of one connection */
-
-/* Owed to the host's mailbox; outlives the link, which it then no longer knows. */
-struct turn {
-    struct pg_link *link;
-};
-
-struct pg_link {
-    uint32_t magic;
-    struct pg_link_setup setup;
-    const struct trb_watch_service *watches;
-    const struct trb_timer_service *timers;
-    const struct trb_post_service *posts;
-    struct pg_batch batch;              /* the connection, and what it has prepared */
-    struct trb_watch *watch;
-    struct trb_timer *timer;            /* of the state: dialling, rest; answers and idleness when up */
-    struct pg_lookup *lookup;
-    struct turn *turn;                  /* asked for; NULL: not */
-    uint32_t state, failures, depth, conns_had, want;
-    bool is_dead, has_open;             /* has_open: reads were said that no sync ends yet */
-    struct pg_queue sent, waiting;
-    uint32_t cursor;                    /* in sent: whose results come next */
-    struct trb_error fault;             /* why the last attempt failed */
-    uint64_t used_ns;
-};
-#define LINK_MAGIC 0x50474c4bu
 
 static void look(struct pg_link *);
 static void say(struct pg_link *, const struct pg_wish *);
@@ -123,7 +88,7 @@ static void scatter(struct pg_link *l, struct pg_queue *orphans, bool may_wait, 
     pg_queue_fini(orphans);
 }
 
-static void lose(struct pg_link *l, trb_code code, const char *reason, const char *sentence)
+void pg_link_lose(struct pg_link *l, trb_code code, const char *reason, const char *sentence)
 {
     struct trb_error err = {0};
     bool was_up = l->state == UP;
@@ -153,7 +118,7 @@ static void lose_as_said(struct pg_link *l)
 {
     char sentence[300];
     pg_sentence(PQerrorMessage(l->batch.conn), sentence, sizeof sentence);
-    lose(l, TRB_UNAVAILABLE, "CONNECTION", sentence[0] ? sentence : "the connection broke");
+    pg_link_lose(l, TRB_UNAVAILABLE, "CONNECTION", sentence[0] ? sentence : "the connection broke");
 }
 
 /* ------------------------------------------------------------------------- patience and idleness */
@@ -174,7 +139,7 @@ static void on_up_timer(void *arg)
     }
     if (oldest) {
         snprintf(sentence, sizeof sentence, "no answer within %llu ms (timeout)", (unsigned long long)(c->timeout_ns / (int64_t)CLOCK_MS));
-        lose(l, TRB_UNAVAILABLE, "TIMEOUT", sentence);
+        pg_link_lose(l, TRB_UNAVAILABLE, "TIMEOUT", sentence);
         return;
     }
     hang_up(l);
@@ -188,135 +153,6 @@ static void watch_answers(struct pg_link *l)
         timer_set(l, c->timeout_ns + (int64_t)GRACE_NS, on_up_timer);
     else if (!l->timer && c->idle_ns > 0 && l->setup.may_sleep)
         timer_set(l, c->idle_ns, on_up_timer);
-}
-
-/* ------------------------------------------------------------------------------------ answers */
-/* Whoever shares a transaction with a failure was undone with it, or never looked at. */
-static bool group_has_failed(struct pg_link *l)
-{
-    bool has_failed = false;
-    struct pg_entry *e;
-    for (uint32_t i = 0; (e = pg_queue_at(&l->sent, i)); i++) {
-        has_failed = has_failed || e->failure || e->is_skipped;
-        if (e->ends)
-            break;
-    }
-    for (uint32_t i = 0; has_failed && (e = pg_queue_at(&l->sent, i)); i++) {
-        l->batch.prepared &= ~e->prepared;
-        if (e->ends)
-            break;
-    }
-    return has_failed;
-}
-
-static bool is_forgotten_statement(const struct pg_entry *e)
-{
-    return e->failure && !strcmp(e->answer.state, "26000");
-}
-
-static void settle(struct pg_link *l, struct pg_entry *e, bool has_failed)
-{
-    if ((has_failed && !e->failure) || (is_forgotten_statement(e) && e->wish.tries < 2)) {
-        struct pg_wish again = e->wish;
-        pg_entry_fini(e);
-        again.tries++;
-        again.is_read = false;          /* alone this time */
-        pg_link_ask(l, &again);
-        return;
-    }
-    e->wish.answered(&e->wish, &e->answer, e->failure);
-    pg_entry_fini(e);
-}
-
-static void settle_group(struct pg_link *l)
-{
-    bool has_failed = group_has_failed(l), is_last = false;
-    uint32_t had = l->conns_had;
-    while (!is_last && !l->is_dead && l->conns_had == had && l->sent.count) {
-        struct pg_entry e = pg_queue_take(&l->sent);
-        l->cursor -= l->cursor ? 1 : 0;
-        is_last = e.ends;
-        settle(l, &e, has_failed);
-    }
-}
-
-static void note_failure(struct pg_entry *e, const PGresult *r)
-{
-    const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-    if (e->failure)
-        return;
-    e->failure = mem_zero(sizeof *e->failure);
-    pg_error_read(r, e->failure);
-    e->answer.failed_at = e->done;
-    snprintf(e->answer.state, sizeof e->answer.state, "%s", state ? state : "");
-}
-
-static void note(struct pg_entry *e, PGresult *r)
-{
-    ExecStatusType status = PQresultStatus(r);
-    if (status == PGRES_PIPELINE_ABORTED)
-        e->is_skipped = true;
-    else if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-        note_failure(e, r);
-    else if (status == PGRES_TUPLES_OK || *PQcmdStatus(r)) {    /* a preparation has no word */
-        PQclear(e->answer.result);
-        e->answer.result = r;
-        e->done++;
-        return;
-    }
-    PQclear(r);
-}
-
-/* False: the connection is of no use any more. */
-static bool take(struct pg_link *l, PGresult *r)
-{
-    ExecStatusType status = PQresultStatus(r);
-    struct pg_entry *before = l->cursor ? pg_queue_at(&l->sent, l->cursor - 1) : NULL, *e = pg_queue_at(&l->sent, l->cursor);
-    if (status == PGRES_PIPELINE_SYNC) {
-        PQclear(r);
-        settle_group(l);
-        return true;
-    }
-    if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
-        PQclear(r);
-        return false;
-    }
-    if (before && before->ends) {       /* the end of a transaction itself may fail */
-        note_failure(before, r);
-        PQclear(r);
-        return true;
-    }
-    if (!e) {
-        PQclear(r);
-        return false;
-    }
-    note(e, r);
-    if (++e->got == e->commands)
-        l->cursor++;
-    return true;
-}
-
-static void take_all(struct pg_link *l)
-{
-    uint32_t had = l->conns_had;
-    bool was_null = false, is_good = true;
-    while (is_good && l->conns_had == had && !l->is_dead && l->sent.count && !PQisBusy(l->batch.conn)) {
-        PGresult *r = PQgetResult(l->batch.conn);
-        if (!r && was_null)
-            break;
-        was_null = !r;
-        is_good = !r || take(l, r);
-    }
-    if (!is_good && l->conns_had == had && !l->is_dead)
-        lose(l, TRB_UNAVAILABLE, "PROTOCOL", "an answer came that fits no question; COPY is not possible here");
-}
-
-static void take_notifications(struct pg_link *l)
-{
-    uint32_t had = l->conns_had;
-    for (PGnotify *n; l->conns_had == had && !l->is_dead && (n = PQnotifies(l->batch.conn)); PQfreemem(n))
-        if (l->setup.notified)
-            l->setup.notified(l->setup.arg, n->relname, n->extra);
 }
 
 /* ---------------------------------------------------------------------------------- sending */
@@ -353,7 +189,7 @@ static void lose_if_broken(struct pg_link *l)
 
 static void on_turn(void *arg)
 {
-    struct turn *t = arg;
+    struct pg_turn *t = arg;
     struct pg_link *l = t->link;
     mem_free(t);
     if (!l)
@@ -383,9 +219,7 @@ static void on_ready(void *arg, uint32_t what)
     uint32_t had = l->conns_had;
     enter(l);
     bool is_good = !(what & TRB_WATCH_READ) || PQconsumeInput(l->batch.conn);
-    take_all(l);                        /* what came before the end counts */
-    if (l->conns_had == had && !l->is_dead)
-        take_notifications(l);
+    pg_link_receive(l);                 /* what came before the end counts */
     if (l->conns_had == had && !l->is_dead) {
         if (!is_good || PQstatus(l->batch.conn) == CONNECTION_BAD)
             lose_as_said(l);
@@ -463,13 +297,13 @@ static void dial_on(struct pg_link *l, PostgresPollingStatusType status)
     else if (status == PGRES_POLLING_FAILED)
         lose_as_said(l);
     else if (!(l->watch = l->watches->start(l->setup.origin, PQsocket(l->batch.conn), what, on_dialing, l)))
-        lose(l, TRB_UNAVAILABLE, "CONNECTION", "the loop cannot watch the socket");
+        pg_link_lose(l, TRB_UNAVAILABLE, "CONNECTION", "the loop cannot watch the socket");
 }
 
 static void on_silence(void *arg)
 {
     struct pg_link *l = checked(arg, struct pg_link, LINK_MAGIC);
-    lose(l, TRB_UNAVAILABLE, "TIMEOUT", l->lookup ? "the server's name was not resolved within the timeout"
+    pg_link_lose(l, TRB_UNAVAILABLE, "TIMEOUT", l->lookup ? "the server's name was not resolved within the timeout"
                                                   : "no connection within the timeout");
 }
 
@@ -507,7 +341,7 @@ static void on_found(void *arg, const struct pg_target *found, const struct trb_
     if (found)
         dial(l, found);
     else
-        lose(l, err->code, err->reason, err->message);
+        pg_link_lose(l, err->code, err->reason, err->message);
     if (!l->is_dead)
         l->lookup = pg_lookup_forget(l->lookup);
     leave(l);
