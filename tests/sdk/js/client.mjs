@@ -70,8 +70,10 @@ async function state() {
     same(await client.state.get(store, "order_2", { consistency: options.consistency }), "strong");
   });
   await feature("state.ttl", async () => {
-    same(await client.state.save(store, [{ key: "brief", value: "soon gone", metadata: { ttlInSeconds: "1" } }]), {});
+    const brief = (ttlInSeconds) => [{ key: "brief", value: "soon gone", metadata: { ttlInSeconds } }];
+    same(await client.state.save(store, brief("1000")), {});
     same(await client.state.get(store, "brief"), "soon gone");
+    same(await client.state.save(store, brief("1")), {});
     await until("the item to go", async () => (await client.state.get(store, "brief")) === "");
   });
 }
@@ -79,8 +81,9 @@ async function state() {
 async function stateMetadata() {
   await feature("state.metadata", async () => {
     const items = [{ key: "briefer", value: "soon gone", metadata: { ttlInSeconds: "1000" } }];
-    same(await client.state.save(store, items, { metadata: { ttlInSeconds: "1" } }), {});
+    same(await client.state.save(store, items), {});
     same(await client.state.get(store, "briefer"), "soon gone");
+    same(await client.state.save(store, items, { metadata: { ttlInSeconds: "1" } }), {});
     await until("the item to go", async () => (await client.state.get(store, "briefer")) === "");
   });
   await feature("state.toolarge", async () => {

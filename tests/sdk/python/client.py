@@ -41,8 +41,9 @@ def state(d):
         d.save_state(store_name=STORE, key="order_2", value="strong", options=options)
         same(d.get_state(store_name=STORE, key="order_2").data, b"strong")
     with feature("state.ttl"):
-        d.save_state(store_name=STORE, key="brief", value="soon gone", state_metadata={"ttlInSeconds": "1"})
+        d.save_state(store_name=STORE, key="brief", value="soon gone", state_metadata={"ttlInSeconds": "1000"})
         same(d.get_state(store_name=STORE, key="brief").data, b"soon gone")
+        d.save_state(store_name=STORE, key="brief", value="soon gone", state_metadata={"ttlInSeconds": "1"})
         until_gone(d, "brief")
 
 

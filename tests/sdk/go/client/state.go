@@ -124,8 +124,10 @@ func etags(ctx context.Context, client dapr.Client) {
 
 func expiring(ctx context.Context, client dapr.Client) {
 	report.Try("state.ttl", func() error {
-		err := client.SaveState(ctx, store, "go-t", []byte("soon gone"), map[string]string{"ttlInSeconds": "1"})
-		if err != nil {
+		save := func(ttl string) error {
+			return client.SaveState(ctx, store, "go-t", []byte("soon gone"), map[string]string{"ttlInSeconds": ttl})
+		}
+		if err := save("1000"); err != nil {
 			return err
 		}
 		item, err := client.GetState(ctx, store, "go-t", nil)
@@ -133,6 +135,9 @@ func expiring(ctx context.Context, client dapr.Client) {
 			return err
 		}
 		if err = report.Expect("the value", string(item.Value), "soon gone"); err != nil {
+			return err
+		}
+		if err = save("1"); err != nil {
 			return err
 		}
 		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {

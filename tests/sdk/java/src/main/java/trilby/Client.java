@@ -227,9 +227,10 @@ public final class Client {
         publishUntilSeen(came, "streamed", "first");
         if (deliversAgain) {
           client.publishEvent(BROKER, "streamed", "twice").block();
-          Report.attempt("subscribe.stream.retry", () -> Report.expect("the event", next(came), "twice"));
+          Report.attempt("subscribe.stream.retry", () -> skipUntil(came, "twice"));
+        } else {
+          inOrder(came);
         }
-        inOrder(came);
       }
       Report.note("subscribe.stream.close");
     });
@@ -241,13 +242,18 @@ public final class Client {
       client.publishEvent(BROKER, topic, text).block();
       if (text.equals(came.poll(200, TimeUnit.MILLISECONDS))) {
         client.publishEvent(BROKER, topic, "last").block();
-        while (!"last".equals(next(came))) {
-          continue;
-        }
+        skipUntil(came, "last");
         return;
       }
     }
     throw new AssertionError("no event came");
+  }
+
+  /* What was published more than once, or is delivered again by a broker that does so soon, may come in between. */
+  private static void skipUntil(BlockingQueue<String> came, String text) throws InterruptedException {
+    while (!text.equals(next(came))) {
+      continue;
+    }
   }
 
   private void inOrder(BlockingQueue<String> came) {
