@@ -40,7 +40,8 @@ def steady(pid, samples=15):
     return seen[-1]
 
 
-# What a swap may leave behind: less than an instance or a list of routes. Memory that stands still moves by as much.
+# What a swap may leave behind, less than the tokens of an instance or a list of routes, and how much memory that stands
+# still moves.
 LEFT_KB, STILL_KB = 1, 128
 WINDOWS = 10
 
