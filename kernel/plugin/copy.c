@@ -41,9 +41,25 @@ static size_t width_of(uint32_t kind)
     }
 }
 
+/* An element's own size says how much of it the other side knew. */
+static size_t element_size(const struct trb_list *list, uint32_t i)
+{
+    uint32_t size = *(const uint32_t *)trb_list_at(list, i);
+    return size < list->stride ? size : list->stride;
+}
+
+static size_t measure_list(const struct trb_layout *of, const struct trb_list *list)
+{
+    size_t total = 0;
+    for (uint32_t i = 0; i < list->count; i++)
+        total += copy_measure(of, trb_list_at(list, i), element_size(list, i));
+    return total;
+}
+
 static size_t measure_field(const struct trb_field *f, const void *at)
 {
     switch (f->kind) {
+    case TRB_FIELD_LIST: return measure_list(f->of, at);
     case TRB_FIELD_NAME:
     case TRB_FIELD_SLICE: return padded(((const struct trb_slice *)at)->len + 1);
     case TRB_FIELD_PAIRS: return measure_pairs(at);
@@ -102,6 +118,19 @@ static void put_data(const struct trb_data *from, struct trb_data *to)
     }
 }
 
+static char *put_fields(const struct trb_layout *, const void *value, size_t size, void *to, char *room);
+
+/* The elements side by side, then what they point to. */
+static void put_list(const struct trb_layout *of, const struct trb_list *from, struct trb_list *to, char **room)
+{
+    size_t stride = padded(of->size);
+    char *elements = *room;
+    *room += from->count * stride;
+    for (uint32_t i = 0; i < from->count; i++)
+        *room = put_fields(of, trb_list_at(from, i), element_size(from, i), elements + i * stride, *room);
+    *to = (struct trb_list){from->at ? elements : NULL, from->count, (uint32_t)stride};
+}
+
 static void put_field(const struct trb_field *f, const void *from, void *to, char **room)
 {
     switch (f->kind) {
@@ -112,22 +141,27 @@ static void put_field(const struct trb_field *f, const void *from, void *to, cha
         break;
     case TRB_FIELD_PAIRS: put_pairs(room, from, to); break;
     case TRB_FIELD_DATA: put_data(from, to); break;
-    case TRB_FIELD_LIST: break; /* no answer carries one */
+    case TRB_FIELD_LIST: put_list(f->of, from, to, room); break;
     default: memcpy(to, from, width_of(f->kind));
     }
 }
 
-void *copy_into(const struct trb_layout *layout, const void *value, size_t size, void *at)
+static char *put_fields(const struct trb_layout *layout, const void *value, size_t size, void *to, char *room)
 {
-    char *room = (char *)at + padded(layout->size);
-    memset(at, 0, layout->size);
-    *(uint32_t *)at = layout->size;
+    memset(to, 0, layout->size);
+    *(uint32_t *)to = layout->size;
     for (uint32_t i = 0; value && i < layout->field_count; i++) {
         const struct trb_field *f = &layout->fields[i];
         const void *from = field_of(f, value, size, width_of(f->kind));
         if (from)
-            put_field(f, from, (char *)at + f->offset, &room);
+            put_field(f, from, (char *)to + f->offset, &room);
     }
+    return room;
+}
+
+void *copy_into(const struct trb_layout *layout, const void *value, size_t size, void *at)
+{
+    put_fields(layout, value, size, at, (char *)at + padded(layout->size));
     return at;
 }
 
@@ -137,17 +171,34 @@ static void wipe_pairs(struct trb_pairs *pairs)
         mem_wipe((char *)(uintptr_t)pairs->at[i].value.at, pairs->at[i].value.len);
 }
 
+static void release_field(const struct trb_field *f, void *at, bool wipe)
+{
+    struct trb_list *list = at;
+    struct trb_data *data = at;
+    struct trb_slice *text = at;
+    switch (f->kind) {
+    case TRB_FIELD_DATA:
+        data->owner = buf_unref(data->owner);
+        data->at = NULL;
+        break;
+    case TRB_FIELD_LIST:
+        for (uint32_t i = 0; i < list->count; i++)
+            copy_release(f->of, (void *)(uintptr_t)trb_list_at(list, i), wipe);
+        break;
+    case TRB_FIELD_PAIRS:
+        if (wipe)
+            wipe_pairs(at);
+        break;
+    case TRB_FIELD_SLICE:
+        if (wipe && text->at)
+            mem_wipe((char *)(uintptr_t)text->at, text->len);
+        break;
+    default: break;
+    }
+}
+
 void copy_release(const struct trb_layout *layout, void *copy, bool wipe)
 {
-    for (uint32_t i = 0; copy && i < layout->field_count; i++) {
-        const struct trb_field *f = &layout->fields[i];
-        void *at = (char *)copy + f->offset;
-        if (f->kind == TRB_FIELD_DATA) {
-            struct trb_data *d = at;
-            d->owner = buf_unref(d->owner);
-            d->at = NULL;
-        }
-        if (wipe && f->kind == TRB_FIELD_PAIRS)
-            wipe_pairs(at);
-    }
+    for (uint32_t i = 0; copy && i < layout->field_count; i++)
+        release_field(&layout->fields[i], (char *)copy + layout->fields[i].offset, wipe);
 }

@@ -70,6 +70,39 @@ static void a_buffer_in_an_answer_is_taken_over(void **state)
     end(got);
 }
 
+static void a_list_is_copied_with_its_elements(void **state)
+{
+    char key[] = "first";
+    struct trb_pair pair = {NAME("a"), NAME("b")};
+    struct trb_state_get items[] = {{.size = sizeof *items, .key = {key, 5}, .metadata = {&pair, 1, sizeof pair}},
+                                    {.size = sizeof *items, .key = NAME("second"), .consistency = 2}};
+    struct trb_state_bulk_get all = {.size = sizeof all, .items = {items, 2, sizeof *items}, .parallelism = 7};
+    const struct trb_layout *l = &trb_layout_state_bulk_get;
+    struct trb_state_bulk_get *got = copy_into(l, &all, sizeof all, malloc(copy_measure(l, &all, sizeof all)));
+    memset(key, 'z', 5);
+    memset(items, 0xA5, sizeof items);
+    assert_int_equal(got->items.count, 2);
+    assert_int_equal(got->parallelism, 7);
+    const struct trb_state_get *one = trb_list_at(&got->items, 0), *two = trb_list_at(&got->items, 1);
+    assert_string_equal(one->key.at, "first");
+    assert_string_equal(one->metadata.at[0].value.at, "b");
+    assert_string_equal(two->key.at, "second");
+    assert_int_equal(two->consistency, 2);
+    copy_release(l, got, true);
+    free(got);
+}
+
+static void an_empty_list_is_empty(void **state)
+{
+    struct trb_state_bulk_get all = {.size = sizeof all};
+    const struct trb_layout *l = &trb_layout_state_bulk_get;
+    struct trb_state_bulk_get *got = copy_into(l, &all, sizeof all, malloc(copy_measure(l, &all, sizeof all)));
+    assert_int_equal(got->items.count, 0);
+    assert_null(got->items.at);
+    copy_release(l, got, false);
+    free(got);
+}
+
 static void an_older_struct_leaves_what_it_lacks_at_zero(void **state)
 {
     struct trb_state_item item = {.value = {"v", 1, NULL}};
@@ -128,6 +161,8 @@ int main(void)
         cmocka_unit_test(every_field_is_copied_and_texts_end_in_nul),
         cmocka_unit_test(absent_stays_absent_and_empty_stays_empty),
         cmocka_unit_test(a_buffer_in_an_answer_is_taken_over),
+        cmocka_unit_test(a_list_is_copied_with_its_elements),
+        cmocka_unit_test(an_empty_list_is_empty),
         cmocka_unit_test(an_older_struct_leaves_what_it_lacks_at_zero),
         cmocka_unit_test(a_field_that_is_cut_in_two_is_not_read),
         cmocka_unit_test(pairs_with_a_wider_stride_are_read_by_it),
