@@ -5,15 +5,15 @@
 #include <stdlib.h>
 
 enum {
-    SET = 1000, SECRET, RESOLVE, ORDERED, NO_ROLLBACK, PLAIN_KEYS, FOREIGN, JUNIT, ONLY, LIST, TYPE, RELEASE, LIMIT, PATIENCE, DESCRIBE,
-    HERE, VERSION
+    SET = 1000, SECRET, RESOLVE, ORDERED, NO_ROLLBACK, PLAIN_KEYS, KEEPS_NOTHING, FOREIGN, JUNIT, ONLY, LIST, TYPE,
+    RELEASE, LIMIT, PATIENCE, DESCRIBE, HERE, VERSION
 };
 
 static const struct option words[] = {
     {"config", required_argument, NULL, 'c'},      {"set", required_argument, NULL, SET},
     {"secret", required_argument, NULL, SECRET},   {"resolve", required_argument, NULL, RESOLVE},
     {"ordered", no_argument, NULL, ORDERED},       {"no-rollback", no_argument, NULL, NO_ROLLBACK},
-    {"plain-keys", no_argument, NULL, PLAIN_KEYS},
+    {"plain-keys", no_argument, NULL, PLAIN_KEYS}, {"keeps-nothing", no_argument, NULL, KEEPS_NOTHING},
     {"foreign-descriptors", no_argument, NULL, FOREIGN}, {"junit", required_argument, NULL, JUNIT},
     {"only", required_argument, NULL, ONLY},       {"list", no_argument, NULL, LIST},
     {"type", required_argument, NULL, TYPE},       {"component-version", required_argument, NULL, RELEASE},
@@ -62,6 +62,7 @@ static bool take(struct command *c, int word)
     case FOREIGN: c->foreign_descriptors = true; return true;
     case NO_ROLLBACK: c->no_rollback = true; return true;
     case PLAIN_KEYS: c->plain_keys = true; return true;
+    case KEEPS_NOTHING: c->keeps_nothing = true; return true;
     case JUNIT: c->junit = optarg; return true;
     case ONLY: c->only = optarg; return true;
     case LIST: c->list = true; return true;

@@ -11,7 +11,7 @@ struct command {
     const char *secrets[16];                   /* NAME=VALUE */
     uint32_t secret_count;
     uint64_t limit_s, patience_s;
-    bool list, verbose, ordered, no_rollback, plain_keys, foreign_descriptors, in_this_process, help, show_version;
+    bool list, verbose, ordered, no_rollback, plain_keys, keeps_nothing, foreign_descriptors, in_this_process, help, show_version;
 };
 
 /* 0, or 2 after having said on stderr what is wrong. */

@@ -46,6 +46,7 @@ const char command_help[] =
     "                          cannot be told not to.\n"
     "    --no-rollback         state: the product cannot undo a part of a failed transaction (Redis).\n"
     "    --plain-keys          state: the product takes no key with a blank in it (memcached).\n"
+    "    --keeps-nothing       bindings: what is created cannot be got again (http).\n"
     "\n"
     "EXIT STATUS\n"
     "    0   every case that applies has passed\n"

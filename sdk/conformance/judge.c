@@ -264,6 +264,24 @@ bool ask_well(struct test *t, const char *verb, const void *question, struct trb
     return well;
 }
 
+struct asked *probe_begin(struct test *t, const struct how *how)
+{
+    const struct block_facts *f = t->subject->facts;
+    return ask_begin(t, f->probe, f->probe_question_of ? f->probe_question_of(t->subject->component) : f->probe_question(), how);
+}
+
+bool probe(struct test *t)
+{
+    if (!shim_has(t->subject->facts->probe))
+        return true;
+    struct asked *a = probe_begin(t, &(struct how){.loop = t->next_loop++});
+    bool answered = ask_wait(a, PATIENCE_NS);
+    EXPECT(t, answered, "%s was not answered within %d s", t->subject->facts->probe, (int)(PATIENCE_NS / CLOCK_S));
+    if (answered)
+        ask_end(a);
+    return answered;
+}
+
 struct trb_name test_key(struct test *t, const char *word)
 {
     static uint64_t run;

@@ -32,6 +32,7 @@ struct subject {                               /* what is judged; made once, bef
     bool is_ordered;                           /* promised by its author: messages keep their order */
     bool foreign_descriptors;                  /* said by its author: the client library's stay open on exec */
     bool plain_keys;                           /* said by its author: no key may hold a blank */
+    bool keeps_nothing;                        /* said by its author: what a binding creates cannot be got again */
     bool cannot_roll_back;                     /* said by its author: a failed transaction may leave a part */
 };
 
@@ -51,6 +52,7 @@ struct test_case {
     const char *verb;                          /* runs only when the component has it */
     uint64_t caps;                             /* and promises this */
     uint32_t starts_itself;                    /* 1: the case starts (and stops) the component */
+    uint32_t asks;                             /* 1: needs the question that can be asked at any time */
 };
 
 void test_check(struct test *, bool so, const char *format, ...) TRB_PRINTF(3, 4);
@@ -96,6 +98,9 @@ struct asked *ask_end(struct asked *);         /* returns NULL; an unanswered on
 struct asked *ask(struct test *, const char *verb, const void *question);
 /* True when it answered well; else why is in err. For verbs that answer nothing. */
 bool ask_well(struct test *, const char *verb, const void *question, struct trb_error *err);
+/* The question that can be asked at any time. probe without the verb for it (an input binding's): true. */
+struct asked *probe_begin(struct test *, const struct how *);
+bool probe(struct test *);                     /* was it answered? */
 struct trb_name test_key(struct test *, const char *word);     /* unique in this run; lives with the process */
 
 /* ------------------------------------------------------------------------------------ streams */
@@ -119,6 +124,6 @@ const struct trb_error *listen_failure(const struct listener *);   /* after its 
 /* ------------------------------------------------------------------------------------ suites */
 extern const struct test_case suite_manifest[], suite_options[], suite_life[], suite_calls[], suite_hosts[],
     suite_state[], suite_state_more[], suite_pubsub[], suite_secretstores[], suite_nameresolution[],
-    suite_lock[];
+    suite_lock[], suite_bindings[];
 
 #endif

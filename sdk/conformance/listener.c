@@ -8,8 +8,8 @@
 
 struct listener {
     struct listener *before;                   /* all stay until the process ends: events may come late */
-    struct test *test;
     struct instance *instance;
+    const struct trb_verb_info *verb;
     const void *question;
     uint32_t credit, loop;
     struct stream_call *stream;
@@ -38,15 +38,33 @@ static void settle_now(struct heard *h, uint32_t verdict)
     stream_call_settle(e, &s);
 }
 
-/* The first two fields of every event of a block that we know are its topic and its data. */
+static const void *field(const struct trb_layout *layout, const char *name, const void *event)
+{
+    for (uint32_t i = 0; i < layout->field_count; i++)
+        if (!strcmp(layout->fields[i].name, name))
+            return (const char *)event + layout->fields[i].offset;
+    return NULL;
+}
+
+static struct trb_slice name_in(const struct listener *l, const char *name, const void *event)
+{
+    const struct trb_name *at = field(l->verb->answer, name, event);
+    return at ? keep(slice_name(*at)) : (struct trb_slice){NULL, 0};
+}
+
+static struct trb_slice data_in(const struct listener *l, const void *event)
+{
+    const struct trb_data *at = field(l->verb->answer, "data", event);
+    return at ? keep(slice_from(at->at, at->len)) : (struct trb_slice){NULL, 0};
+}
+
 static void on_event(void *arg, struct stream_call_event *e)
 {
     struct listener *l = arg;
-    const struct { uint32_t size; struct trb_name topic; struct trb_data data; } *event = e->event;
     pthread_mutex_lock(&l->lock);
     check(l->count < MAX_HEARD);
     struct heard *h = &l->heard[l->count];
-    *h = (struct heard){keep(slice_name(event->topic)), keep(slice_from(event->data.at, event->data.len)), 0, e};
+    *h = (struct heard){name_in(l, "topic", e->event), data_in(l, e->event), 0, e};
     l->count++;
     uint32_t verdict = l->verdict_for_all;
     pthread_mutex_unlock(&l->lock);
@@ -76,8 +94,17 @@ static void open_there(void *arg)
 {
     static const struct stream_call_owner owner = {on_event, on_ended, on_opened};
     struct listener *l = arg;
-    l->stream = stream_call_open(l->instance, block_verb(l->test->subject->facts, "subscribe"), l->question,
-                                 l->credit, &owner, l);
+    l->stream = stream_call_open(l->instance, l->verb, l->question, l->credit, &owner, l);
+}
+
+/* A block has one verb that is a stream. */
+static const struct trb_verb_info *the_stream(const struct block_facts *f)
+{
+    for (uint32_t i = 0; i < f->block.verb_count; i++)
+        if (f->block.verbs[i].flags & TRB_VERB_STREAM)
+            return &f->block.verbs[i];
+    check(false);
+    return NULL;
 }
 
 struct listener *listen_begin(struct test *t, const void *question, uint32_t credit, uint32_t loop)
@@ -86,8 +113,8 @@ struct listener *listen_begin(struct test *t, const void *question, uint32_t cre
     struct listener *l = mem_zero(sizeof *l);
     l->before = last;
     last = l;
-    l->test = t;
     l->instance = t->instance;
+    l->verb = the_stream(t->subject->facts);
     l->question = question;
     l->credit = credit;
     l->loop = loop;

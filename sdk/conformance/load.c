@@ -168,6 +168,7 @@ static void take_facts(const struct command *c, struct subject *s)
     s->foreign_descriptors = c->foreign_descriptors;
     s->cannot_roll_back = c->no_rollback;
     s->plain_keys = c->plain_keys;
+    s->keeps_nothing = c->keeps_nothing;
 }
 
 int load_subject(const struct command *c, struct subject *ret)

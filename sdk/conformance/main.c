@@ -16,12 +16,14 @@ static bool applies(const struct test_case *c, const struct subject *s)
 {
     if (c->block && strcmp(c->block, s->facts->block.name))
         return false;
+    if (c->asks && !shim_has(s->facts->probe))
+        return false;
     return (!c->verb || shim_has(c->verb)) && (s->component->caps & c->caps) == c->caps;
 }
 
 static const struct test_case *const suites[] = {
     suite_manifest, suite_options, suite_life, suite_calls, suite_hosts, suite_state, suite_state_more, suite_pubsub,
-    suite_secretstores, suite_nameresolution, suite_lock,
+    suite_secretstores, suite_nameresolution, suite_lock, suite_bindings,
 };
 
 static uint32_t each_case(const struct command *c, const struct subject *s,

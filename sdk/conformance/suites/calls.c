@@ -5,11 +5,6 @@
 
 #define MANY 1000u
 
-static struct asked *probe(struct test *t, const struct how *how)
-{
-    return ask_begin(t, t->subject->facts->probe, t->subject->facts->probe_question(), how);
-}
-
 static void expect_answer(struct test *t, struct asked *a, const char *when)
 {
     EXPECT(t, ask_wait(a, PATIENCE_NS), "%s, %s: no answer within %d s", t->subject->facts->probe, when,
@@ -20,14 +15,14 @@ static void expect_answer(struct test *t, struct asked *a, const char *when)
 static void from_every_loop(struct test *t)
 {
     for (uint32_t i = 0; i < HOUSE_LOOPS; i++)
-        expect_answer(t, probe(t, &(struct how){.loop = i}), "asked from a loop");
+        expect_answer(t, probe_begin(t, &(struct how){.loop = i}), "asked from a loop");
 }
 
 static void many(struct test *t)
 {
     static struct asked *all[MANY];
     for (uint32_t i = 0; i < MANY; i++)
-        all[i] = probe(t, &(struct how){.loop = i});
+        all[i] = probe_begin(t, &(struct how){.loop = i});
     for (uint32_t i = 0; i < MANY; i++)
         expect_answer(t, all[i], "among a thousand");
 }
@@ -37,18 +32,18 @@ static void cancelled(struct test *t)
     static const uint32_t whys[] = {TRB_WHY_DEADLINE, TRB_WHY_CLIENT, TRB_WHY_ENDED, TRB_WHY_DRAINING};
     uint64_t end = clock_now_ns() + 5 * CLOCK_S;      /* a component may take its time all the same */
     for (uint32_t i = 0; i < 200 && clock_now_ns() < end; i++) {
-        struct asked *a = probe(t, &(struct how){.loop = i});
+        struct asked *a = probe_begin(t, &(struct how){.loop = i});
         ask_cancel(a, whys[i % countof(whys)]);
         expect_answer(t, a, "cancelled");
     }
-    expect_answer(t, probe(t, NULL), "after cancelled ones");
+    expect_answer(t, probe_begin(t, NULL), "after cancelled ones");
 }
 
 static void cancelled_in_a_crowd(struct test *t)
 {
     static struct asked *all[MANY];
     for (uint32_t i = 0; i < MANY; i++)
-        all[i] = probe(t, &(struct how){.loop = i / 16});
+        all[i] = probe_begin(t, &(struct how){.loop = i / 16});
     for (uint32_t i = 0; i < MANY; i += 3)
         ask_cancel(all[i], TRB_WHY_CLIENT);
     for (uint32_t i = 0; i < MANY; i++)
@@ -59,12 +54,12 @@ static void past_deadline(struct test *t)
 {
     uint64_t end = clock_now_ns() + 5 * CLOCK_S;
     for (uint32_t i = 0; i < 20 && clock_now_ns() < end; i++) {
-        struct asked *a = probe(t, &(struct how){.loop = i, .deadline_ns = clock_now_ns() - CLOCK_S});
+        struct asked *a = probe_begin(t, &(struct how){.loop = i, .deadline_ns = clock_now_ns() - CLOCK_S});
         expect_answer(t, a, "with a deadline that has passed");
     }
     end = clock_now_ns() + 5 * CLOCK_S;
     for (uint32_t i = 0; i < 20 && clock_now_ns() < end; i++) {
-        struct asked *a = probe(t, &(struct how){.loop = i, .deadline_ns = clock_now_ns() + CLOCK_MS});
+        struct asked *a = probe_begin(t, &(struct how){.loop = i, .deadline_ns = clock_now_ns() + CLOCK_MS});
         if (!ask_wait(a, 2 * CLOCK_MS))
             ask_cancel(a, TRB_WHY_DEADLINE);
         expect_answer(t, a, "when its deadline passes");
@@ -75,7 +70,7 @@ static void stopped_behind_a_crowd(struct test *t)
 {
     static struct asked *all[MANY];
     for (uint32_t i = 0; i < MANY; i++)
-        all[i] = probe(t, &(struct how){.loop = i});
+        all[i] = probe_begin(t, &(struct how){.loop = i});
     for (uint32_t i = 0; i < MANY; i++)
         ask_cancel(all[i], TRB_WHY_DRAINING);
     for (uint32_t i = 0; i < MANY; i++)
@@ -84,11 +79,11 @@ static void stopped_behind_a_crowd(struct test *t)
 }
 
 const struct test_case suite_calls[] = {
-    {"calls", "answers every loop", from_every_loop},
-    {"calls", "answers a thousand questions at once", many},
-    {"calls", "still answers what was cancelled", cancelled},
-    {"calls", "answers the others when some are cancelled", cancelled_in_a_crowd},
-    {"calls", "answers when a deadline has passed", past_deadline},
-    {"calls", "stops after a crowd was cancelled", stopped_behind_a_crowd},
+    {"calls", "answers every loop", from_every_loop, .asks = 1},
+    {"calls", "answers a thousand questions at once", many, .asks = 1},
+    {"calls", "still answers what was cancelled", cancelled, .asks = 1},
+    {"calls", "answers the others when some are cancelled", cancelled_in_a_crowd, .asks = 1},
+    {"calls", "answers when a deadline has passed", past_deadline, .asks = 1},
+    {"calls", "stops after a crowd was cancelled", stopped_behind_a_crowd, .asks = 1},
     {0},
 };

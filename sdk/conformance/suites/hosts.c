@@ -3,14 +3,6 @@
 #include "../law.h"
 #include <base/error.h>
 
-static bool probe(struct test *t)
-{
-    struct asked *a = ask(t, t->subject->facts->probe, t->subject->facts->probe_question());
-    bool answered = a != NULL;
-    ask_end(a);
-    return answered;
-}
-
 /* Longer structs, wider strides, a higher minor: nothing may be read by sizeof of its own. */
 static void newer(struct test *t)
 {
@@ -58,6 +50,6 @@ const struct test_case suite_hosts[] = {
     {"hosts", "serves a newer one, whose structs are longer", newer, .starts_itself = 1},
     {"hosts", "serves the oldest one, and reads nothing behind its structs", oldest, .starts_itself = 1},
     {"hosts", "starts, or says why not, on one without services", without_services, .starts_itself = 1},
-    {"hosts", "answers one that has no buffers left", without_memory},
+    {"hosts", "answers one that has no buffers left", without_memory, .asks = 1},
     {0},
 };

@@ -56,9 +56,7 @@ static void two_at_once(struct test *t)
     struct trb_error err = ERROR_INIT;
     REQUIRE(t, !instance_up(t, NULL, &second, &err), "a second one beside the first does not start: %s", err.message);
     instance_down(t, second);
-    struct asked *a = ask(t, t->subject->facts->probe, t->subject->facts->probe_question());
-    EXPECT(t, a, "the first one does not answer after the second has stopped");
-    ask_end(a);
+    EXPECT(t, probe(t), "the first one does not answer after the second has stopped");
 }
 
 static void answer_ping(struct call *c, void *arg)
@@ -167,7 +165,7 @@ static void descriptors_close_on_exec(struct test *t)
     list("/proc/self/fd", &before);
     if (!test_start(t))
         return;
-    ask_end(ask(t, t->subject->facts->probe, t->subject->facts->probe_question()));
+    probe(t);
     list("/proc/self/fd", &after);
     for (uint32_t i = 0; i < after.count; i++) {
         int fd = atoi(after.at[i]), flags = fcntl(fd, F_GETFD);
