@@ -27,7 +27,8 @@ static const struct trb_option options[] = {
     TRB_INT(struct bus, delivery_mode, "deliveryMode", .fallback = "0", .max = 2,
             .doc = "2: messages are kept on the broker's disk; 1: they are not; 0: not said, which means 1."),
     TRB_INT(struct bus, prefetch, "prefetchCount", .fallback = "0", .max = 255,
-            .doc = "At most so many messages of a subscription are unacknowledged; 0: 1,000, and 100 where concurrencyMode is single."),
+            .doc = "At most so many messages of a subscription are unacknowledged; 0: 1,000, with concurrencyMode single 100, "
+                   "and 1 with requeueInFailure too, which alone keeps the order when a handler fails."),
     TRB_DURATION(struct bus, config.reconnect_ns, "reconnectWaitSeconds", .fallback = "3s",
                  .doc = "Pause between attempts to connect, and before a subscription that ended is declared again."),
     TRB_INT(struct bus, max_len, "maxLen", .fallback = "0", .doc = "A queue keeps at most so many messages; 0: any number."),

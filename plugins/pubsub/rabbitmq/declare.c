@@ -7,6 +7,7 @@
 
 #define PREFETCH 1000u                      /* where none is said: what may wait for handlers here */
 #define PREFETCH_SINGLE 100u
+#define PREFETCH_ORDERED 1u                 /* what goes back into the queue must find nothing before it already sent */
 
 static struct trb_slice said(const struct subscription *s, const char *name)
 {
@@ -121,7 +122,9 @@ static void bind_keys(struct subscription *s)
 
 static uint32_t prefetch(const struct bus *b)
 {
-    return b->prefetch ? (uint32_t)b->prefetch : b->concurrency == BUS_SINGLE ? PREFETCH_SINGLE : PREFETCH;
+    if (b->prefetch)
+        return (uint32_t)b->prefetch;
+    return b->concurrency != BUS_SINGLE ? PREFETCH : b->requeue ? PREFETCH_ORDERED : PREFETCH_SINGLE;
 }
 
 void subscription_declare(struct subscription *s, rabbit_then *consuming)

@@ -186,7 +186,7 @@ static void on_cancelled(void *arg)
 }
 
 /* ------------------------------------------------------------------------------------- deliveries */
-/* What the host had no memory for goes back into the queue after a pause, and all behind it for the order's sake. */
+/* What the host had no memory for goes back into the queue after a pause, and what came behind it too. */
 static void on_room(void *arg)
 {
     struct subscription *s = checked(arg, struct subscription, SUBSCRIPTION_MAGIC);
@@ -284,19 +284,6 @@ void subscription_resume(struct subscription *s)
     pump(s);
 }
 
-/* Where order is kept, all that came behind goes back with it. */
-static void give_back(struct subscription *s, uint64_t tag)
-{
-    const struct bus *b = s->bus;
-    if (b->requeue && b->concurrency == BUS_SINGLE && s->queued_count) {
-        tag = list_item(s->queued.prev, struct rabbit_delivery, link)->tag;
-        forget_queued(s);
-        rabbit_nack(s->channel, tag, true, true);
-    } else {
-        rabbit_nack(s->channel, tag, false, b->requeue);
-    }
-}
-
 void subscription_settle(struct rabbit_delivery *d, uint32_t verdict)
 {
     struct subscription *s = d->owner;
@@ -306,7 +293,7 @@ void subscription_settle(struct rabbit_delivery *d, uint32_t verdict)
     if (is_known && (verdict == TRB_ACK || verdict == TRB_DROP))
         rabbit_ack(s->channel, d->tag);
     else if (is_known && verdict == TRB_RETRY)
-        give_back(s, d->tag);
+        rabbit_nack(s->channel, d->tag, false, b->requeue);
     rabbit_delivery_free(b->host, d);
     if (s->is_ending)
         check_end(s);
