@@ -1,6 +1,7 @@
 /* keys: the keys that match a LIKE pattern, in the order of their last write, page by page. */
 #include "store.h"
 #include <base/clock.h>
+#include <base/like.h>
 #include <base/mem.h>
 #include <base/slice.h>
 #include <stdlib.h>
@@ -18,55 +19,6 @@ struct finding {
     uint32_t count, room;
 };
 
-/* One character of the pattern: what it is, and how many bytes spell it. */
-#define ANY_RUN 1
-#define ANY_ONE 2
-#define ITSELF 3
-
-static int token(struct trb_slice p, size_t at, char *ret_byte, size_t *ret_len)
-{
-    bool escaped = p.at[at] == '\\' && at + 1 < p.len;
-    *ret_len = escaped ? 2 : 1;
-    *ret_byte = p.at[at + (escaped ? 1 : 0)];
-    return escaped ? ITSELF : p.at[at] == '%' ? ANY_RUN : p.at[at] == '_' ? ANY_ONE : ITSELF;
-}
-
-static size_t character_len(struct trb_slice text, size_t at)
-{
-    size_t len = 1;
-    while (at + len < text.len && ((unsigned char)text.at[at + len] & 0xc0) == 0x80)
-        len++;
-    return len;
-}
-
-/* Greedy with one way back, so that no pattern takes more than length times length. */
-static bool is_like(struct trb_slice text, struct trb_slice p)
-{
-    size_t t = 0, at = 0, run_p = SIZE_MAX, run_t = 0, len;
-    char byte = 0;
-    while (t < text.len) {
-        int kind = at < p.len ? token(p, at, &byte, &len) : 0;
-        if (kind == ANY_RUN) {
-            run_p = at += len;
-            run_t = t;
-        } else if (kind == ANY_ONE) {
-            at += len;
-            t += character_len(text, t);
-        } else if (kind == ITSELF && byte == text.at[t]) {
-            at += len;
-            t++;
-        } else if (run_p != SIZE_MAX) {
-            at = run_p;
-            t = ++run_t;
-        } else {
-            return false;
-        }
-    }
-    while (at < p.len && token(p, at, &byte, &len) == ANY_RUN)
-        at += len;
-    return at == p.len;
-}
-
 static void add(struct finding *f, const struct item *i)
 {
     if (f->count == f->room) {
@@ -82,7 +34,7 @@ static void look(struct shard *d, struct finding *f)
     pthread_mutex_lock(&d->lock);
     items_purge(&d->items, clock_now_ns());
     for (struct item *i = items_first(&d->items, &cursor); i; i = items_next(&d->items, i, &cursor))
-        if (i->serial >= f->from_serial && is_like(slice_from(i->key, i->key_len), f->pattern))
+        if (i->serial >= f->from_serial && slice_is_like(slice_from(i->key, i->key_len), f->pattern))
             add(f, i);
     pthread_mutex_unlock(&d->lock);
 }
