@@ -194,7 +194,7 @@ static struct trb_stream *stream_open(const struct trb_origin *o, const struct t
     }
     struct stream_target target = {
         .host = t->host, .port = (uint16_t)t->port, .tls = t->tls, .tls_context = s->tls,
-        .server_name = t->server_name,
+        .server_name = t->server_name, .alpn = TRB_KNOWS(t, alpn) ? t->alpn : (struct trb_slice){0},
         .connect_timeout_ns = t->connect_timeout_ns ? t->connect_timeout_ns : 5000000000ull};
     lend(o, &s->lent, stream_free);
     s->stream = stream_connect(o->loop, &target, &stream_table, s);

@@ -28,6 +28,7 @@ struct trb_stream_target {
     uint32_t port, tls, verify;
     struct trb_slice server_name, ca_pem, certificate_pem, key_pem; /* absent: none */
     uint64_t connect_timeout_ns;            /* 0: 5 s */
+    struct trb_slice alpn;                  /* with tls: "h2", "http/1.1"; absent: none is offered */
 };
 struct trb_stream_events {
     uint32_t size;
