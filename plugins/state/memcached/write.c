@@ -20,8 +20,9 @@ static void set_failed(struct wish *w, const struct trb_error *err)
 {
     const struct trb_state_set *q = w->question;
     struct trb_error full = *err;
-    snprintf(full.message, sizeof full.message, "failed to set key %.*s: %s", SLICE_ARG(slice_cut(slice_name(q->key), 250)),
-             err->message);
+    trb_error(&full, err->code, err->reason, "failed to set key %.*s: %s", SLICE_ARG(slice_cut(slice_name(q->key), 250)),
+              err->message);
+    full.retryable = err->retryable;
     wish_end(w, NULL, &full);
 }
 
