@@ -1,0 +1,33 @@
+/* call: one call on its way, as channel and connection share it. */
+#ifndef GRPC_CALL_H
+#define GRPC_CALL_H
+
+#include <base/list.h>
+#include <grpc/grpc.h>
+
+#define GRPC_TEXT 400u
+
+struct grpc_call {
+    struct list link;                           /* waiting, or running on a connection */
+    struct grpc_wish wish;
+    const char *path;
+    struct text request, reply;
+    size_t sent;
+    uint64_t since_ns, deadline_ns;
+    int32_t stream_id;
+    uint32_t refusals;                          /* by servers that had not read it */
+    /* What the answer's head and trailers said. */
+    uint32_t head_bytes;
+    int64_t http_status;
+    bool is_grpc, has_status, is_too_long;
+    trb_code status;
+    char status_text[GRPC_TEXT];
+    uint32_t reset;                             /* HTTP/2's reason when the stream ended; 0: properly */
+};
+
+/* The outcome, once the stream has ended. TRB_OK: *ret_message is the answer, inside reply. */
+trb_code call_outcome(const struct grpc_call *, const char *who, struct trb_slice *ret_message, struct trb_error *err);
+void call_fresh(struct grpc_call *);            /* forgets what was answered, to be sent again */
+struct grpc_call *call_free(struct grpc_call *);
+
+#endif
