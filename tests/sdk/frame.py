@@ -26,6 +26,9 @@ BUILT = os.path.join(ROOT, "build", "sdk")
 # Where a machine has no Node of its own, tools/install has put one into .venv.
 PATH = os.pathsep.join([os.environ["PATH"], os.path.join(ROOT, ".venv", "bin")])
 STORES = ["in-memory", "redis"]
+# Seconds for a program to begin, to say a line, to end: a virtual machine that starts for the first time on a busy
+# computer takes most of a minute.
+PATIENCE = 90.0
 SECRETS = {"orders-key": "a secret", "db": {"user": "ann", "password": "xyz"}}
 
 
@@ -101,12 +104,12 @@ class Program:
             self.readers[-1].start()
         return self
 
-    def wait_line(self, start, seconds=20.0):
+    def wait_line(self, start, seconds=PATIENCE):
         """The first line that begins so."""
         return self._wait(lambda: next((line for line in list(self.lines) if line.startswith(start)), None), start,
                           seconds)
 
-    def wait_feature(self, feature, seconds=20.0):
+    def wait_feature(self, feature, seconds=PATIENCE):
         """Until the program has said how this went: well."""
         self._wait(lambda: feature in self.results(), feature, seconds)
         self.check(feature)
@@ -123,7 +126,7 @@ class Program:
             return value
         return until(found, lambda: f"{what}:\n{self.said()}", seconds)
 
-    def finish(self, seconds=60.0):
+    def finish(self, seconds=PATIENCE):
         """Waits until the program has ended by itself."""
         try:
             self.process.wait(seconds)
@@ -215,9 +218,10 @@ class Place:
         sidecar = self.sidecar(app=app, protocol=protocol, start=False, **options)
         app.env.update({**ports_of(sidecar), "APP_PORT": str(app.port), **(app_env or {})})
         app.start()
-        sidecar.start()
+        sidecar.start(ready=False)
+        sidecar.wait_ready(PATIENCE)
         if "enable-app-health-check" in options.get("flags", {}):
-            sidecar.wait_log("App entered healthy status", 30)
+            sidecar.wait_log("App entered healthy status", PATIENCE)
         return app, sidecar
 
     def program(self, command, sidecar, env=None):

@@ -62,7 +62,8 @@ def test_a_client_sends_the_token(place, row):
 def pair(request, place):
     """An application with its sidecar, and a client at another sidecar of another application."""
     app, sidecar = place.serve([APP, request.param], request.param, app_id=f"go-{request.param}",
-                               flags={"enable-app-health-check": True, "app-health-check-path": "/health"})
+                               flags={"enable-app-health-check": True, "app-health-check-path": "/health",
+                                      "app-health-probe-timeout": 4000})
     caller = place.sidecar()
     env = {"TARGET": sidecar.app_id, "REFUSAL": REFUSALS[request.param]}
     run = place.program([CLIENT, "invoke"], caller, env).finish()
@@ -103,7 +104,7 @@ def subscriber(request, place):
 def test_an_application_subscribes(subscriber, row, feature):
     protocol, _, app = subscriber
     row(APPS[protocol], feature)
-    app.wait_line(f"ok {feature}", 90)
+    app.wait_line(f"ok {feature}")
     app.check(feature)
 
 

@@ -75,7 +75,8 @@ def pair(request, place):
     """An application with its sidecar, and a client at another sidecar of another application."""
     protocol = request.param
     app, sidecar = place.serve(java(MAINS[protocol]), protocol, app_id=f"java-{protocol}",
-                               flags={"enable-app-health-check": True, "app-health-check-path": "/health"})
+                               flags={"enable-app-health-check": True, "app-health-check-path": "/health",
+                                      "app-health-probe-timeout": 4000})
     caller = place.sidecar()
     env = {"TARGET": sidecar.app_id, "REFUSAL": REFUSALS[protocol]}
     parts = ["invoke"] + (["proxy"] if protocol == "grpc" else [])
@@ -124,7 +125,7 @@ def subscriber(request, place):
 def test_an_application_subscribes(subscriber, row, feature):
     protocol, _, app = subscriber
     row(APPS[protocol], feature)
-    app.wait_line(f"ok {feature}", 90)
+    app.wait_line(f"ok {feature}")
     app.check(feature)
 
 
