@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench import fixed
+from bench import fixed, postgres
 from bench.measure import Subject, run
 from bench.processes import ANSWER, GrpcNginx, Nginx, Redis, Sidecar
 from bench.loads import GrpcShape, Shape
@@ -119,6 +119,14 @@ def row_redis(options, connections=32):
         compare(options, subjects, yards)
         return [line for s in subjects
                 for line in cpu_results(s, slice(None), yards[1], slice(None), 0.5, "≤ 0.5 × nginx proxy")]
+
+
+def row_postgres(options):
+    """Throughput, and so the other way round than the rest: the loop's rate over ours."""
+    with Stand(options) as stand:
+        seen = postgres.rates(options, stand, component)
+    return [Result(f"state {name}, PostgreSQL", f"{ours:.0f}/s, {ours / theirs:.2f} ×", "≥ 0.66 × a pipelined libpq loop",
+                   theirs / ours, 1 / 0.66, f"libpq loop {theirs:.0f}/s") for name, (ours, theirs) in seen.items()]
 
 
 def field(number, data):
@@ -249,7 +257,8 @@ def row_loops(options):
     return [Result("two loops against one, instructions per request", f"{one:.0f} and {two:.0f}, {ratio:.2f} ×", "≤ 1.1 ×", ratio, 1.1)]
 
 
-ROWS = {"healthz": row_healthz, "state": row_state, "state-grpc": row_state_grpc, "redis": row_redis, "invoke": row_invoke, "proxy": row_proxy, "publish": row_publish,
+ROWS = {"healthz": row_healthz, "state": row_state, "state-grpc": row_state_grpc, "redis": row_redis,
+        "postgres": row_postgres, "invoke": row_invoke, "proxy": row_proxy, "publish": row_publish,
         "start": row_start, "memory": row_memory, "connections": row_connections, "stream": row_stream, "loops": row_loops}
 
 

@@ -2,6 +2,7 @@
 #include <base/clock.h>
 #include <base/slice.h>
 #include <postgres/config.h>
+#include <sched.h>
 
 static trb_code refuse_unsupported(const struct pg_config *c, bool iam_is_ignored, struct trb_error *err)
 {
@@ -44,6 +45,15 @@ static void take_pool_words(struct pg_config *c)
         pg_target_drop(&c->target, ignored[i]);
 }
 
+/* The limit is the process's; an event loop, of which there is one per processor, has its share. */
+static uint32_t share_of_loop(int64_t most)
+{
+    cpu_set_t granted;
+    int64_t loops = sched_getaffinity(0, sizeof granted, &granted) ? 1 : CPU_COUNT(&granted);
+    int64_t share = (most <= 1 ? PG_DEFAULT_CONNECTIONS : most) / (loops > 0 ? loops : 1);
+    return share < 1 ? 1 : share > PG_MOST_CONNECTIONS ? PG_MOST_CONNECTIONS : (uint32_t)share;
+}
+
 trb_code pg_config_check(struct pg_config *c, bool iam_is_ignored, struct trb_error *err)
 {
     trb_code code = refuse_unsupported(c, iam_is_ignored, err);
@@ -59,8 +69,7 @@ trb_code pg_config_check(struct pg_config *c, bool iam_is_ignored, struct trb_er
         code = add_options(c, err);
     if (!code)
         take_pool_words(c);
-    c->connections = c->max_conns <= 1 ? PG_DEFAULT_CONNECTIONS : c->max_conns > PG_MOST_CONNECTIONS ? PG_MOST_CONNECTIONS
-                                                                                                     : (uint32_t)c->max_conns;
+    c->connections = share_of_loop(c->max_conns);
     return code;
 }
 

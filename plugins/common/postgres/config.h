@@ -8,7 +8,7 @@
 #define PG_MODE_CACHE_STATEMENT 0u
 #define PG_MODE_CACHE_DESCRIBE 1u
 
-#define PG_DEFAULT_CONNECTIONS 1
+#define PG_DEFAULT_CONNECTIONS 4             /* of the process, where nothing is said */
 #define PG_MOST_CONNECTIONS 64
 
 struct pg_config {
@@ -44,8 +44,8 @@ void pg_config_fini(struct pg_config *);
     TRB_DURATION(self, c.timeout_ns, "timeout", .aliases = "timeoutInSeconds", .fallback = "20s",  \
                  .doc = "Give up connecting, and an operation, after this; at least 1s."),         \
     TRB_INT(self, c.max_conns, "maxConns", .fallback = "0", .max = 1 << 20,                        \
-            .doc = "Most connections of one event loop, if greater than 1; requests share one by pipelining until " \
-                   "it is busy. 0: one."),                                                         \
+            .doc = "Most connections of the sidecar, shared out to its event loops, which have one each at least; requests " \
+                   "share a connection by pipelining until it is busy. 0 and 1: 4."),              \
     TRB_DURATION(self, c.idle_ns, "connectionMaxIdleTime", .fallback = "0",                        \
                  .doc = "Close a connection that had nothing to do for so long; 0: never."),       \
     TRB_CHOICE(self, c.mode, "queryExecMode", .fallback = "cache_statement",                       \

@@ -5,7 +5,10 @@
 #include <libpq-fe.h>
 #include <postgres/postgres.h>
 
-#define BUSY 16u                                /* in flight: from here another connection helps */
+/* In flight: from here another connection helps. Writes wait for the disk, which takes those of several
+ * connections at once; reads are answered faster than a connection is made. */
+#define BUSY_WRITING 4u
+#define BUSY_READING 64u
 
 struct pg {
     uint32_t magic;
@@ -149,7 +152,7 @@ void pg_ask(struct pg *p, const struct pg_wish *wish)
         best = l;
         has_up = true;
     }
-    if (p->count < p->most && has_up && pg_link_in_flight(best) >= BUSY)
+    if (p->count < p->most && has_up && pg_link_in_flight(best) >= (wish->is_read ? BUSY_READING : BUSY_WRITING))
         open_link(p);
     pg_link_ask(best, wish);
 }
