@@ -184,7 +184,8 @@ static void begin_instance(struct aws *a)
     struct http_request r = {.method = "PUT", .headers = {&header, 1, sizeof header}};
     const char *off = env_of("AWS_EC2_METADATA_DISABLED");
     if (off && !strcasecmp(off, "true")) {
-        trb_error(&err, TRB_UNAUTHENTICATED, "NO_CREDENTIALS", "aws: there are no keys in the options, the environment or the shared files");
+        trb_error(&err, TRB_UNAUTHENTICATED, "NO_CREDENTIALS",
+                  "aws: there are no keys in the options, the environment or the shared files");
         lease_failed(&a->lease, &err);
         return;
     }
@@ -220,8 +221,9 @@ static void add_parameter(struct text *t, const char *name, struct trb_slice val
     text_add_escaped(t, value, "-_.~");
 }
 
-/* What STS gave: keys, or NULL after the failure has been told. */
-static bool read_keys(struct aws *a, const struct http_answer *answer, const struct trb_error *err, struct text *joined, int64_t *ret_life)
+/* What STS gave: keys, or false after the failure has been told. */
+static bool read_keys(struct aws *a, const struct http_answer *answer, const struct trb_error *err, struct text *joined,
+                      int64_t *ret_life)
 {
     if (err) {
         lease_failed(&a->lease, err);

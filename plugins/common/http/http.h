@@ -16,8 +16,8 @@ struct http;                /* a client: connections, and what is under way */
 struct http_call;           /* one request under way */
 
 struct http_tls {
-    struct trb_slice ca_pem;                    /* authorities to trust; absent: ca_file, else the system's */
-    const char *ca_file;                        /* NULL: none */
+    struct trb_slice ca_pem;                    /* authorities to trust; absent: ca_file */
+    const char *ca_file;                        /* NULL: what SSL_CERT_FILE names, else the system's */
     struct trb_slice certificate_pem, key_pem;  /* our own; absent: none */
     const char *key_password;
     const char *server_name;                    /* expected of the server and sent as SNI; NULL: the URL's host */

@@ -5,6 +5,7 @@
 #include <http/inside.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdlib.h>
 
 static bool holds_certificate(struct trb_slice pem)
 {
@@ -49,12 +50,14 @@ static struct curl_blob blob(struct trb_slice pem)
 static void say_authorities(struct http_call *c, const struct http_tls *t)
 {
     struct curl_blob ca = blob(t->ca_pem);
-    if (t->ca_pem.at || t->ca_file)
+    const char *file = t->ca_file ? t->ca_file : getenv("SSL_CERT_FILE");
+    file = file && *file ? file : NULL;
+    if (t->ca_pem.at || file)
         curl_easy_setopt(c->easy, CURLOPT_CAPATH, NULL);        /* else the system's are trusted too */
     if (t->ca_pem.at)
         curl_easy_setopt(c->easy, CURLOPT_CAINFO_BLOB, &ca);
-    else if (t->ca_file)
-        curl_easy_setopt(c->easy, CURLOPT_CAINFO, t->ca_file);
+    else if (file)
+        curl_easy_setopt(c->easy, CURLOPT_CAINFO, file);
     curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYPEER, t->skip_verify ? 0L : 1L);
     curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYHOST, t->skip_verify ? 0L : 2L);
     curl_easy_setopt(c->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);

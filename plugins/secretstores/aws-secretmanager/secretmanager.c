@@ -79,7 +79,8 @@ static bool ask(void *self, struct reader_wish *w, struct text *url, struct http
     }
     text_addc(&body, '}');
     headers[0] = (struct trb_pair){NAME("Content-Type"), NAME("application/x-amz-json-1.1")};
-    headers[1] = (struct trb_pair){NAME("X-Amz-Target"), is_page ? NAME("secretsmanager.ListSecrets") : NAME("secretsmanager.GetSecretValue")};
+    headers[1].key = NAME("X-Amz-Target");
+    headers[1].value = is_page ? NAME("secretsmanager.ListSecrets") : NAME("secretsmanager.GetSecretValue");
     r->headers = (struct trb_pairs){headers, 2, sizeof *headers};
     r->body = slice_name(arena_name(w->arena, text_slice(&body)));
     r->signer = &m->aws.lease.signer;
