@@ -521,7 +521,7 @@ def test_acknowledgements_that_were_lost_bring_the_message_again(bench, line, br
 def test_a_queue_deleted_under_it_is_made_again(bench, broker, mark):
     side = Side(bench, mark, mark, reconnectWaitSeconds="100ms")
     broker.channel.queue_delete(f"{mark}-{mark}")
-    side.sidecar.wait_log("is gone, it is declared again")
+    side.sidecar.wait_log("its queue is declared again: the queue is gone")
     until(lambda: broker.exists("queue", f"{mark}-{mark}"), "the queue to be there")
     side.published(mark, 1)
     side.await_all([1])

@@ -43,7 +43,7 @@ static void look_properties(struct trb_slice bytes)
 
 static void look_uri(struct trb_slice bytes)
 {
-    struct trb_error err;
+    struct trb_error err = {0};
     char *uri = mem_text(bytes.at ? bytes.at : "", bytes.len);
     struct rabbit_config c = {.uri = uri};
     if (!rabbit_config_check(&c, &err) && (!c.host || !c.port || c.port > 65535 || !c.user || !c.secret || !c.vhost))

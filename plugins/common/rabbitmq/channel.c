@@ -65,12 +65,14 @@ static void on_close(struct rabbit_channel *c, struct wire *w)
 static void content_end(struct rabbit_channel *c)
 {
     struct rabbit_delivery *d = c->delivery;
+    const struct rabbit_channel_events *e = c->is_ending ? NULL : c->events;
+    void (*give)(void *, struct rabbit_delivery *) = !e ? NULL : c->content == BASIC_DELIVER ? e->delivered : e->returned;
     c->content = 0;
     c->has_header = false;
     c->delivery = NULL;
     c->body_at = NULL;
-    if (d && c->events && c->events->delivered && !c->is_ending)
-        c->events->delivered(c->arg, d);
+    if (d && give)
+        give(c->arg, d);
     else
         rabbit_delivery_free(c->link->setup.host, d);
 }
@@ -87,7 +89,7 @@ static void on_header(struct rabbit_channel *c, struct trb_slice payload)
         return;
     }
     c->has_header = true;
-    if (c->content == BASIC_DELIVER) {
+    if (c->content == BASIC_DELIVER || (c->events && c->events->returned)) {
         struct rabbit_delivery *d = c->delivery = mem_zero(sizeof *d);
         list_init(&d->link);
         d->tag = c->tag;

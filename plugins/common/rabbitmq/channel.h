@@ -29,6 +29,7 @@ struct rabbit_channel_events {
     void (*confirmed)(void *arg, uint64_t tag, bool multiple, bool is_taken);
     void (*delivered)(void *arg, struct rabbit_delivery *);     /* given */
     void (*cancelled)(void *arg);           /* the broker ended the consumer */
+    void (*returned)(void *arg, struct rabbit_delivery *);      /* given: no queue took it; its confirm follows */
 };
 
 /* NULL: the link has no number left. */
@@ -53,7 +54,8 @@ void rabbit_cancel(struct rabbit_channel *, struct trb_slice tag, rabbit_then *)
 void rabbit_confirm(struct rabbit_channel *);
 void rabbit_ack(struct rabbit_channel *, uint64_t tag);
 void rabbit_nack(struct rabbit_channel *, uint64_t tag, bool multiple, bool requeue);
-void rabbit_publish(struct rabbit_channel *, struct trb_slice exchange, struct trb_slice key,
+/* is_mandatory: comes back when no queue takes it. */
+void rabbit_publish(struct rabbit_channel *, struct trb_slice exchange, struct trb_slice key, bool is_mandatory,
                     const struct rabbit_properties *, struct trb_data);
 
 #endif

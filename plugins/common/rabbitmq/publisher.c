@@ -15,7 +15,7 @@ struct entry {
     struct rabbit_wish wish;
     uint64_t since_ns;
     uint32_t tries, missed;
-    bool is_settled;
+    bool is_settled, is_returned;
 };
 
 struct rabbit_publisher {
@@ -57,19 +57,95 @@ static void pop_settled(struct rabbit_publisher *p)
         pop(p);
 }
 
+static void describe(struct rabbit_publisher *p, struct entry *e, struct rabbit_message *ret_message)
+{
+    *ret_message = (struct rabbit_message){.properties = RABBIT_NO_PROPERTIES};
+    text_clear(&p->scratch);
+    p->setup.describe(p->setup.arg, &e->wish, &p->scratch, ret_message);
+}
+
+static void grow(struct rabbit_publisher *p)
+{
+    uint32_t room = p->room ? p->room * 2 : 8;
+    struct entry *ring = mem_alloc(room * sizeof *ring);
+    for (uint32_t n = 0; n < p->count; n++)
+        ring[n] = *at(p, n);
+    mem_free(p->ring);
+    p->ring = ring;
+    p->room = room;
+    p->first = 0;
+}
+
+static void append(struct rabbit_publisher *p, const struct entry *e)
+{
+    struct entry copy = *e;
+    if (p->count == p->room)
+        grow(p);
+    *at(p, p->count++) = copy;
+}
+
+/* --------------------------------------------------------------------- what no queue has taken */
+/* The broker does not say which it was. The oldest with the same bytes is as good as any of its equals. */
+static bool is_that(struct rabbit_publisher *p, struct entry *e, const struct rabbit_delivery *d)
+{
+    struct rabbit_message m;
+    if (e->is_settled || e->is_returned)
+        return false;
+    describe(p, e, &m);
+    if (m.data.len != d->len || !d->body)
+        return m.data.len == d->len;
+    return slice_is(slice_from(m.data.at, m.data.len), p->setup.host->buf_bytes(d->body));
+}
+
+static void on_returned(void *arg, struct rabbit_delivery *d)
+{
+    struct rabbit_publisher *p = checked(arg, struct rabbit_publisher, PUBLISHER_MAGIC);
+    uint32_t n = 0;
+    while (n < p->written && !is_that(p, at(p, n), d))
+        n++;
+    if (n < p->written)
+        at(p, n)->is_returned = true;
+    rabbit_delivery_free(p->setup.host, d);
+}
+
+/* True: it is written again, behind what waits. */
+static bool send_again(struct rabbit_publisher *p, uint32_t n)
+{
+    struct entry *e = at(p, n);
+    if (!e->is_returned || e->is_settled || e->tries >= MAX_TRIES)
+        return false;
+    struct entry again = *e;
+    e->is_settled = true;
+    again.is_returned = false;
+    append(p, &again);
+    p->setup.declare(p->setup.arg, p->channel, slice_of(p->exchange));
+    return true;
+}
+
 /* ----------------------------------------------------------------------------------- confirms */
+static void settle_confirmed(struct rabbit_publisher *p, uint32_t n, bool is_taken)
+{
+    struct trb_error err = {0};
+    bool was_returned = at(p, n)->is_returned;
+    if (is_taken && send_again(p, n))
+        return;
+    if (was_returned)
+        trb_error(&err, TRB_UNAVAILABLE, "NO_QUEUE", "RabbitMQ has no queue that took the message");
+    else if (!is_taken)
+        trb_error(&err, TRB_UNAVAILABLE, "NOT_TAKEN", "RabbitMQ did not take the message for exchange '%s'", p->exchange);
+    settle(at(p, n), err.code ? &err : NULL);
+}
+
 static void on_confirmed(void *arg, uint64_t tag, bool multiple, bool is_taken)
 {
     struct rabbit_publisher *p = checked(arg, struct rabbit_publisher, PUBLISHER_MAGIC);
-    struct trb_error err = {0};
     if (tag < p->first_tag || tag - p->first_tag >= p->written)
         return;
-    if (!is_taken)
-        trb_error(&err, TRB_UNAVAILABLE, "NOT_TAKEN", "RabbitMQ did not take the message for exchange '%s'", p->exchange);
     uint32_t last = (uint32_t)(tag - p->first_tag);
     for (uint32_t n = multiple ? 0 : last; n <= last; n++)
-        settle(at(p, n), is_taken ? NULL : &err);
+        settle_confirmed(p, n, is_taken);
     pop_settled(p);
+    rabbit_publisher_flush(p);
 }
 
 /* ------------------------------------------------------------------------------------- the end */
@@ -113,7 +189,8 @@ static void on_closed(void *arg, const struct trb_error *err, uint32_t by)
 }
 
 /* ------------------------------------------------------------------------------------- writing */
-static const struct rabbit_channel_events events = {.closed = on_closed, .confirmed = on_confirmed};
+static const struct rabbit_channel_events events = {
+    .closed = on_closed, .confirmed = on_confirmed, .returned = on_returned};
 
 static bool open_channel(struct rabbit_publisher *p)
 {
@@ -129,10 +206,9 @@ static bool open_channel(struct rabbit_publisher *p)
 
 static void write_one(struct rabbit_publisher *p, struct entry *e)
 {
-    struct rabbit_message m = {.properties = RABBIT_NO_PROPERTIES};
-    text_clear(&p->scratch);
-    p->setup.describe(p->setup.arg, &e->wish, &p->scratch, &m);
-    rabbit_publish(p->channel, slice_of(p->exchange), m.key, &m.properties, m.data);
+    struct rabbit_message m;
+    describe(p, e, &m);
+    rabbit_publish(p->channel, slice_of(p->exchange), m.key, p->setup.is_mandatory, &m.properties, m.data);
     e->tries++;
     p->written++;
     if (!p->setup.is_confirmed) {
@@ -157,18 +233,6 @@ void rabbit_publisher_flush(struct rabbit_publisher *p)
 }
 
 /* -------------------------------------------------------------------------------------- asking */
-static void grow(struct rabbit_publisher *p)
-{
-    uint32_t room = p->room ? p->room * 2 : 8;
-    struct entry *ring = mem_alloc(room * sizeof *ring);
-    for (uint32_t n = 0; n < p->count; n++)
-        ring[n] = *at(p, n);
-    mem_free(p->ring);
-    p->ring = ring;
-    p->room = room;
-    p->first = 0;
-}
-
 void rabbit_publisher_add(struct rabbit_publisher *p, const struct rabbit_wish *wish)
 {
     struct trb_error err = {0};
@@ -179,9 +243,7 @@ void rabbit_publisher_add(struct rabbit_publisher *p, const struct rabbit_wish *
         w.settled(&w, &err);
         return;
     }
-    if (p->count == p->room)
-        grow(p);
-    *at(p, p->count++) = (struct entry){.wish = *wish, .since_ns = p->setup.host->now_ns()};
+    append(p, &(struct entry){.wish = *wish, .since_ns = p->setup.host->now_ns()});
     rabbit_publisher_flush(p);
 }
 

@@ -4,7 +4,8 @@
  *
  * A message waits while the link is dialled, and while the broker takes none; it fails when the second
  * attempt to connect failed, or after 30 s. What was written when the channel or the link ended has an
- * unknown fate and fails, retryable; only when the exchange was gone it is declared and written again. [loop] */
+ * unknown fate and fails, retryable; only when the exchange, or the queue of a mandatory one, was gone it is
+ * declared and written again. [loop] */
 #ifndef RABBITMQ_PUBLISHER_H
 #define RABBITMQ_PUBLISHER_H
 
@@ -32,6 +33,7 @@ struct rabbit_publisher_setup {
     struct rabbit_link *link;
     struct trb_slice exchange;              /* copied */
     bool is_confirmed;                      /* else settled when written */
+    bool is_mandatory;                      /* what no queue takes is declared and written again, then fails */
     void *arg;
     void (*declare)(void *arg, struct rabbit_channel *, struct trb_slice exchange);
     /* What a wish's message looks like; scratch is empty, for texts that it has to make. */

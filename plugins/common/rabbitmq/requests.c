@@ -209,7 +209,7 @@ static void send_body(struct rabbit_channel *c, struct trb_data piece)
     s->write(c->link->stream, slice_from(frame_end, 1));
 }
 
-void rabbit_publish(struct rabbit_channel *c, struct trb_slice exchange, struct trb_slice key,
+void rabbit_publish(struct rabbit_channel *c, struct trb_slice exchange, struct trb_slice key, bool is_mandatory,
                     const struct rabbit_properties *properties, struct trb_data data)
 {
     struct rabbit_link *l = c->link;
@@ -218,7 +218,7 @@ void rabbit_publish(struct rabbit_channel *c, struct trb_slice exchange, struct 
     wire_put(t, 0, 2);
     wire_put_short(t, exchange);
     wire_put_short(t, key);
-    wire_put(t, 0, 1);
+    wire_put(t, is_mandatory, 1);
     wire_frame_end(t, begun);
     begun = wire_frame_begin(t, WIRE_HEADER, c->number);
     wire_put(t, BASIC_CLASS, 2);

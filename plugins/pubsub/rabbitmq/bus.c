@@ -197,7 +197,7 @@ static void cancel(void *self, struct trb_call *call, uint32_t why)
     struct bus *b = self;
     struct subscription *s = subscription_find(b, call);
     if (s)
-        subscription_cancel(s);
+        rabbit_consumer_cancel(s->consumer);
     else
         exits_cancel(b, call);
 }
@@ -206,12 +206,12 @@ static void resume(void *self, struct trb_call *call)
 {
     struct subscription *s = subscription_find(self, call);
     if (s)
-        subscription_resume(s);
+        rabbit_consumer_resume(s->consumer);
 }
 
 static void settle(void *self, void *cookie, const struct trb_settlement *how)
 {
-    subscription_settle(cookie, how->verdict);
+    rabbit_consumer_settle(cookie, how->verdict, ((const struct bus *)self)->requeue);
 }
 
 static const struct trb_pubsub_ops ops = {

@@ -6,6 +6,7 @@
 #define PUBSUB_RABBITMQ_BUS_H
 
 #include <base/list.h>
+#include <rabbitmq/consumer.h>
 #include <rabbitmq/publisher.h>
 #include <trilby/pubsub.h>
 
@@ -45,33 +46,22 @@ void message_properties(const struct bus *, const struct trb_pairs *metadata, st
 
 /* --- subscriptions -------------------------------------------------------------------------------- */
 struct subscription {
-    uint32_t magic;
     struct list link;                       /* of the bus */
     struct bus *bus;
     struct trb_call *call;
     struct trb_name topic;                  /* the question's, as metadata: readable until the call is answered */
     struct trb_pairs metadata;
-    char *queue, *dead_exchange, *dead_queue, *tag;
-    struct rabbit_channel *channel;
-    uint64_t round;                         /* counts channels: what came over an earlier one cannot be settled */
-    struct list queued;                     /* deliveries */
-    uint64_t first_short, last_short;       /* tags that the host had no memory for; 0: none */
-    size_t queued_bytes;
-    uint32_t queued_count, running;         /* running: at handlers */
-    struct trb_timer *timer;                /* to declare again; ending: to wait no longer */
-    bool is_open, is_ending, has_credit, is_holding;
+    char *what, *queue, *dead_exchange, *dead_queue, *tag;
+    struct rabbit_consumer *consumer;
 };
-#define SUBSCRIPTION_MAGIC 0x51535542u
 
 void subscriptions_begin(struct bus *);                     /* the link is up */
-void subscription_cancel(struct subscription *);
-void subscription_resume(struct subscription *);
-void subscription_settle(struct rabbit_delivery *, uint32_t verdict);
 struct subscription *subscription_find(struct bus *, const struct trb_call *);
-void subscription_emit(struct subscription *, struct rabbit_delivery *);
 /* Names its queues; a sentence about what is wrong with its metadata, or NULL. */
 const char *subscription_name(struct subscription *);
 /* All that it needs at the broker, in one go. */
-void subscription_declare(struct subscription *, rabbit_then *consuming);
+void subscription_declare(struct subscription *, struct rabbit_channel *, rabbit_then *consuming);
+/* A delivery as an event, with its properties as metadata where that is asked for; gives the credit. */
+uint32_t subscription_emit(void *subscription, struct rabbit_delivery *);
 
 #endif

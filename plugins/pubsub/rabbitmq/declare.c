@@ -1,11 +1,9 @@
 /* declare: what a subscription needs at the broker: its exchange, its queue and the bindings between them,
  * and where dead letters go. The broker refuses what is there already with other arguments. */
 #include "bus.h"
-#include <base/codec.h>
 #include <base/mem.h>
 #include <base/slice.h>
 
-#define PREFETCH 1000u                      /* where none is said: what may wait for handlers here */
 #define PREFETCH_SINGLE 100u
 #define PREFETCH_ORDERED 1u                 /* what goes back into the queue must find nothing before it already sent */
 
@@ -29,16 +27,11 @@ static char *joined(const char *first, const char *dash, struct trb_slice last)
     return t.at;
 }
 
-/* The queue's name and a number nobody else has; the last 255 bytes of it. */
-static char *make_tag(const char *queue)
+static char *quoted(struct trb_name topic)
 {
-    char number[UUID_TEXT];
-    uuid_v4(number);
-    char *tag = joined(queue, "-", slice_of(number));
-    size_t len = strlen(tag);
-    if (len > WIRE_SHORT)
-        memmove(tag, tag + len - WIRE_SHORT, WIRE_SHORT + 1);
-    return tag;
+    struct text t = {0};
+    text_addf(&t, "topic '%s'", topic.at);
+    return t.at;
 }
 
 static const char *number_fault(const struct subscription *s)
@@ -61,7 +54,8 @@ const char *subscription_name(struct subscription *s)
     s->queue = queue.len ? mem_text(queue.at, queue.len) : joined(s->bus->consumer_id, "-", slice_name(s->topic));
     s->dead_exchange = joined("dlx", "-", slice_of(s->queue));
     s->dead_queue = joined("dlq", "-", slice_of(s->queue));
-    s->tag = make_tag(s->queue);
+    s->tag = rabbit_consumer_tag(s->queue);
+    s->what = quoted(s->topic);
     if (strlen(s->dead_queue) > WIRE_SHORT || s->topic.len > WIRE_SHORT)
         return "the names of a topic and its queue have at most 251 bytes";
     return number_fault(s);
@@ -97,26 +91,26 @@ static void put_arguments(const struct subscription *s, struct text *t)
         wire_put_bool(t, "x-single-active-consumer", true);
 }
 
-static void declare_dead_letters(struct subscription *s)
+static void declare_dead_letters(const struct subscription *s, struct rabbit_channel *c)
 {
     const struct bus *b = s->bus;
     uint32_t flags = bus_flags(b) | RABBIT_DURABLE;
     struct text arguments = {0};
     wire_put_text(&arguments, "x-queue-mode", SLICE("lazy"));
     put_limits(s, &arguments, b->max_len, b->max_len_bytes);
-    rabbit_exchange_declare(s->channel, slice_of(s->dead_exchange), "fanout", flags);
-    rabbit_queue_declare(s->channel, slice_of(s->dead_queue), flags, text_slice(&arguments), NULL);
-    rabbit_queue_bind(s->channel, slice_of(s->dead_queue), slice_of(s->dead_exchange), SLICE(""));
+    rabbit_exchange_declare(c, slice_of(s->dead_exchange), "fanout", flags);
+    rabbit_queue_declare(c, slice_of(s->dead_queue), flags, text_slice(&arguments), NULL);
+    rabbit_queue_bind(c, slice_of(s->dead_queue), slice_of(s->dead_exchange), SLICE(""));
     text_fini(&arguments);
 }
 
-static void bind_keys(struct subscription *s)
+static void bind_keys(const struct subscription *s, struct rabbit_channel *c)
 {
     struct trb_slice keys = slice_name(trb_pair_get(&s->metadata, "routingKey"));
     if (!keys.len)
         keys = SLICE("");
     do
-        rabbit_queue_bind(s->channel, slice_of(s->queue), slice_name(s->topic), slice_split(&keys, ','));
+        rabbit_queue_bind(c, slice_of(s->queue), slice_name(s->topic), slice_split(&keys, ','));
     while (keys.at);
 }
 
@@ -124,20 +118,20 @@ static uint32_t prefetch(const struct bus *b)
 {
     if (b->prefetch)
         return (uint32_t)b->prefetch;
-    return b->concurrency != BUS_SINGLE ? PREFETCH : b->requeue ? PREFETCH_ORDERED : PREFETCH_SINGLE;
+    return b->concurrency != BUS_SINGLE ? RABBIT_PREFETCH : b->requeue ? PREFETCH_ORDERED : PREFETCH_SINGLE;
 }
 
-void subscription_declare(struct subscription *s, rabbit_then *consuming)
+void subscription_declare(struct subscription *s, struct rabbit_channel *c, rabbit_then *consuming)
 {
     const struct bus *b = s->bus;
     struct text arguments = {0};
     put_arguments(s, &arguments);
     if (b->dead_letter)
-        declare_dead_letters(s);
-    rabbit_exchange_declare(s->channel, slice_name(s->topic), bus_kind(b), bus_flags(b));
-    rabbit_queue_declare(s->channel, slice_of(s->queue), bus_flags(b), text_slice(&arguments), NULL);
-    bind_keys(s);
-    rabbit_qos(s->channel, prefetch(b));
-    rabbit_consume(s->channel, slice_of(s->queue), slice_of(s->tag), b->auto_ack, false, consuming);
+        declare_dead_letters(s, c);
+    rabbit_exchange_declare(c, slice_name(s->topic), bus_kind(b), bus_flags(b));
+    rabbit_queue_declare(c, slice_of(s->queue), bus_flags(b), text_slice(&arguments), NULL);
+    bind_keys(s, c);
+    rabbit_qos(c, prefetch(b));
+    rabbit_consume(c, slice_of(s->queue), slice_of(s->tag), b->auto_ack, false, consuming);
     text_fini(&arguments);
 }

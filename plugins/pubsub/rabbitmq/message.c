@@ -144,8 +144,9 @@ static struct trb_pairs read_properties(const struct rabbit_delivery *d, struct 
     return (struct trb_pairs){c.pairs, c.count, sizeof *c.pairs};
 }
 
-void subscription_emit(struct subscription *s, struct rabbit_delivery *d)
+uint32_t subscription_emit(void *subscription, struct rabbit_delivery *d)
 {
+    const struct subscription *s = subscription;
     const struct trb_host *host = s->bus->host;
     struct trb_slice bytes = host->buf_bytes(d->body);
     struct trb_pubsub_event e = {.size = sizeof e, .topic = s->topic, .data = {bytes.at, bytes.len, d->body}};
@@ -154,7 +155,7 @@ void subscription_emit(struct subscription *s, struct rabbit_delivery *d)
         e.metadata = read_properties(d, arena);
     d->body = NULL;                         /* given with the event */
     d->properties = mem_free(d->properties);
-    s->running++;
-    s->has_credit = host->emit(s->call, &e, sizeof e, d) > 0;
+    uint32_t credit = host->emit(s->call, &e, sizeof e, d);
     arena_destroy(arena);
+    return credit;
 }
