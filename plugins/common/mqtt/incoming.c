@@ -51,9 +51,13 @@ void mqtt_settle(struct mqtt_message *x, uint32_t verdict)
     struct mqtt *m = x->mqtt;
     struct mqtt_listener *l = x->listener;
     bool is_done = verdict == TRB_ACK || verdict == TRB_DROP;
+    if (verdict == TRB_RETRY && x->id && !x->is_stale)
+        mqtt_renew_later(m);
     x->listener = NULL;
-    x->is_settled = true;
-    if (!is_done || !x->id)
+    x->is_settled = is_done;
+    if (verdict == TRB_HELD)
+        incoming_park(m, x);
+    else if (!is_done || !x->id)
         message_free(x);
     else if (m->state == MQTT_UP && !x->is_stale)
         acknowledge(m, x);

@@ -199,7 +199,8 @@ static void subscribe(struct mqtt *m, struct mqtt_listener *only)
 
 void listeners_up(struct mqtt *m)
 {
-    subscribe(m, NULL);
+    if (!list_is_empty(&m->listeners))
+        subscribe(m, NULL);
 }
 
 void listeners_down(struct mqtt *m)

@@ -103,34 +103,62 @@ static void tell_start(struct mqtt *m, const struct trb_error *err)
         trb_done(call);
 }
 
+/* Whoever has a message or waits for a confirmation goes on with the next connection. */
+static void hang_up(struct mqtt *m, const struct trb_error *err)
+{
+    bool was_up = m->state == MQTT_UP;
+    m->stream = m->streams->destroy(m->stream);
+    m->streams_had++;
+    m->renewal = m->timers->cancel(m->renewal);
+    m->is_paused = false;
+    m->pinged_ns = 0;
+    rest(m);
+    if (!was_up)
+        return;
+    incoming_down(m);
+    outgoing_down(m, err);
+    listeners_down(m);
+}
+
 void mqtt_lose(struct mqtt *m, trb_code code, const char *reason, const char *sentence)
 {
     struct trb_error err = {0};
-    bool was_up = m->state == MQTT_UP, is_starting = m->starting;
+    bool is_starting = m->starting;
     trb_error(&err, code, reason, "MQTT broker %s:%u: %s", m->setup.config->host, m->setup.config->port, sentence);
     err.retryable = 1;
     m->fault = err;
     enter(m);
-    m->stream = m->streams->destroy(m->stream);
-    m->streams_had++;
-    m->is_paused = false;
-    m->pinged_ns = 0;
-    if (was_up)
+    if (m->state == MQTT_UP)
         count_short_life(m);
     else
         m->failures++;
-    rest(m);
-    if (was_up) {
-        incoming_down(m);
-        outgoing_down(m, &err);
-        listeners_down(m);
-    }
+    hang_up(m, &err);
     tell_start(m, &err);
     if (!m->is_lost && !is_starting) {
         m->is_lost = true;
         m->setup.host->lost(m->setup.origin, &err);
     }
     leave(m);
+}
+
+/* MQTT sends again only what a connection has left unacknowledged, and brokers stop at some number of these: a
+ * connection of the same session makes it begin anew. */
+static void on_renewal(void *arg)
+{
+    struct mqtt *m = checked(arg, struct mqtt, MQTT_MAGIC);
+    struct trb_error err = {0};
+    m->renewal = m->timers->cancel(m->renewal);
+    if (m->state != MQTT_UP)
+        return;
+    trb_error(&err, TRB_UNAVAILABLE, "RENEWED", "the connection was renewed");
+    m->failures = 0;
+    hang_up(m, &err);
+}
+
+void mqtt_renew_later(struct mqtt *m)
+{
+    if (m->setup.redeliver_ns && !m->renewal && m->state == MQTT_UP && !m->setup.config->clean_session)
+        m->renewal = m->timers->start(m->setup.origin, m->setup.redeliver_ns, on_renewal, m);
 }
 
 /* ----------------------------------------------------------------------------------- sending */
@@ -372,7 +400,7 @@ struct mqtt *mqtt_stop(struct mqtt *m)
     m->is_dead = true;
     m->state = MQTT_RESTING;
     m->stream = NULL;
-    m->timer = m->tick = NULL;
+    m->timer = m->tick = m->renewal = NULL;
     m->streams_had++;
     tell_start(m, &err);
     outgoing_end(m, &err);

@@ -28,6 +28,7 @@ struct mqtt_setup {
     const struct trb_origin *origin;
     const struct mqtt_config *config;           /* outlives it */
     struct trb_slice client_id;                 /* as well */
+    uint64_t redeliver_ns;                      /* what a handler failed on comes again within this; 0: with the next connection */
 };
 
 /* Answers start: done when the broker has accepted us, else the first failure. *place is set before it. */
@@ -75,7 +76,8 @@ struct mqtt_listening {
 void mqtt_listen(struct mqtt *, const struct mqtt_listening *);
 void mqtt_unlisten(struct mqtt *, struct trb_call *);            /* the call is answered when all is settled */
 void mqtt_resume(struct mqtt *, struct trb_call *);
-/* TRB_ACK and TRB_DROP acknowledge. Any other verdict leaves it to the broker, which sends it again on another connection. */
+/* TRB_ACK and TRB_DROP acknowledge. TRB_HELD keeps it for who listens next; with TRB_RETRY it is the broker's, which sends
+ * it again on another connection. */
 void mqtt_settle(struct mqtt_message *, uint32_t verdict);
 struct trb_data mqtt_data(const struct mqtt_message *);          /* with a reference to give away */
 
