@@ -279,7 +279,12 @@ static void on_writable(void *arg)
 
 static void on_closed(void *arg, const struct trb_error *err)
 {
-    conn_lose(checked(arg, struct conn, CONN_MAGIC), "CONNECTION", err ? err->message : "the connection was closed");
+    struct conn *c = checked(arg, struct conn, CONN_MAGIC);
+    const char *sentence = err ? err->message : "the connection was closed";
+    bool is_shaking = c->setup.config->tls && c->state == DIALING;
+    if (is_shaking && !strcmp(sentence, "EOF"))
+        sentence = "the server ended the connection in the middle of the handshake; does it speak TLS?";
+    conn_lose(c, "CONNECTION", sentence);
 }
 
 static const struct trb_stream_events stream_events = {.size = sizeof stream_events, .connected = on_connected,

@@ -156,10 +156,23 @@ static void start(struct store *s, struct trb_call *call)
     s->grpc = grpc_create(&grpc);
 }
 
+/* Each loop starts an instance; one warning is enough. */
+static _Thread_local const struct trb_call *warned_in;
+
+static void warn(void)
+{
+    trb_log(warned_in->host, warned_in->origin, TRB_LOG_WARN, "WARNING: state store state.etcd/v1 is deprecated and will be "
+            "removed in a future version, please use state.etcd/v2");
+}
+
 static void start_v1(void *self, struct trb_call *call, const void *setup)
 {
-    trb_log(call->host, call->origin, TRB_LOG_WARN, "WARNING: state store state.etcd/v1 is deprecated and will be removed in "
-            "a future version, please use state.etcd/v2");
+    const struct trb_once_service *once = call->host->extension(TRB_ONCE);
+    warned_in = call;
+    if (once)
+        once->run("state.etcd/v1 is deprecated", warn);
+    else
+        warn();
     start(self, call);
 }
 

@@ -76,10 +76,11 @@ static void make(void *arg)
     struct plugin *plugin;
     for (const char *const *at = m->pairs; at && *at; at += 2)
         pairs[count++] = (struct trb_pair){name_of(at[0]), name_of(at[1])};
-    struct instance_spec spec = {.name = "it", .type = slice_of(m->type), .version = SLICE("v1"),
+    struct trb_slice version = slice_of(m->type), type = slice_split(&version, '@');
+    struct instance_spec spec = {.name = "it", .type = type, .version = version.at ? version : SLICE("v1"),
                                  .properties = {pairs, count, sizeof *pairs}, .document = SLICE("{}"),
                                  .app_id = NAME("app"), .namespace_ = NAME(""), .workers = pool};
-    trb_code code = loader_get(slice_of(m->type), &plugin, m->err);
+    trb_code code = loader_get(type, &plugin, m->err);
     if (!code) {
         code = instance_create(&spec, m->block, plugin, &m->instance, m->err);
         plugin_unref(plugin);

@@ -13,7 +13,7 @@
 void driver_start(void);
 void driver_stop(void);
 
-/* A component of the plugin <type>.so. pairs: "name", "value", …, NULL. NULL: it failed; err says why. */
+/* A component of the plugin <type>.so; "type@v2" for another version than the first. pairs: "name", "value", …, NULL. NULL: it failed; err says why. */
 struct instance *driver_component(const struct trb_block *, const char *type, const char *const *pairs,
                                   struct trb_error *err);
 void driver_retire(struct instance *);
