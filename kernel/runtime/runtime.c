@@ -98,7 +98,8 @@ static void fill_info(struct runtime *rt)
         .skip_config = f->skip_config, .skip_subscribe = f->skip_subscribe,
         .configuration = rt->configuration->spec, .features = features_of(rt),
         .has_app_token = rt->environment.app_token.len > 0, .has_api_token = rt->environment.api_token.len > 0,
-        .max_body = f->max_body_bytes};
+        .max_body = f->max_body_bytes,
+        .app_binding_options_timeout_ns = (uint64_t)f->app_binding_options_timeout};
 }
 
 static void start_metrics(struct runtime *rt)

@@ -146,6 +146,7 @@ struct trb_runtime_info { /* constant while the runtime lives */
     uint32_t has_app_token;
     uint32_t has_api_token;
     uint64_t max_body;                    /* --max-body-size in bytes; 0: no limit */
+    uint64_t app_binding_options_timeout_ns;
 };
 
 /* Kinds for resource_*: documents as JSON, secrets resolved. */

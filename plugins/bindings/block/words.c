@@ -1,0 +1,51 @@
+/* words: the small translations between JSON, metadata and names that several files need. */
+#include "bindings_block.h"
+
+void say(const struct trb_kernel *k, uint32_t level, const char *format, ...)
+{
+    char line[1024];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(line, sizeof line, format, ap);
+    va_end(ap);
+    k->log(level, "dapr.runtime.processor.binding", line);
+}
+
+bool app_speaks_grpc(const struct trb_kernel *k)
+{
+    struct trb_slice protocol = slice_name(k->info->app_protocol);
+    return slice_is(protocol, SLICE("grpc")) || slice_is(protocol, SLICE("grpcs"));
+}
+
+struct trb_name name_copy(struct trb_request *rq, struct trb_slice from)
+{
+    char *at = trb_alloc(rq, from.len + 1);
+    if (from.len)
+        memcpy(at, from.at, from.len);
+    return (struct trb_name){at, from.len};
+}
+
+struct trb_name string_copy(struct trb_request *rq, struct json_value v)
+{
+    if (v.kind != JSON_STRING)
+        return (struct trb_name){NULL, 0};
+    struct trb_slice inner = slice_from(v.raw.at + 1, v.raw.len - 2);
+    if (!memchr(inner.at, '\\', inner.len))
+        return name_copy(rq, inner);
+    struct arena *scratch = arena_create(SIZE_MAX);
+    struct trb_name name = name_copy(rq, json_text(scratch, v));
+    arena_destroy(scratch);
+    return name;
+}
+
+struct trb_name failure_text(struct trb_request *rq, const struct trb_error *err)
+{
+    return name_copy(rq, err->text ? rq->kernel->host->buf_bytes(err->text) : slice_of(err->message));
+}
+
+bool member_text(struct trb_request *rq, struct json_value object, const char *name, struct trb_name *ret)
+{
+    struct json_value v = json_find_nocase(object, slice_of(name));
+    *ret = v.kind == JSON_STRING ? string_copy(rq, v) : NAME("");
+    return v.kind == JSON_STRING || v.kind == JSON_NULL || v.kind == JSON_NONE;
+}
