@@ -180,7 +180,8 @@ static void add_row_id_level(const struct store *s, struct text *t)
     text_addf(t, " ON %s (row_id);\nEND IF;\n", table);
 }
 
-/* One block at the server, under the lock that every sidecar takes for it: no step is seen half done. */
+/* One block at the server, under the lock that every sidecar takes for it: no step is seen half done. The level is noted
+ * for all tables that share the metadata table: one that is not there is made whatever it says. */
 char *migration_make(const struct store *s)
 {
     struct text t = {0};
@@ -189,11 +190,13 @@ char *migration_make(const struct store *s)
               "IF to_regclass('%s') IS NULL THEN\nBEGIN\n"
               "CREATE TABLE IF NOT EXISTS %s (key text NOT NULL PRIMARY KEY, value text NOT NULL);\n"
               "EXCEPTION WHEN unique_violation OR duplicate_table THEN NULL;\nEND;\nEND IF;\n", m, m);
-    text_addf(&t, "SELECT value::int INTO level FROM %s WHERE key = '%s';\nIF level >= %u THEN RETURN; END IF;\n", m,
-              s->migrations.at, s->version->level);
+    text_addf(&t, "SELECT value::int INTO level FROM %s WHERE key = '%s';\n"
+              "IF level >= %u AND to_regclass('%s') IS NOT NULL THEN RETURN; END IF;\n", m, s->migrations.at, s->version->level,
+              s->table.at);
     text_addf(&t, "INSERT INTO %s (key, value) VALUES ('lock', 'lock') ON CONFLICT (key) DO NOTHING;\n"
               "PERFORM 1 FROM %s WHERE key = 'lock' FOR UPDATE;\n"
-              "SELECT value::int INTO level FROM %s WHERE key = '%s';\nlevel := coalesce(level, 0);\n", m, m, m, s->migrations.at);
+              "SELECT value::int INTO level FROM %s WHERE key = '%s';\n"
+              "IF level IS NULL OR to_regclass('%s') IS NULL THEN level := 0; END IF;\n", m, m, m, s->migrations.at, s->table.at);
     add_first_level(s, &t);
     add_row_id_level(s, &t);
     text_addf(&t, "IF level < %u THEN\nINSERT INTO %s (key, value) VALUES ('%s', '%u') ON CONFLICT (key) DO UPDATE SET value = '%u';\n"
