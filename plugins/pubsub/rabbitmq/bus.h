@@ -7,6 +7,7 @@
 
 #include <base/list.h>
 #include <rabbitmq/consumer.h>
+#include <rabbitmq/metadata.h>
 #include <rabbitmq/publisher.h>
 #include <trilby/pubsub.h>
 
@@ -39,10 +40,6 @@ void exits_flush(struct bus *);
 void exits_missed(struct bus *, const struct trb_error *);
 void exits_cancel(struct bus *, const struct trb_call *);
 void exits_close(struct bus *);
-/* Text that AMQP sends with one byte of length: a sentence about one that is too long, or NULL. */
-const char *message_fault(const struct trb_pairs *metadata);
-void message_properties(const struct bus *, const struct trb_pairs *metadata, struct text *scratch,
-                        struct rabbit_properties *ret_properties);
 
 /* --- subscriptions -------------------------------------------------------------------------------- */
 struct subscription {

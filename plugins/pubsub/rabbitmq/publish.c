@@ -27,12 +27,14 @@ static void declare(void *arg, struct rabbit_channel *c, struct trb_slice exchan
 /* Of a question, or of one of its entries: both have these. */
 static void describe(void *arg, const struct rabbit_wish *w, struct text *scratch, struct rabbit_message *ret_message)
 {
+    const struct bus *b = arg;
     const struct trb_pubsub_publish *single = w->message;
     const struct trb_pubsub_entry *entry = w->message;
     const struct trb_pairs *metadata = w->context ? &entry->metadata : &single->metadata;
     ret_message->data = w->context ? entry->data : single->data;
     ret_message->key = slice_name(trb_pair_get(metadata, "routingKey"));
-    message_properties(arg, metadata, scratch, &ret_message->properties);
+    struct rabbit_metadata_setup setup = {b->host, b->origin, b->ttl_ns, b->delivery_mode};
+    rabbit_metadata_properties(&setup, metadata, scratch, &ret_message->properties);
 }
 
 static void exit_free(struct bus *b, struct exit *e, const struct trb_error *err)
@@ -145,7 +147,7 @@ void bus_publish(void *self, struct trb_call *call, const void *question)
     const struct trb_pubsub_publish *q = question;
     struct rabbit_wish w = {.settled = on_settled, .call = call, .message = q};
     const char *fault = topic_fault(q->topic);
-    fault = fault ? fault : message_fault(&q->metadata);
+    fault = fault ? fault : rabbit_metadata_fault(&q->metadata);
     if (fault)
         trb_fail(call, TRB_INVALID, "BAD_MESSAGE", "%s", fault);
     else
@@ -190,7 +192,7 @@ void bus_bulk_publish(void *self, struct trb_call *call, const void *question)
     for (uint32_t i = 0; i < count; i++) {
         const struct trb_pubsub_entry *entry = trb_list_at(&q->entries, i);
         struct rabbit_wish w = {.settled = on_item_settled, .call = call, .context = k, .message = entry, .index = i};
-        fault = message_fault(&entry->metadata);
+        fault = rabbit_metadata_fault(&entry->metadata);
         if (fault) {
             trb_error(&err, TRB_INVALID, "BAD_MESSAGE", "%s", fault);
             bulk_item(k, i, &err);

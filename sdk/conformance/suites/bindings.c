@@ -219,15 +219,25 @@ static void close_it(struct test *t, struct listener *l)
     EXPECT(t, listen_close(l, TRB_WHY_ENDED, PATIENCE_NS), "a cancelled read does not end");
 }
 
+/* How many of those that were fed have come; a queue may still hold what earlier cases created. */
+static uint32_t fed(struct listener *l)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0, count = listen_count(l); i < count; i++)
+        found += slice_is(listen_heard(l, i).data, SLICE("{\"conform\":2}"));
+    return found;
+}
+
 static void reads(struct test *t)
 {
     struct listener *l = hear(t, 10, 1);
     listen_settle_all(l, TRB_ACK);
     feed(t, 3);
-    uint32_t want = shim_has("invoke") ? 3 : 1;
-    EXPECT(t, listen_wait(l, want, PATIENCE_NS), "%u of %u events arrived", listen_count(l), want);
-    for (uint32_t i = 0, count = listen_count(l); shim_has("invoke") && i < count; i++)
-        EXPECT(t, slice_is(listen_heard(l, i).data, SLICE("{\"conform\":2}")), "an event did not arrive as it was created");
+    uint32_t want = shim_has("invoke") ? 3 : 0, heard = 0;
+    while ((!heard || fed(l) < want) && listen_wait(l, heard + 1, PATIENCE_NS))
+        heard++;
+    EXPECT(t, heard, "nothing arrives");
+    EXPECT(t, fed(l) >= want, "%u of %u events arrived as they were created", fed(l), want);
     close_it(t, l);
     uint32_t before = listen_count(l);
     feed(t, 1);
