@@ -105,7 +105,7 @@ static trb_code set_read_concern(struct store *s, struct trb_error *err)
 {
     static const char *const words[] = {"local", "available", "linearizable", "majority", "snapshot"};
     const char *level = s->read_concern;
-    if (!level && mongoc_uri_has_option(s->uri, MONGOC_URI_READCONCERNLEVEL))
+    if (!level && mongoc_read_concern_get_level(mongoc_uri_get_read_concern(s->uri)))
         return TRB_OK;
     for (size_t n = 0; n < 5; n++)
         if (slice_is_nocase(slice_of(level ? level : "local"), slice_of(words[n]))) {
