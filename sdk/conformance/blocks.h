@@ -15,7 +15,7 @@ struct block_facts {
 const struct block_facts *block_facts_find(const char *name);      /* NULL: not known */
 const struct trb_verb_info *block_verb(const struct block_facts *, const char *name);
 
-extern const struct block_facts facts_state, facts_pubsub, facts_secretstores, facts_nameresolution, facts_lock,
-    facts_bindings;
+extern const struct block_facts facts_state, facts_pubsub, facts_secretstores, facts_nameresolution, facts_lock, facts_configuration,
+    facts_bindings, facts_crypto;
 
 #endif

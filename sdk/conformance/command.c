@@ -6,7 +6,7 @@
 
 enum {
     SET = 1000, SECRET, RESOLVE, ORDERED, NO_ROLLBACK, PLAIN_KEYS, KEEPS_NOTHING, FOREIGN, JUNIT, ONLY, LIST, TYPE,
-    RELEASE, LIMIT, PATIENCE, DESCRIBE, HERE, VERSION
+    RELEASE, LIMIT, PATIENCE, DESCRIBE, HERE, VERSION, CHANGE
 };
 
 static const struct option words[] = {
@@ -19,6 +19,7 @@ static const struct option words[] = {
     {"type", required_argument, NULL, TYPE},       {"component-version", required_argument, NULL, RELEASE},
     {"limit", required_argument, NULL, LIMIT},     {"patience", required_argument, NULL, PATIENCE},
     {"describe", optional_argument, NULL, DESCRIBE}, {"no-fork", no_argument, NULL, HERE},
+    {"change", required_argument, NULL, CHANGE},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},              {"version", no_argument, NULL, VERSION},
     {0},
@@ -57,6 +58,7 @@ static bool take(struct command *c, int word)
     case SET: return take_set(c, optarg);
     case SECRET:
         return c->secret_count < 16 && strchr(optarg, '=') ? (c->secrets[c->secret_count++] = optarg, true) : false;
+    case CHANGE: c->change = optarg; return true;
     case RESOLVE: c->resolve = optarg; return true;
     case ORDERED: c->ordered = true; return true;
     case FOREIGN: c->foreign_descriptors = true; return true;

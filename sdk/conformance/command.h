@@ -5,7 +5,7 @@
 #include "judge.h"
 
 struct command {
-    const char *plugin, *config, *junit, *only, *type, *version, *resolve, *describe;
+    const char *plugin, *config, *junit, *only, *type, *version, *resolve, *describe, *change;
     struct trb_pair sets[64];
     uint32_t set_count;
     const char *secrets[16];                   /* NAME=VALUE */

@@ -29,6 +29,7 @@ struct subject {                               /* what is judged; made once, bef
     struct secret_fact secrets[16];
     uint32_t secret_count;
     const char *resolve_app, *resolve_address;
+    const char *change;                        /* a command that writes an item: KEY and VALUE in its environment */
     bool is_ordered;                           /* promised by its author: messages keep their order */
     bool foreign_descriptors;                  /* said by its author: the client library's stay open on exec */
     bool plain_keys;                           /* said by its author: no key may hold a blank */
@@ -106,7 +107,7 @@ struct trb_name test_key(struct test *, const char *word);     /* unique in this
 /* ------------------------------------------------------------------------------------ streams */
 struct listener;                               /* one subscription and what it heard */
 struct heard {
-    struct trb_slice topic, data;
+    struct trb_slice topic, data;              /* of configuration: key and value */
     uint32_t verdict;                          /* 0: not yet settled */
     struct stream_call_event *event;
 };
@@ -124,6 +125,6 @@ const struct trb_error *listen_failure(const struct listener *);   /* after its 
 /* ------------------------------------------------------------------------------------ suites */
 extern const struct test_case suite_manifest[], suite_options[], suite_life[], suite_calls[], suite_hosts[],
     suite_state[], suite_state_more[], suite_pubsub[], suite_secretstores[], suite_nameresolution[],
-    suite_lock[], suite_bindings[];
+    suite_lock[], suite_configuration[], suite_bindings[];
 
 #endif

@@ -52,10 +52,18 @@ static struct trb_slice name_in(const struct listener *l, const char *name, cons
     return at ? keep(slice_name(*at)) : (struct trb_slice){NULL, 0};
 }
 
+/* A message's body, or the value of an item that changed. */
 static struct trb_slice data_in(const struct listener *l, const void *event)
 {
     const struct trb_data *at = field(l->verb->answer, "data", event);
-    return at ? keep(slice_from(at->at, at->len)) : (struct trb_slice){NULL, 0};
+    const struct trb_slice *value = at ? NULL : field(l->verb->answer, "value", event);
+    return at ? keep(slice_from(at->at, at->len)) : value ? keep(*value) : (struct trb_slice){NULL, 0};
+}
+
+static struct trb_slice subject_in(const struct listener *l, const void *event)
+{
+    struct trb_slice topic = name_in(l, "topic", event);
+    return topic.at ? topic : name_in(l, "key", event);
 }
 
 static void on_event(void *arg, struct stream_call_event *e)
@@ -64,7 +72,7 @@ static void on_event(void *arg, struct stream_call_event *e)
     pthread_mutex_lock(&l->lock);
     check(l->count < MAX_HEARD);
     struct heard *h = &l->heard[l->count];
-    *h = (struct heard){name_in(l, "topic", e->event), data_in(l, e->event), 0, e};
+    *h = (struct heard){subject_in(l, e->event), data_in(l, e->event), 0, e};
     l->count++;
     uint32_t verdict = l->verdict_for_all;
     pthread_mutex_unlock(&l->lock);

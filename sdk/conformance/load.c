@@ -159,6 +159,7 @@ static void take_facts(const struct command *c, struct subject *s)
         s->secrets[i] = (struct secret_fact){mem_text(from[i], (size_t)(equals - from[i])), equals + 1};
         setenv(s->secrets[i].name, s->secrets[i].value, 1);
     }
+    s->change = c->change;
     if (c->resolve) {
         const char *equals = strchr(c->resolve, '=');
         s->resolve_app = mem_text(c->resolve, equals ? (size_t)(equals - c->resolve) : strlen(c->resolve));

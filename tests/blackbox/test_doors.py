@@ -11,14 +11,16 @@ import uuid
 from dataclasses import dataclass
 
 import pytest
+import redis
 
-from doors import invoke, lock, metadata, publish, secrets, state
+from doors import configuration, invoke, lock, metadata, publish, secrets, state
 from harness import doors
 from harness.app import reply
 from harness.resources import component
 from harness.table import STORES, run
 
-TABLES = {"state": state, "secrets": secrets, "metadata": metadata, "invoke": invoke, "publish": publish, "lock": lock}
+TABLES = {"state": state, "secrets": secrets, "metadata": metadata, "invoke": invoke, "publish": publish,
+          "lock": lock, "configuration": configuration}
 SECRETS = {"db": "pw<1>", "hidden": "no", "ümläut": "ü"}
 
 
@@ -30,6 +32,7 @@ class At:
     store: str
     mark: str
     bench: object
+    keeper: object                      # a client of the Redis that is behind its components
 
     @property
     def key(self):
@@ -66,10 +69,18 @@ def sidecar(shared, app, tmp_path_factory, redis_server):
     return shared.sidecar(app=app, app_id="caller", config={"secrets": {"scopes": scopes}}, resources=[
         component("memory", "state.in-memory"),
         component("redis", "state.redis", {"redisHost": redis_server.address}),
+        component("settings", "configuration.redis", {"redisHost": redis_server.address}),
         component("locks", "lock.redis", {"redisHost": redis_server.address}),
         component("pubsub", "pubsub.in-memory"),
         component("secrets", "secretstores.local.file", {"secretsFile": str(file)}),
         component("env", "secretstores.local.env")])
+
+
+@pytest.fixture(scope="module")
+def keeper(redis_server):
+    host, port = redis_server.address.split(":")
+    with redis.Redis(host, int(port)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module", params=doors.DOORS)
@@ -80,5 +91,5 @@ def door(request, sidecar):
 
 
 @pytest.mark.parametrize("row,store", list(_rows()))
-def test_both_doors(row, store, door, sidecar, app, bench):
-    run(row, At(door, sidecar, app, store, uuid.uuid4().hex[:8], bench))
+def test_both_doors(row, store, door, sidecar, app, bench, keeper):
+    run(row, At(door, sidecar, app, store, uuid.uuid4().hex[:8], bench, keeper))

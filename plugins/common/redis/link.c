@@ -183,10 +183,21 @@ static void on_greeted(struct redis_link *l, const struct resp *reply)
     l->setup.up(l->setup.arg);
 }
 
+static bool is_push(const struct resp *reply)
+{
+    const struct resp *kind = resp_at(reply, 0);
+    return resp_is(kind, RESP_STRING) &&
+           (slice_is(kind->text, SLICE("message")) || slice_is(kind->text, SLICE("pmessage")));
+}
+
 static void on_reply(struct redis_link *l, const struct resp *reply)
 {
     if (l->state == GREETING) {
         on_greeted(l, reply);
+        return;
+    }
+    if (l->setup.push && is_push(reply)) {
+        l->setup.push(l->setup.arg, reply);
         return;
     }
     if (!l->asked.count) {

@@ -35,6 +35,9 @@ struct redis_link_setup {
     void *find_arg;
     uint32_t find_slot;
     const struct redis_link *follow;            /* or: where that one is, or was last */
+    /* What the server says unasked of channels that were subscribed: ["message", …] or ["pmessage", …]. NULL: that
+     * is a fault. */
+    void (*push)(void *arg, const struct resp *message);
 };
 
 struct redis_link *redis_link_create(const struct redis_link_setup *);     /* begins to dial */

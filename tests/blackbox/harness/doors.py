@@ -199,6 +199,14 @@ class HttpDoor:
         return answer.json if answer.body else {}
 
     # The sidecar
+    # Configuration
+    def settings(self, store, keys=(), metadata=None):
+        """{key: (value, version, metadata)}"""
+        wanted = [("key", key) for key in keys] + [(f"metadata.{key}", value) for key, value in (metadata or {}).items()]
+        answer = self.call("GET", f"/v1.0/configuration/{quote(store, safe='')}" + ("?" + urlencode(wanted) if wanted else ""))
+        found = answer.json if answer.body else {}
+        return {key: (one.get("value", ""), one.get("version", ""), one.get("metadata", {})) for key, one in found.items()}
+
     # Locks
     def lock(self, store, resource, owner, expiry=60):
         answer = self.call("POST", f"/v1.0-alpha1/lock/{quote(store, safe='')}", JSON,
@@ -312,6 +320,11 @@ class GrpcDoor:
         return {name: dict(one.secrets) for name, one in answer.data.items()}
 
     # The sidecar
+    # Configuration
+    def settings(self, store, keys=(), metadata=None):
+        answer = self.call("GetConfiguration", store_name=store, keys=list(keys), metadata=metadata)
+        return {key: (one.value, one.version, dict(one.metadata)) for key, one in answer.items.items()}
+
     # Locks
     def lock(self, store, resource, owner, expiry=60):
         return self.call("TryLockAlpha1", store_name=store, resource_id=resource, lock_owner=owner,

@@ -30,9 +30,11 @@ class Tap:
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
 
     def refuse(self):
-        """Ends every connection, takes no new one."""
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        """Ends every connection, takes no new one. May be repeated."""
+        if self.listener:
+            self.listener.shutdown(socket.SHUT_RDWR)
+            self.listener.close()
+            self.listener = None
         self.reset()
 
     def reset(self):
