@@ -5,13 +5,14 @@
 #include <stdlib.h>
 
 enum {
-    SET = 1000, SECRET, RESOLVE, ORDERED, NO_ROLLBACK, PLAIN_KEYS, KEEPS_NOTHING, FOREIGN, JUNIT, ONLY, LIST, TYPE,
+    SET = 1000, SECRET, KEY, RESOLVE, ORDERED, NO_ROLLBACK, PLAIN_KEYS, KEEPS_NOTHING, FOREIGN, JUNIT, ONLY, LIST, TYPE,
     RELEASE, LIMIT, PATIENCE, DESCRIBE, HERE, VERSION, CHANGE
 };
 
 static const struct option words[] = {
     {"config", required_argument, NULL, 'c'},      {"set", required_argument, NULL, SET},
     {"secret", required_argument, NULL, SECRET},   {"resolve", required_argument, NULL, RESOLVE},
+    {"key", required_argument, NULL, KEY},
     {"ordered", no_argument, NULL, ORDERED},       {"no-rollback", no_argument, NULL, NO_ROLLBACK},
     {"plain-keys", no_argument, NULL, PLAIN_KEYS}, {"keeps-nothing", no_argument, NULL, KEEPS_NOTHING},
     {"foreign-descriptors", no_argument, NULL, FOREIGN}, {"junit", required_argument, NULL, JUNIT},
@@ -59,6 +60,8 @@ static bool take(struct command *c, int word)
     case SECRET:
         return c->secret_count < 16 && strchr(optarg, '=') ? (c->secrets[c->secret_count++] = optarg, true) : false;
     case CHANGE: c->change = optarg; return true;
+    case KEY:
+        return c->key_count < 48 && strchr(optarg, '=') ? (c->keys[c->key_count++] = optarg, true) : false;
     case RESOLVE: c->resolve = optarg; return true;
     case ORDERED: c->ordered = true; return true;
     case FOREIGN: c->foreign_descriptors = true; return true;

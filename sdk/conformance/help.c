@@ -42,6 +42,7 @@ const char command_help[] =
     "                          conftestsecret=abcd and secondsecret=efgh are expected; both are also set as\n"
     "                          environment variables.\n"
     "    --change COMMAND      configuration: a shell command that writes the item $KEY with the value $VALUE.\n"
+    "    --key ALGORITHM=NAME  crypto: a key, and what can be done with it. May be repeated.\n"
     "    --resolve APP[=ADDR]  nameresolution: an app that can be found, and where.\n"
     "    --ordered             pubsub: the product promises the order of a topic's messages.\n"
     "    --foreign-descriptors The client library opens descriptors that a program started later would inherit, and\n"

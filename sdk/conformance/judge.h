@@ -28,6 +28,8 @@ struct subject {                               /* what is judged; made once, bef
     uint64_t init_timeout_ns;
     struct secret_fact secrets[16];
     uint32_t secret_count;
+    struct secret_fact keys[48];               /* crypto: algorithm, and a key for it */
+    uint32_t key_count;
     const char *resolve_app, *resolve_address;
     const char *change;                        /* a command that writes an item: KEY and VALUE in its environment */
     bool is_ordered;                           /* promised by its author: messages keep their order */
@@ -125,6 +127,6 @@ const struct trb_error *listen_failure(const struct listener *);   /* after its 
 /* ------------------------------------------------------------------------------------ suites */
 extern const struct test_case suite_manifest[], suite_options[], suite_life[], suite_calls[], suite_hosts[],
     suite_state[], suite_state_more[], suite_pubsub[], suite_secretstores[], suite_nameresolution[],
-    suite_lock[], suite_configuration[], suite_bindings[];
+    suite_lock[], suite_configuration[], suite_bindings[], suite_crypto[];
 
 #endif

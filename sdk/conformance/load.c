@@ -160,6 +160,11 @@ static void take_facts(const struct command *c, struct subject *s)
         setenv(s->secrets[i].name, s->secrets[i].value, 1);
     }
     s->change = c->change;
+    for (s->key_count = 0; s->key_count < c->key_count; s->key_count++) {
+        struct secret_fact *key = &s->keys[s->key_count];
+        const char *words = c->keys[s->key_count], *equals = strchr(words, '=');
+        *key = (struct secret_fact){mem_text(words, (size_t)(equals - words)), equals + 1};
+    }
     if (c->resolve) {
         const char *equals = strchr(c->resolve, '=');
         s->resolve_app = mem_text(c->resolve, equals ? (size_t)(equals - c->resolve) : strlen(c->resolve));
