@@ -92,22 +92,36 @@ static void add_sample(struct text *t, const struct trb_component *c)
     text_adds(t, "```\n");
 }
 
-static void page(struct text *t, const struct subject *s)
+static void add_body(struct text *t, const struct subject *s, const char *mark)
 {
     const struct trb_component *c = s->component;
-    text_addf(t, "# %s\n\n%s\n\n| | |\n| --- | --- |\n| Plugin | `%s`, version %s, %s |\n| Component version | %s |\n",
-              c->type, c->summary, s->plugin->file, s->plugin->manifest->version, s->plugin->manifest->license, c->version);
-    text_addf(t, "| Runs as | %s |\n| Features | ", run_word(c->run));
+    text_addf(t, "| Component version | %s |\n| Runs as | %s |\n| Features | ", c->version, run_word(c->run));
     add_caps(t, s);
-    text_adds(t, " |\n\n## Options\n\n");
+    text_addf(t, " |\n\n%s Options\n\n", mark);
     if (!c->option_count)
         text_adds(t, "None.\n");
     else
         text_adds(t, "| Name | Type | Default | Meaning |\n| --- | --- | --- | --- |\n");
     for (size_t i = 0; i < c->option_count; i++)
         add_row(t, option(c, i));
-    text_adds(t, "\n## Example\n\n");
+    text_addf(t, "\n%s Example\n\n", mark);
     add_sample(t, c);
+}
+
+static void page(struct text *t, const struct subject *s)
+{
+    const struct trb_component *c = s->component, *const *all = s->plugin->manifest->components;
+    text_addf(t, "# %s\n\n%s\n\n| | |\n| --- | --- |\n| Plugin | `%s`, version %s, %s |\n", c->type, c->summary,
+              s->plugin->file, s->plugin->manifest->version, s->plugin->manifest->license);
+    add_body(t, s, "##");
+    for (; *all; all++) {                       /* the other versions of the type */
+        struct subject other = *s;
+        other.component = *all;
+        if (*all == c || strcmp((*all)->type, c->type) != 0)
+            continue;
+        text_addf(t, "\n## Version %s\n\n%s\n\n| | |\n| --- | --- |\n", (*all)->version, (*all)->summary);
+        add_body(t, &other, "###");
+    }
 }
 
 /* -------------------------------------------------------------------------------------- schema */
