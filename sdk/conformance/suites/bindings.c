@@ -111,7 +111,7 @@ static void expect_gone(struct test *t, struct trb_name key)
 {
     struct asked *a = invoke(t, "get", key, SLICE(""));
     const struct trb_binding_answer *answer = well(a);
-    EXPECT(t, !answer || !answer->data.at, "get after delete still has data");
+    EXPECT(t, !answer || !answer->data.len, "get after delete still has data");
     EXPECT(t, answer || *why(a), "get after delete fails and does not say why");
     ask_end(a);
 }
