@@ -57,6 +57,11 @@ def test_the_pages_of_components_are_those_of_the_code(programs):
             f"{name(page)} is not today's: tools/describe --pages docs/components build/plugins/*.so"
 
 
+def test_the_table_of_components_is_made_of_these_pages():
+    done = subprocess.run([ROOT / "tools" / "list-components", "--check"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 def test_there_is_no_page_without_a_component_and_none_is_left_out(programs):
     pages = {page.stem for page in PAGES.glob("*.md")}
     assert pages == {plugin.stem for plugin in plugins(programs)}
