@@ -65,14 +65,34 @@ void conn_lose(struct conn *c, const char *reason, const char *sentence)
 }
 
 /* ------------------------------------------------------------------------------------- sending */
-static void flush(struct conn *c)
+static void tell_ended(struct conn *c)
+{
+    struct list *node;
+    while (!c->is_dead && (node = list_take(&c->ended)))
+        c->setup.finished(c->setup.arg, c, list_item(node, struct grpc_call, link));
+}
+
+static void send_all(struct conn *c)
 {
     const uint8_t *at;
     ssize_t len = 0;
-    while (c->state != GONE && c->streams->unsent(c->stream) < MAX_UNSENT && (len = nghttp2_session_mem_send(c->session, &at)) > 0)
+    while (c->streams->unsent(c->stream) < MAX_UNSENT && (len = nghttp2_session_mem_send(c->session, &at)) > 0)
         c->streams->write(c->stream, slice_from((const char *)at, (size_t)len));
     if (len < 0)
         conn_lose(c, "PROTOCOL", nghttp2_strerror((int)len));
+}
+
+/* What is sent may end streams, those that we reset; and who is told of it may ask again. */
+static void flush(struct conn *c)
+{
+    enter(c);
+    while (!c->is_dead && c->state != GONE) {
+        send_all(c);
+        if (list_is_empty(&c->ended))
+            break;
+        tell_ended(c);
+    }
+    leave(c);
 }
 
 static struct grpc_call *call_of(nghttp2_session *s, int32_t id)
@@ -188,13 +208,6 @@ static int on_frame(nghttp2_session *s, const nghttp2_frame *frame, void *arg)
     return 0;
 }
 
-static void tell_ended(struct conn *c)
-{
-    struct list *node;
-    while (!c->is_dead && (node = list_take(&c->ended)))
-        c->setup.finished(c->setup.arg, c, list_item(node, struct grpc_call, link));
-}
-
 static void tell(struct conn *c)
 {
     if (c->state == GREETING && c->has_greeted) {
@@ -203,12 +216,14 @@ static void tell(struct conn *c)
         c->timer = c->timers->cancel(c->timer);
         c->setup.up(c->setup.arg, c);
     }
-    tell_ended(c);
     if (!c->is_dead && c->state == UP && c->has_goodbye) {
         c->state = LEAVING;
         c->setup.leaving(c->setup.arg, c);
     }
+    tell_ended(c);
 }
+
+static const char not_http2[] = "the answer is not HTTP/2; is the port right, and TLS?";
 
 static void on_readable(void *arg)
 {
@@ -224,13 +239,12 @@ static void on_readable(void *arg)
             c->streams->consume(c->stream, (size_t)len);
         tell(c);
         if (len < 0 && !c->is_dead)
-            conn_lose(c, "PROTOCOL", c->has_greeted ? nghttp2_strerror((int)len)
-                                                    : "the answer is not HTTP/2; is the port right, and TLS?");
+            conn_lose(c, "PROTOCOL", c->has_greeted ? nghttp2_strerror((int)len) : not_http2);
     }
     if (!c->is_dead && c->state != GONE)
         flush(c);
     if (!c->is_dead && c->state != GONE && !nghttp2_session_want_read(c->session) && !nghttp2_session_want_write(c->session))
-        conn_lose(c, "CLOSED", "the connection has ended");
+        conn_lose(c, "CLOSED", c->has_greeted ? "the connection has ended" : not_http2);
     leave(c);
 }
 

@@ -277,7 +277,7 @@ static bool cancel_late(struct conn *conn, uint64_t now, struct list *late, uint
         late_in(conn_running(conn), now, &own, ret_next);
     while ((node = list_take(&own))) {
         struct grpc_call *c = list_item(node, struct grpc_call, link);
-        is_silent = is_silent || conn_heard_ns(conn) < c->since_ns;
+        is_silent = is_silent || conn_heard_ns(conn) <= c->since_ns;
         list_append(conn_running(conn), node);
         conn_cancel(conn, c);
         list_append(late, node);

@@ -16,7 +16,7 @@ const char path_range[] = "/etcdserverpb.KV/Range", path_put[] = "/etcdserverpb.
 static const struct trb_option options[] = {
     TRB_STRING(struct store, endpoints, "endpoints", .required = 1, .example = "localhost:2379",
                .doc = "Members of the cluster as host:port, separated by commas; when one fails the next is asked."),
-    TRB_STRING(struct store, path, "keyPrefixPath", .fallback = "",
+    TRB_STRING(struct store, path, "keyPrefixPath",
                .doc = "What every key begins with; a slash follows it."),
     TRB_BOOL(struct store, tls, "tlsEnable", .fallback = "false",
              .doc = "Speak TLS and verify the server; an endpoint that begins with https:// asks for it too."),
@@ -142,6 +142,7 @@ static void start(struct store *s, struct trb_call *call)
     struct trb_error err = {0};
     s->host = call->host;
     s->origin = call->origin;
+    s->path = s->path ? s->path : "";
     if (check(s, &err)) {
         s->host->fail(call, &err);
         return;
