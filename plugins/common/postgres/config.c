@@ -4,12 +4,12 @@
 #include <postgres/config.h>
 #include <sched.h>
 
-static trb_code refuse_unsupported(const struct pg_config *c, bool iam_is_ignored, struct trb_error *err)
+static trb_code refuse_unsupported(const struct pg_config *c, uint32_t flags, struct trb_error *err)
 {
     if (c->azure_ad)
         return trb_error(err, TRB_UNIMPLEMENTED, "UNSUPPORTED",
                          "useAzureAD: signing in with an Entra ID token is not supported yet; use user and password");
-    if (c->aws_iam && !iam_is_ignored)
+    if (c->aws_iam && !(flags & PG_IAM_IS_IGNORED))
         return trb_error(err, TRB_UNIMPLEMENTED, "UNSUPPORTED",
                          "useAWSIAM: signing in with an IAM token is not supported yet; use user and password");
     return TRB_OK;
@@ -46,17 +46,17 @@ static void take_pool_words(struct pg_config *c)
 }
 
 /* The limit is the process's; an event loop, of which there is one per processor, has its share. */
-static uint32_t share_of_loop(int64_t most)
+static uint32_t share_of_loop(int64_t most, bool is_alone)
 {
     cpu_set_t granted;
-    int64_t loops = sched_getaffinity(0, sizeof granted, &granted) ? 1 : CPU_COUNT(&granted);
+    int64_t loops = is_alone || sched_getaffinity(0, sizeof granted, &granted) ? 1 : CPU_COUNT(&granted);
     int64_t share = (most <= 1 ? PG_DEFAULT_CONNECTIONS : most) / (loops > 0 ? loops : 1);
     return share < 1 ? 1 : share > PG_MOST_CONNECTIONS ? PG_MOST_CONNECTIONS : (uint32_t)share;
 }
 
-trb_code pg_config_check(struct pg_config *c, bool iam_is_ignored, struct trb_error *err)
+trb_code pg_config_check(struct pg_config *c, uint32_t flags, struct trb_error *err)
 {
-    trb_code code = refuse_unsupported(c, iam_is_ignored, err);
+    trb_code code = refuse_unsupported(c, flags, err);
     if (code)
         return code;
     if (!c->connection && !c->host && !c->hostaddr && !c->database && !c->user)
@@ -69,7 +69,7 @@ trb_code pg_config_check(struct pg_config *c, bool iam_is_ignored, struct trb_er
         code = add_options(c, err);
     if (!code)
         take_pool_words(c);
-    c->connections = share_of_loop(c->max_conns);
+    c->connections = share_of_loop(c->max_conns, flags & PG_IS_ALONE);
     return code;
 }
 

@@ -23,8 +23,9 @@ struct pg_config {
     uint32_t connections;                       /* at most so many per loop */
 };
 
-/* iam_is_ignored: useAWSIAM has no effect in state.postgresql v1; a warning says so. */
-trb_code pg_config_check(struct pg_config *, bool iam_is_ignored, struct trb_error *err);
+#define PG_IAM_IS_IGNORED 1u                    /* useAWSIAM has no effect in state.postgresql v1; a warning says so */
+#define PG_IS_ALONE 2u                          /* one instance, not one on each loop */
+trb_code pg_config_check(struct pg_config *, uint32_t flags, struct trb_error *err);
 void pg_config_fini(struct pg_config *);
 
 #define PG_OPTIONS(self, c)                                                                        \

@@ -5,7 +5,7 @@
 #include <postgres/link_inside.h>
 
 #define FIRST_PAUSE_NS (100 * (int64_t)CLOCK_MS)
-#define LONGEST_PAUSE_NS (5 * (int64_t)CLOCK_S)
+#define LONGEST_PAUSE_NS ((int64_t)CLOCK_S)
 #define GRACE_NS (2 * CLOCK_S)          /* the server ends a statement itself, if it still can */
 #define MOST_WISHES 65536u              /* of one connection */
 

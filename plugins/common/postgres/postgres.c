@@ -112,7 +112,7 @@ static trb_code fit(struct pg_target *t, struct trb_error *err)
 void pg_start(const struct pg_setup *setup, struct trb_call *start)
 {
     struct trb_error err = {0};
-    if (pg_config_check(setup->config, setup->iam_is_ignored, &err) || fit(&setup->config->target, &err)) {
+    if (pg_config_check(setup->config, setup->flags, &err) || fit(&setup->config->target, &err)) {
         pg_config_fini(setup->config);
         start->host->fail(start, &err);
         return;
@@ -121,7 +121,7 @@ void pg_start(const struct pg_setup *setup, struct trb_call *start)
         trb_fail(start, TRB_UNIMPLEMENTED, "NO_SERVICE", "this host lends no watches, timers or posts, which PostgreSQL needs");
         return;
     }
-    if (setup->iam_is_ignored && setup->config->aws_iam)
+    if ((setup->flags & PG_IAM_IS_IGNORED) && setup->config->aws_iam)
         trb_log(setup->host, setup->origin, TRB_LOG_WARN, "useAWSIAM has no effect here: user and password are used");
     struct pg *p = mem_zero(sizeof *p);
     *p = (struct pg){.magic = PG_MAGIC, .setup = *setup, .most = setup->config->connections, .starting = start};

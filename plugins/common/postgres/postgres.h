@@ -19,7 +19,7 @@ struct pg_setup {
     void *self;
     struct pg **place;                          /* where the component keeps it */
     void (*then)(void *self, struct trb_call *start);
-    bool iam_is_ignored;
+    uint32_t flags;                             /* of config.h */
 };
 
 /* The usual first lines of start: checks the options, connects. */

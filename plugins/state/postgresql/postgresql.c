@@ -99,7 +99,7 @@ static void start(struct store *s, struct trb_call *call, const struct version *
     text_addf(&s->last_cleanup, "last-cleanup%s%s", is_v2 ? "-state-v2-" : "", is_v2 ? s->table_option : "");
     statements_make(s);
     struct pg_setup setup = {.host = s->host, .origin = s->origin, .config = &s->config, .self = s, .place = &s->pg,
-                             .then = on_connected, .iam_is_ignored = !is_v2};
+                             .then = on_connected, .flags = is_v2 ? 0 : PG_IAM_IS_IGNORED};
     pg_start(&setup, call);
 }
 

@@ -31,7 +31,7 @@ static inline void postgres_start(struct postgres_server *s)
     if (!f || fscanf(f, "%7s", s->port) != 1)
         abort();
     fclose(f);
-    snprintf(s->url, sizeof s->url, "postgres://postgres@127.0.0.1:%s/postgres", s->port);
+    snprintf(s->url, sizeof s->url, "postgres://postgres@127.0.0.1:%s/postgres?sslmode=disable", s->port);
 }
 
 static inline void postgres_stop(struct postgres_server *s)
