@@ -85,9 +85,9 @@ def test_odd_names(sidecar, moto, odd, key):
 
 
 def test_what_is_said_of_an_object(sidecar, moto, key):
-    assert invoke(sidecar, "create", "x", key=key, **{"Content-Type": "text/plain", "tags": "a=1, b=x y+z", "storageClass": "GLACIER"}).status == 200
+    assert invoke(sidecar, "create", "x", key=key, **{"Content-Type": "text/plain", "tags": "a=1, b=x y+z", "storageClass": "STANDARD_IA"}).status == 200
     head = moto.client.head_object(Bucket=BUCKET, Key=key)
-    assert (head["ContentType"], head["StorageClass"]) == ("text/plain", "GLACIER")
+    assert (head["ContentType"], head["StorageClass"]) == ("text/plain", "STANDARD_IA")
     tags = moto.client.get_object_tagging(Bucket=BUCKET, Key=key)["TagSet"]
     assert {one["Key"]: one["Value"] for one in tags} == {"a": "1", "b": "x y+z"}
     assert "key=value" in invoke(sidecar, "create", "x", key=key, tags="a").json["message"]
