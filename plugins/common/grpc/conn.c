@@ -30,7 +30,7 @@ struct conn {
     struct list running, ended;                 /* ended: its asker is not told yet */
     uint32_t state, depth;
     bool is_dead, was_up, has_greeted, has_goodbye;
-    uint64_t heard_ns;
+    uint64_t heard_ns, up_ns;
 };
 #define CONN_MAGIC 0x47525043u
 
@@ -213,6 +213,7 @@ static void tell(struct conn *c)
     if (c->state == GREETING && c->has_greeted) {
         c->state = UP;
         c->was_up = true;
+        c->up_ns = c->heard_ns;
         c->timer = c->timers->cancel(c->timer);
         c->setup.up(c->setup.arg, c);
     }
@@ -346,6 +347,16 @@ struct list *conn_running(struct conn *c)
 bool conn_is_up(const struct conn *c)
 {
     return c->state == UP;
+}
+
+void conn_part(struct conn *c)
+{
+    c->state = LEAVING;
+}
+
+uint64_t conn_up_ns(const struct conn *c)
+{
+    return c->up_ns;
 }
 
 bool conn_was_up(const struct conn *c)

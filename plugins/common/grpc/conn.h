@@ -32,6 +32,8 @@ bool conn_is_up(const struct conn *);
 bool conn_was_up(const struct conn *);
 bool conn_is_idle(const struct conn *);
 uint64_t conn_heard_ns(const struct conn *);                /* when bytes last came */
+void conn_part(struct conn *);                              /* takes no new calls, as after a goodbye; nobody is told */
+uint64_t conn_up_ns(const struct conn *);                   /* since when it is up */
 void conn_lose(struct conn *, const char *reason, const char *sentence);
 const struct grpc_endpoint *conn_endpoint(const struct conn *);
 

@@ -10,6 +10,7 @@
 #define MIN_PAUSE (8 * MS)
 #define MAX_PAUSE (512 * MS)
 #define MAX_WAITING (64u << 20)                 /* bytes kept for a connection that is being dialled */
+#define PATIENCE 1000000000ull                  /* an endpoint that cannot answer is left after this at the earliest */
 #define MAX_REFUSALS 3u                         /* a call that servers refused unread is sent so often again */
 
 struct leaving {
@@ -196,10 +197,8 @@ static void on_gone(void *arg, struct conn *conn, const struct trb_error *given)
     leave(g);
 }
 
-static void on_leaving(void *arg, struct conn *conn)
+static void part(struct grpc *g, struct conn *conn)
 {
-    struct grpc *g = checked(arg, struct grpc, GRPC_MAGIC);
-    enter(g);
     g->conn = NULL;
     if (conn_is_idle(conn)) {
         conn_destroy(conn);
@@ -210,15 +209,30 @@ static void on_leaving(void *arg, struct conn *conn)
     }
     next_endpoint(g);
     dial(g);
+}
+
+static void on_leaving(void *arg, struct conn *conn)
+{
+    struct grpc *g = checked(arg, struct grpc, GRPC_MAGIC);
+    enter(g);
+    part(g, conn);
     leave(g);
 }
 
-static void conclude(struct grpc *g, struct conn *conn, struct grpc_call *c)
+/* A member of a cluster may be there without being able to answer, cut off from the others. */
+static void leave_if_useless(struct grpc *g, struct conn *conn, const struct grpc_call *c)
+{
+    bool is_useless = conn == g->conn && conn_is_up(conn) && c->has_status && c->status == TRB_UNAVAILABLE;
+    if (!is_useless || g->setup.config->endpoint_count < 2 || g->setup.host->now_ns() - conn_up_ns(conn) < PATIENCE)
+        return;
+    conn_part(conn);
+    part(g, conn);
+}
+
+static void conclude(struct grpc *g, const char *who, struct grpc_call *c)
 {
     struct trb_slice message;
     struct trb_error err = {0};
-    char who[300];
-    snprintf(who, sizeof who, "%s %s", g->setup.config->product, conn_endpoint(conn)->text);
     if (call_outcome(c, who, &message, &err))
         tell(c, (struct trb_slice){0}, &err);
     else
@@ -232,15 +246,19 @@ static void place(struct grpc *g, struct grpc_call *c);
 static void on_finished(void *arg, struct conn *conn, struct grpc_call *c)
 {
     struct grpc *g = checked(arg, struct grpc, GRPC_MAGIC);
-    struct leaving *l = find_leaving(g, conn);
+    struct leaving *l;
+    char who[300];
     enter(g);
     if (c->reset == REFUSED_STREAM && !c->http_status && ++c->refusals <= MAX_REFUSALS) {
         call_fresh(c);
         place(g, c);
     } else {
-        conclude(g, conn, c);
+        snprintf(who, sizeof who, "%s %s", g->setup.config->product, conn_endpoint(conn)->text);
+        leave_if_useless(g, conn, c);
+        conclude(g, who, c);
     }
-    if (!g->is_dead && l && conn_is_idle(conn))
+    l = g->is_dead ? NULL : find_leaving(g, conn);
+    if (l && conn_is_idle(conn))
         end_leaving(l);
     leave(g);
 }

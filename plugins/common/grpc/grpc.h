@@ -3,7 +3,8 @@
  * A channel knows one or more endpoints and is connected to one of them. When the connection breaks, the next
  * endpoint is dialled at once; what is asked meanwhile waits until every endpoint has been tried. Then askers are
  * told why without waiting, and attempts go on with growing pauses. A server that says goodbye finishes what it has
- * while new calls go over a new connection. Nothing is repeated but what a server has refused unread. */
+ * while new calls go over a new connection; so does one of several that answers UNAVAILABLE. Nothing is repeated but
+ * what a server has refused unread. */
 #ifndef GRPC_GRPC_H
 #define GRPC_GRPC_H
 

@@ -287,6 +287,38 @@ static void what_was_refused_unread_is_sent_again_but_not_for_ever(void **state)
     assert_int_equal(told[0].code, TRB_UNAVAILABLE);
 }
 
+static void an_endpoint_that_cannot_answer_is_left_for_another(void **state)
+{
+    connect_line();
+    struct trb_stream *first = line;
+    ask(0);
+    fail_call(line, 1, "14", "not yet");
+    assert_int_equal(lines_dialled, 1);         /* it may be starting */
+    line_wait(S);
+    ask(1);
+    ask(2);
+    fail_call(line, 3, "14", "no leader");
+    assert_int_equal(told[1].code, TRB_UNAVAILABLE);
+    assert_int_equal(lines_dialled, 2);
+    ask(3);
+    answer(first, 5, "late");
+    assert_string_equal(told[2].message, "late");
+    assert_int_equal(lines, 1);
+    connect_line();
+    answer(line, 1, "from the other");
+    assert_string_equal(told[3].message, "from the other");
+    assert_int_equal(downs, 0);
+}
+
+static void an_only_endpoint_is_kept_whatever_it_answers(void **state)
+{
+    connect_line();
+    line_wait(S);
+    ask(0);
+    fail_call(line, 1, "14", "no leader");
+    assert_int_equal(lines_dialled, 1);
+}
+
 static void a_silent_server_is_left(void **state)
 {
     connect_line();
@@ -418,6 +450,8 @@ int main(void)
         CASE(a_goodbye_lets_what_runs_end_and_moves_the_rest),
         CASE(an_idle_connection_that_says_goodbye_is_replaced),
         CASE(what_was_refused_unread_is_sent_again_but_not_for_ever),
+        cmocka_unit_test_setup_teardown(an_endpoint_that_cannot_answer_is_left_for_another, up_with_two, down),
+        CASE(an_only_endpoint_is_kept_whatever_it_answers),
         CASE(a_silent_server_is_left),
         CASE(a_slow_call_alone_is_given_up),
         CASE(a_connection_that_broke_is_dialled_at_once_and_its_calls_are_told),
