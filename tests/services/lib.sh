@@ -66,3 +66,12 @@ service_try() {
     done
     die "did not start; see $folder/log"
 }
+
+# service_again FOLDER RUN: ends it at once (kill -9) and runs it on the same port.
+service_again() {
+    local folder=$1 pid
+    pid=$(cat "$folder/pid")
+    kill -KILL "$pid" 2>/dev/null || true
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+    "$2" "$folder" "$(cat "$folder/port")"
+}
