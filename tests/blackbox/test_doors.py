@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import pytest
 import redis
 
-from doors import configuration, invoke, lock, metadata, publish, secrets, state
+from doors import bindings, configuration, invoke, lock, metadata, publish, secrets, state
 from harness import doors
 from harness.app import reply
 from harness.resources import component
 from harness.table import STORES, run
 
 TABLES = {"state": state, "secrets": secrets, "metadata": metadata, "invoke": invoke, "publish": publish,
-          "lock": lock, "configuration": configuration}
+          "lock": lock, "configuration": configuration, "bindings": bindings}
 SECRETS = {"db": "pw<1>", "hidden": "no", "ümläut": "ü"}
 
 
@@ -72,6 +72,8 @@ def sidecar(shared, app, tmp_path_factory, redis_server):
         component("settings", "configuration.redis", {"redisHost": redis_server.address}),
         component("locks", "lock.redis", {"redisHost": redis_server.address}),
         component("pubsub", "pubsub.in-memory"),
+        component("files", "bindings.localstorage", {"rootPath": str(tmp_path_factory.mktemp("files"))}),
+        component("loop", "bindings.http", {"url": f"http://127.0.0.1:{app.port}"}),
         component("secrets", "secretstores.local.file", {"secretsFile": str(file)}),
         component("env", "secretstores.local.env")])
 

@@ -207,6 +207,16 @@ class HttpDoor:
         found = answer.json if answer.body else {}
         return {key: (one.get("value", ""), one.get("version", ""), one.get("metadata", {})) for key, one in found.items()}
 
+    # Bindings
+    def bind(self, binding, operation, data=None, metadata=None):
+        """The answer's data and metadata, whose names are in lower case. data: JSON."""
+        body = json.dumps({"operation": operation, "metadata": metadata or {}}).encode()
+        if data is not None:
+            body = body[:-1] + b',"data":' + data + b"}"
+        answer = self.call("POST", f"/v1.0/bindings/{quote(binding, safe='')}", JSON, body)
+        found = {name.lower(): value for name, value in answer.headers}
+        return answer.body, {name[9:]: value for name, value in found.items() if name.startswith("metadata.")}
+
     # Locks
     def lock(self, store, resource, owner, expiry=60):
         answer = self.call("POST", f"/v1.0-alpha1/lock/{quote(store, safe='')}", JSON,
@@ -324,6 +334,13 @@ class GrpcDoor:
     def settings(self, store, keys=(), metadata=None):
         answer = self.call("GetConfiguration", store_name=store, keys=list(keys), metadata=metadata)
         return {key: (one.value, one.version, dict(one.metadata)) for key, one in answer.items.items()}
+
+    # Bindings
+    def bind(self, binding, operation, data=None, metadata=None):
+        answer, before, _ = self.answered("InvokeBinding", name=binding, operation=operation, data=data, metadata=metadata)
+        found = {name.lower(): value for name, value in answer.metadata.items()}
+        assert found.items() <= {name[9:]: value for name, value in before if name.startswith("metadata.")}.items()
+        return answer.data, found
 
     # Locks
     def lock(self, store, resource, owner, expiry=60):
