@@ -19,7 +19,8 @@
 
 struct web_server {
     const char *const *answers;         /* one per request; those that close say so */
-    int listener, count, connections;
+    int listener;
+    _Atomic int count, connections;
     char port[8], base[40];
     char requests[WEB_MOST][4096];
     pthread_t thread;
