@@ -6,7 +6,7 @@
 
 enum {
     SET = 1000, SECRET, KEY, RESOLVE, ORDERED, NO_ROLLBACK, PLAIN_KEYS, KEEPS_NOTHING, FOREIGN, JUNIT, ONLY, LIST, TYPE,
-    RELEASE, LIMIT, PATIENCE, DESCRIBE, HERE, VERSION, CHANGE
+    RELEASE, LIMIT, PATIENCE, DESCRIBE, HERE, VERSION, CHANGE, THREADS
 };
 
 static const struct option words[] = {
@@ -20,7 +20,7 @@ static const struct option words[] = {
     {"type", required_argument, NULL, TYPE},       {"component-version", required_argument, NULL, RELEASE},
     {"limit", required_argument, NULL, LIMIT},     {"patience", required_argument, NULL, PATIENCE},
     {"describe", optional_argument, NULL, DESCRIBE}, {"no-fork", no_argument, NULL, HERE},
-    {"change", required_argument, NULL, CHANGE},
+    {"change", required_argument, NULL, CHANGE},   {"foreign-threads", required_argument, NULL, THREADS},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},              {"version", no_argument, NULL, VERSION},
     {0},
@@ -65,6 +65,7 @@ static bool take(struct command *c, int word)
     case RESOLVE: c->resolve = optarg; return true;
     case ORDERED: c->ordered = true; return true;
     case FOREIGN: c->foreign_descriptors = true; return true;
+    case THREADS: return slice_to_u64(slice_of(optarg), &c->foreign_threads) && c->foreign_threads <= 16;
     case NO_ROLLBACK: c->no_rollback = true; return true;
     case PLAIN_KEYS: c->plain_keys = true; return true;
     case KEEPS_NOTHING: c->keeps_nothing = true; return true;

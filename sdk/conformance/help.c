@@ -47,6 +47,8 @@ const char command_help[] =
     "    --ordered             pubsub: the product promises the order of a topic's messages.\n"
     "    --foreign-descriptors The client library opens descriptors that a program started later would inherit, and\n"
     "                          cannot be told not to.\n"
+    "    --foreign-threads N   The client library starts so many threads once, which stay for the life of the process.\n"
+    "                          Its plugin does not promise TRB_MAY_UNMAP.\n"
     "    --no-rollback         state: the product cannot undo a part of a failed transaction (Redis).\n"
     "    --plain-keys          state: the product takes no key with a blank in it (memcached).\n"
     "    --keeps-nothing       bindings: what is created cannot be got again (http).\n"

@@ -34,6 +34,7 @@ struct subject {                               /* what is judged; made once, bef
     const char *change;                        /* a command that writes an item: KEY and VALUE in its environment */
     bool is_ordered;                           /* promised by its author: messages keep their order */
     bool foreign_descriptors;                  /* said by its author: the client library's stay open on exec */
+    uint32_t foreign_threads;                  /* said by its author: so many of the client library's stay for the process */
     bool plain_keys;                           /* said by its author: no key may hold a blank */
     bool keeps_nothing;                        /* said by its author: what a binding creates cannot be got again */
     bool cannot_roll_back;                     /* said by its author: a failed transaction may leave a part */

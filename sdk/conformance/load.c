@@ -172,6 +172,7 @@ static void take_facts(const struct command *c, struct subject *s)
     }
     s->is_ordered = c->ordered;
     s->foreign_descriptors = c->foreign_descriptors;
+    s->foreign_threads = (uint32_t)c->foreign_threads;
     s->cannot_roll_back = c->no_rollback;
     s->plain_keys = c->plain_keys;
     s->keeps_nothing = c->keeps_nothing;
@@ -186,6 +187,8 @@ int load_subject(const struct command *c, struct subject *ret)
     rc = rc ? rc : choose(c, s);
     if (rc || c->describe)
         return rc;
+    if (c->foreign_threads && s->plugin->manifest->flags & TRB_MAY_UNMAP)
+        return complain("--foreign-threads: a plugin with threads that stay must not promise TRB_MAY_UNMAP");
     if (c->config && (rc = take_config(c->config, s, &properties)))
         return rc;
     for (uint32_t i = 0; i < c->set_count; i++)

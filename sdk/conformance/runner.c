@@ -62,7 +62,7 @@ static void end_of_house(struct test *t, uint32_t threads)
 {
     house_close();
     EXPECT(t, house_wait(threads_are_gone, &threads, 5 * CLOCK_S),
-           "%u threads of the component outlive its stop", house_count().threads - threads);
+           "%u threads of the component outlive its stop", house_count().threads - threads + t->subject->foreign_threads);
     EXPECT(t, atomic_load(&shim_counts.buffers) <= 0, "%lld buffers of the component were never released",
            (long long)atomic_load(&shim_counts.buffers));
     EXPECT(t, atomic_load(&shim_counts.unanswered) <= 0, "%lld calls were never answered",
@@ -79,7 +79,7 @@ static void run_here(const struct subject *s, const struct test_case *c, const s
                      struct result *ret)
 {
     struct test t = {.subject = s};
-    uint32_t threads = house_count().threads;
+    uint32_t threads = house_count().threads + s->foreign_threads;
     uint64_t began = clock_now_ns();
     shim_ways.hear = ways->is_verbose ? hear : NULL;
     house_open();
