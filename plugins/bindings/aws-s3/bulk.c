@@ -178,7 +178,7 @@ static void send_batch(struct s3_item *i)
     struct trb_pair headers[] = {{NAME("Content-Type"), NAME("application/xml")}, {NAME("Content-MD5"), name_of(coded)}};
     text_addf(&url, "%s?delete", i->job->s3->base.at);
     item_ask(i, &(struct http_request){.method = "POST", .url = url.at, .body = text_slice(&i->text),
-                                       .headers = {headers, 2, sizeof *headers}});
+                                       .headers = {headers, 2, sizeof *headers}, .repeatable = true});
     text_fini(&url);
 }
 

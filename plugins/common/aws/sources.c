@@ -283,7 +283,7 @@ static void on_form(void *arg, const struct http_answer *answer, const struct tr
 static void post(struct form *f, const char *url, const struct trb_pair *headers, uint32_t count)
 {
     struct http_request r = {.url = url, .body = text_slice(&f->body), .headers = {headers, count, sizeof *headers}, .answered = on_form,
-                             .arg = f, .secret = true, .timeout_ns = STS_NS};
+                             .arg = f, .secret = true, .repeatable = true, .timeout_ns = STS_NS};
     http_ask(f->aws->http, &r);
 }
 

@@ -275,6 +275,24 @@ static void say_headers(struct http_call *c)
     curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->lines);
 }
 
+/* What libcurl reads from a function it cannot send twice: so it does not, when a kept connection ends after the
+ * request has left and before anything came back. */
+static size_t on_send(char *room, size_t size, size_t count, void *arg)
+{
+    struct http_call *c = arg;
+    size_t left = c->request.body.len - c->sent, len = size * count < left ? size * count : left;
+    if (len)
+        memcpy(room, c->request.body.at + c->sent, len);
+    c->sent += len;
+    return len;
+}
+
+static bool is_once(const struct http_call *c)
+{
+    bool may_differ = !strcmp(c->method, "POST") || !strcmp(c->method, "PATCH");
+    return may_differ && c->request.body.len && !c->request.repeatable && !c->request.max_redirects;
+}
+
 static void say_method(struct http_call *c)
 {
     struct trb_slice body = c->request.body;
@@ -286,7 +304,13 @@ static void say_method(struct http_call *c)
     if (body.at || !strcmp(m, "POST") || !strcmp(m, "PUT") || !strcmp(m, "PATCH")) {
         curl_easy_setopt(c->easy, CURLOPT_POST, 1L);
         curl_easy_setopt(c->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
-        curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, body.len ? body.at : "");
+        if (is_once(c)) {
+            c->sent = 0;
+            curl_easy_setopt(c->easy, CURLOPT_READFUNCTION, on_send);
+            curl_easy_setopt(c->easy, CURLOPT_READDATA, c);
+        } else {
+            curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, body.len ? body.at : "");
+        }
         if (strcmp(m, "POST"))
             curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, m);
     } else if (strcmp(m, "GET")) {
@@ -405,6 +429,9 @@ void call_error(struct http_call *c, CURLcode code, struct trb_error *err)
         *err = c->err;
     else if (code == CURLE_OPERATION_TIMEDOUT)
         trb_error(err, TRB_DEADLINE, "DEADLINE", "%s: %s", product, why);
+    else if (code == CURLE_SEND_FAIL_REWIND)
+        trb_error(err, TRB_UNAVAILABLE, "HTTP_FAILED", "%s: the server closed the connection without an answer; what was asked for "
+                  "may have been carried out", product);
     else if (code == CURLE_URL_MALFORMAT || code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE)
         trb_error(err, TRB_INVALID, "BAD_REQUEST", "%s: %s", product, why);
     else

@@ -79,6 +79,8 @@ struct http_request {
     bool cut;                                   /* a longer body is cut, instead of an error */
     bool no_proxy;                              /* straight to the server (metadata endpoints) */
     bool secret;                                /* the bodies' copies are wiped */
+    bool repeatable;                            /* a POST or PATCH that only asks: sent again, as others are, when a kept
+                                                   connection ends before it has answered */
     http_answered *answered;                    /* never inside http_ask */
     void *arg;
 };

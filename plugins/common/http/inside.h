@@ -46,7 +46,7 @@ struct http_call {
     struct http_line *fields;
     uint32_t field_count, field_room, reason_at;
     char *body;
-    size_t body_len, body_room;
+    size_t body_len, body_room, sent;
     bool is_cut;
 };
 #define CALL_MAGIC 0x48434c4cu

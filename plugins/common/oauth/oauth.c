@@ -90,7 +90,7 @@ void oauth_post(const struct oauth *o, const char *url, struct text *form)
 {
     struct trb_pair headers[] = {{NAME("Content-Type"), NAME("application/x-www-form-urlencoded")},
                                  {NAME("Accept"), NAME("application/json")}};
-    struct http_request r = {.headers = {headers, 2, sizeof *headers}, .timeout_ns = TIMEOUT_NS};
+    struct http_request r = {.headers = {headers, 2, sizeof *headers}, .timeout_ns = TIMEOUT_NS, .repeatable = true};
     struct asked *q = begin(o, &r, url);
     q->form = *form;
     *form = (struct text){0};

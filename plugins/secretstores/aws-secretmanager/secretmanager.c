@@ -83,6 +83,7 @@ static bool ask(void *self, struct reader_wish *w, struct text *url, struct http
     headers[1].value = is_page ? NAME("secretsmanager.ListSecrets") : NAME("secretsmanager.GetSecretValue");
     r->headers = (struct trb_pairs){headers, 2, sizeof *headers};
     r->body = slice_name(arena_name(w->arena, text_slice(&body)));
+    r->repeatable = true;
     r->signer = &m->aws.lease.signer;
     text_addf(url, "%s/", m->aws.endpoint);
     text_fini(&body);

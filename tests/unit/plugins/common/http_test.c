@@ -222,6 +222,26 @@ static void a_connection_that_the_server_closed_is_made_again(void **state)
     end();
 }
 
+static void only_what_may_be_repeated_is_sent_again(void **state)
+{
+    begin(ANSWERS(OK, WEB_DROP, OK, WEB_DROP, OK, WEB_DROP, OK), (struct http_setup){0});
+    ask((struct http_request){0}, "/");
+    heard();
+    ask((struct http_request){.method = "PUT", .body = SLICE("x")}, "/");
+    assert_string_equal(heard(), "200 OK hi;200 OK hi;");
+    text_clear(&said);
+    ask((struct http_request){.body = SLICE("x")}, "/");
+    assert_memory_equal(heard(), "!14 it: the server closed the connection without an answer", 58);
+    assert_int_equal(server.count, 4);
+    text_clear(&said);
+    ask((struct http_request){.body = SLICE("yz")}, "/");
+    assert_string_equal(heard(), "200 OK hi;");
+    assert_non_null(strstr(server.requests[4], "Content-Length: 2\r\n"));
+    ask((struct http_request){.body = SLICE("x"), .repeatable = true}, "/");
+    assert_string_equal(heard(), "200 OK hi;200 OK hi;");
+    end();
+}
+
 static void redirects_are_followed_when_asked_for(void **state)
 {
     const char *moved = "HTTP/1.1 307 Moved\r\nLocation: /there\r\nContent-Length: 3\r\n\r\nold";
@@ -374,7 +394,7 @@ int main(void)
         cmocka_unit_test(what_is_no_http_is_an_error), cmocka_unit_test(nobody_there_is_unavailable),
         cmocka_unit_test(the_deadline_counts_in_every_stage), cmocka_unit_test(cancelling_tells_at_once),
         cmocka_unit_test(stopping_tells_who_waits), cmocka_unit_test(a_connection_that_the_server_closed_is_made_again),
-        cmocka_unit_test(redirects_are_followed_when_asked_for), cmocka_unit_test(lines_cannot_be_smuggled_in),
+        cmocka_unit_test(only_what_may_be_repeated_is_sent_again), cmocka_unit_test(redirects_are_followed_when_asked_for), cmocka_unit_test(lines_cannot_be_smuggled_in),
         cmocka_unit_test(certificates_are_looked_at_when_the_client_is_made), cmocka_unit_test(all_wait_for_one_fetch),
         cmocka_unit_test(a_failed_fetch_is_told_and_tried_again_by_the_next),
         cmocka_unit_test(a_lease_is_renewed_before_it_ends_and_not_used_after),

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define WEB_STALL "\1"          /* an answer: nothing more, until the client goes */
+#define WEB_DROP "\2"           /* an answer: none, the connection ends */
 #define WEB_MOST 40
 
 struct web_server {
@@ -53,6 +54,8 @@ static inline void *web_run(void *arg)
         s->connections++;
         while (s->answers[s->count] && web_read(fd, s->requests[s->count], sizeof s->requests[0])) {
             const char *answer = s->answers[s->count++], *stall = strchr(answer, WEB_STALL[0]);
+            if (!strcmp(answer, WEB_DROP))
+                break;
             size_t len = stall ? (size_t)(stall - answer) : strlen(answer);
             if (write(fd, answer, len) != (ssize_t)len)
                 break;
