@@ -370,7 +370,7 @@ void mqtt_start(const struct mqtt_setup *setup, struct mqtt **place, struct trb_
 {
     const struct trb_stream_service *streams = setup->host->extension(TRB_STREAM_SERVICE);
     const struct trb_timer_service *timers = setup->host->extension(TRB_TIMER);
-    if (!streams || !timers) {
+    if (start && (!streams || !timers)) {
         trb_fail(start, TRB_UNIMPLEMENTED, "NO_SERVICE", "this host lends neither streams nor timers, which MQTT needs");
         return;
     }

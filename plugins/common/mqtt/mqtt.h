@@ -31,7 +31,7 @@ struct mqtt_setup {
     uint64_t redeliver_ns;                      /* what a handler failed on comes again within this; 0: with the next connection */
 };
 
-/* Answers start: done when the broker has accepted us, else the first failure. *place is set before it. */
+/* Answers start, unless it is NULL: done when the broker has accepted us, else the first failure. *place is set before it. */
 void mqtt_start(const struct mqtt_setup *, struct mqtt **place, struct trb_call *start);
 struct mqtt *mqtt_stop(struct mqtt *);          /* inside stop: the host has its streams back; returns NULL, NULL is welcome */
 void mqtt_ping(struct mqtt *, struct trb_call *);
@@ -61,7 +61,6 @@ struct mqtt_message {
     struct trb_slice bytes;
     uint32_t qos, id;                           /* id 0: there is nothing to acknowledge */
     uint32_t tries;                             /* the listener's */
-    struct trb_timer *timer;                    /* as well */
     bool is_retained, is_settled;
     bool is_stale;                              /* of a connection that is gone; the broker will send it again */
 };
