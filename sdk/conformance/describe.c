@@ -95,7 +95,7 @@ static void add_sample(struct text *t, const struct trb_component *c)
 static void add_body(struct text *t, const struct subject *s, const char *mark)
 {
     const struct trb_component *c = s->component;
-    text_addf(t, "| Component version | %s |\n| Runs as | %s |\n| Features | ", c->version, run_word(c->run));
+    text_addf(t, "| Runs as | %s |\n| Features | ", run_word(c->run));
     add_caps(t, s);
     text_addf(t, " |\n\n%s Options\n\n", mark);
     if (!c->option_count)
@@ -108,16 +108,32 @@ static void add_body(struct text *t, const struct subject *s, const char *mark)
     add_sample(t, c);
 }
 
+static bool is_further_version(const struct subject *s, const struct trb_component *c)
+{
+    return c != s->component && strcmp(c->type, s->component->type) == 0;
+}
+
+static void add_versions(struct text *t, const struct subject *s)
+{
+    struct text further = {0};
+    for (const struct trb_component *const *all = s->plugin->manifest->components; *all; all++)
+        if (is_further_version(s, *all))
+            text_addf(&further, ", %s", (*all)->version);
+    text_addf(t, "| Component version%s | %s%s |\n", further.len ? "s" : "", s->component->version, further.len ? further.at : "");
+    text_fini(&further);
+}
+
 static void page(struct text *t, const struct subject *s)
 {
     const struct trb_component *c = s->component, *const *all = s->plugin->manifest->components;
     text_addf(t, "# %s\n\n%s\n\n| | |\n| --- | --- |\n| Plugin | `%s`, version %s, %s |\n", c->type, c->summary,
               s->plugin->file, s->plugin->manifest->version, s->plugin->manifest->license);
+    add_versions(t, s);
     add_body(t, s, "##");
     for (; *all; all++) {                       /* the other versions of the type */
         struct subject other = *s;
         other.component = *all;
-        if (*all == c || strcmp((*all)->type, c->type) != 0)
+        if (!is_further_version(s, *all))
             continue;
         text_addf(t, "\n## Version %s\n\n%s\n\n| | |\n| --- | --- |\n", (*all)->version, (*all)->summary);
         add_body(t, &other, "###");

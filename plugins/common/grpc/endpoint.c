@@ -45,7 +45,7 @@ static void keep_path(struct grpc_endpoint *to, struct trb_slice path)
     while (slice_starts(path, SLICE("//")))
         path = slice_skip(path, 1);
     snprintf(to->host, sizeof to->host, "unix:%.*s", SLICE_ARG(path));
-    snprintf(to->text, sizeof to->text, "%s", to->host);
+    snprintf(to->text, sizeof to->text, "unix:%.*s", SLICE_ARG(path));
 }
 
 trb_code grpc_config_add(struct grpc_config *c, const char *option, struct trb_slice given, uint32_t default_port,

@@ -1,4 +1,4 @@
-/* answer: one way to answer a call and an item of a bulk, and the bulks, which are their singles side by side. */
+/* answer: one way to answer a call and an item of a bulk, and bulks as their singles side by side. */
 #include "store.h"
 #include <base/mem.h>
 #include <base/slice.h>
@@ -46,16 +46,21 @@ bool wish_may_repeat(struct grpc_wish *w, const struct trb_error *err)
     return err && err->code == TRB_UNAVAILABLE && w->tries++ < MAX_TRIES;
 }
 
-void bulk_send(struct store *s, struct trb_call *call, const struct trb_list *items, void (*send)(struct grpc_wish *))
+struct bulk *bulk_create(struct store *s, struct trb_call *call, uint32_t count)
 {
-    if (!items->count) {
+    if (!count) {
         trb_done(call);
-        return;
+        return NULL;
     }
     struct bulk *b = mem_alloc(sizeof *b);
-    uint32_t count = items->count;
     *b = (struct bulk){.store = s, .call = call, .owed = count};
-    for (uint32_t i = 0; i < count; i++) {
+    return b;
+}
+
+void bulk_send(struct store *s, struct trb_call *call, const struct trb_list *items, void (*send)(struct grpc_wish *))
+{
+    struct bulk *b = bulk_create(s, call, items->count);
+    for (uint32_t i = 0, count = b ? items->count : 0; i < count; i++) {
         struct grpc_wish w = {.self = s, .call = b, .question = trb_list_at(items, i), .index = i};
         send(&w);
     }

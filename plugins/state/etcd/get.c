@@ -1,7 +1,8 @@
-/* get: one key, read through the leader. */
+/* get: one key, read through the leader; and many keys, by one transaction of reads for each batch. */
 #include "store.h"
 #include "value.h"
 #include <base/clock.h>
+#include <base/mem.h>
 #include <base/slice.h>
 
 static void get_send(struct grpc_wish *);
@@ -66,7 +67,88 @@ void store_get(void *self, struct trb_call *call, const void *question)
     get_send(&w);
 }
 
+/* ----------------------------------------------------------------------------------- many keys */
+#define BATCH 64u                               /* keys of one request, whose answer has all their values */
+
+struct batch {
+    struct store *store;
+    struct bulk *bulk;
+    const struct trb_list *items;
+    uint32_t first, count, tries;
+};
+
+static struct grpc_wish item_wish(const struct batch *b, uint32_t i)
+{
+    return (struct grpc_wish){.self = b->store, .call = b->bulk, .question = trb_list_at(b->items, b->first + i),
+                              .index = b->first + i};
+}
+
+static void fail_from(const struct batch *b, uint32_t i, const struct trb_error *err)
+{
+    for (; i < b->count; i++) {
+        struct grpc_wish w = item_wish(b, i);
+        wish_end(&w, NULL, 0, err);
+    }
+}
+
+/* How many the answer had. */
+static uint32_t tell_each(const struct batch *b, struct wire_reader *answers)
+{
+    struct trb_slice range;
+    uint32_t i = 0;
+    for (; i < b->count && etcd_next_range(answers, &range); i++) {
+        struct grpc_wish w = item_wish(b, i);
+        on_got(&w, range, NULL);
+    }
+    return i;
+}
+
+static void batch_send(struct batch *);
+
+static void on_batch(struct grpc_wish *w, struct trb_slice answer, const struct trb_error *err)
+{
+    struct batch *b = w->call;
+    struct wire_reader answers;
+    struct trb_error own = {0};
+    bool succeeded;
+    if (err && err->code == TRB_UNAVAILABLE && b->tries++ < MAX_TRIES) {
+        batch_send(b);
+        return;
+    }
+    error_bad_answer(&own);
+    if (err)
+        fail_from(b, 0, err);
+    else if (etcd_read_txn(answer, &succeeded, &answers))
+        fail_from(b, tell_each(b, &answers), &own);
+    else
+        fail_from(b, 0, &own);
+    mem_free(b);
+}
+
+static void batch_send(struct batch *b)
+{
+    struct grpc_wish w = {.answered = on_batch, .self = b->store, .call = b};
+    struct text message = {0};
+    grpc_message_begin(&message);
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct trb_state_get *q = trb_list_at(b->items, b->first + i);
+        struct etcd_op op = etcd_op_begin(&message, ETCD_THEN, ETCD_OP_RANGE);
+        etcd_put_range(&message, store_key(b->store, q->key), false);
+        etcd_op_end(&message, op);
+    }
+    store_ask(b->store, b->bulk->call, &w, path_txn, &message);
+}
+
 void store_bulk_get(void *self, struct trb_call *call, const void *question)
 {
-    bulk_send(self, call, &((const struct trb_state_bulk_get *)question)->items, get_send);
+    struct store *s = self;
+    const struct trb_list *items = &((const struct trb_state_bulk_get *)question)->items;
+    struct bulk *bulk = bulk_create(s, call, items->count);
+    uint32_t most = s->max_ops < BATCH ? (uint32_t)s->max_ops : BATCH, count = bulk ? items->count : 0;
+    for (uint32_t first = 0; first < count; first += most) {
+        struct batch *b = mem_alloc(sizeof *b);
+        *b = (struct batch){.store = s, .bulk = bulk, .items = items, .first = first,
+                            .count = count - first < most ? count - first : most};
+        batch_send(b);
+    }
 }

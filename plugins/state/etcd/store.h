@@ -41,6 +41,7 @@ struct trb_call *wish_call(const struct grpc_wish *);
 void wish_end(struct grpc_wish *, const void *answer, size_t size, const struct trb_error *err);
 void wish_fail_answer(struct grpc_wish *);      /* what came is not etcd's */
 bool wish_may_repeat(struct grpc_wish *, const struct trb_error *err);
+struct bulk *bulk_create(struct store *, struct trb_call *, uint32_t count);   /* NULL: answered, nothing to do */
 void bulk_send(struct store *, struct trb_call *, const struct trb_list *items, void (*send)(struct grpc_wish *));
 void error_bad_answer(struct trb_error *);
 

@@ -294,6 +294,40 @@ static void a_transaction_has_at_most_128_operations(void **state)
     assert_string_equal(err.message, "item already exists and no etag was passed");
 }
 
+/* -------------------------------------------------------------------------------------- bulks */
+static void bulks_answer_each_item(void **state)
+{
+    enum { COUNT = 150 };
+    static char names[COUNT][16];
+    static struct trb_state_set sets[COUNT];
+    static struct trb_state_get gets[COUNT];
+    for (int n = 0; n < COUNT; n++) {
+        snprintf(names[n], sizeof names[n], "k%d", n % 140);        /* some twice */
+        gets[n] = (struct trb_state_get){.size = sizeof *gets, .key = name_of(names[n])};
+        sets[n] = (struct trb_state_set){.size = sizeof *sets, .key = name_of(names[n]), .value = data_of(names[n])};
+    }
+    sets[3].etag = NAME("7");
+    struct trb_state_bulk_set s = {.size = sizeof s, .items = {sets, 100, sizeof *sets}};
+    struct asked a = ask("bulk_set", &s);
+    for (uint32_t n = 0; n < 100; n++)
+        assert_int_equal(call_item_at(a.call, n)->failure != NULL, n == 3);
+    assert_int_equal(call_item_at(a.call, 3)->failure->kind, TRB_STATE_ETAG_MISMATCH);
+    driver_release(&a);
+    struct trb_state_bulk_get g = {.size = sizeof g, .items = {gets, COUNT, sizeof *gets}};
+    a = ask("bulk_get", &g);
+    assert_int_equal(call_item_count(a.call), COUNT);
+    for (uint32_t n = 0; n < COUNT; n++) {
+        struct held h = held_from(call_item_at(a.call, n)->answer);
+        assert_int_equal(h.is_there, n % 140 < 100 && n % 140 != 3);
+        if (h.is_there)
+            assert_string_equal(h.value, names[n]);
+    }
+    driver_release(&a);
+    g.items.count = 0;
+    a = ask("bulk_get", &g);
+    assert_int_equal(outcome(&a, NULL), TRB_OK);
+}
+
 /* --------------------------------------------------------------------------------------- keys */
 static void keys_are_found_by_pattern_page_by_page(void **state)
 {
@@ -464,6 +498,7 @@ int main(void)
         CASE_OF_BOTH(an_item_expires_and_one_for_ever_does_not),
         CASE(a_transaction_does_all_or_nothing),
         CASE(a_transaction_has_at_most_128_operations),
+        CASE_OF_BOTH(bulks_answer_each_item),
         CASE(keys_are_found_by_pattern_page_by_page),
         CASE(keys_made_together_are_told_page_by_page_too),
         cmocka_unit_test(a_start_that_cannot_succeed_says_why),
