@@ -4,11 +4,13 @@ the KV engine, version 2, over TLS: layout, versions, faults, and what never hap
 import json
 import os
 import ssl
+import threading
 import urllib.request
 from urllib.parse import quote
 
 import pytest
 
+from harness.admin import Admin
 from harness.errors import assert_error
 from harness.resources import component, resiliency
 from harness.services import Service
@@ -240,6 +242,32 @@ def test_what_cannot_work_ends_the_start_in_one_sentence(bench, vault, more, why
     sidecar = bench.sidecar(resources=[store(vault, **more)], ready=False)
     assert sidecar.wait_end() != 0
     assert sidecar.logged(why)
+
+
+@pytest.mark.differs
+def test_the_plugin_is_replaced_under_load(bench, vault, tmp_path):
+    """By name, so that the library's threads that look names up are there, too."""
+    socket = str(tmp_path / "admin")
+    sidecar = bench.sidecar(resources=[store(vault, vaultAddr=vault.url.replace("127.0.0.1", "localhost"))],
+                            flags={"admin-listen": f"unix:{socket}"})
+    stop, answers = threading.Event(), []
+
+    def read():
+        while not stop.is_set():
+            answers.append(sidecar.get(f"{BASE}/vault/conftestsecret").status)
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for one in readers:
+        one.start()
+    swaps = 0
+    while swaps < 10 or len(answers) < 100:
+        swaps += 1
+        answer = Admin(path=socket).swap("secretstores.hashicorp.vault")
+        assert answer.status == 200, answer.text
+    stop.set()
+    for one in readers:
+        one.join()
+    assert set(answers) == {200}
 
 
 def test_no_secret_is_logged(sidecar):
