@@ -4,7 +4,7 @@
 #include <base/slice.h>
 #include <rabbitmq/link_inside.h>
 
-#define MAX_BODY (1u << 30)
+#define MAX_BODY (512u << 20)                /* no RabbitMQ takes more */
 
 struct rabbit_delivery *rabbit_delivery_free(const struct trb_host *host, struct rabbit_delivery *d)
 {
@@ -119,13 +119,14 @@ static void on_body(struct rabbit_channel *c, struct trb_slice payload)
 
 static void on_deliver(struct rabbit_channel *c, struct wire *w, uint32_t method)
 {
+    bool is_next = true;
     if (method == BASIC_DELIVER) {
         wire_short(w);
-        c->tag = wire_number(w, 8);
+        is_next = wire_number(w, 8) == ++c->tag;
     }
     c->content = method;
-    if (w->broken)
-        rabbit_link_broken(c->link, "a delivery is cut short");
+    if (w->broken || !is_next)
+        rabbit_link_broken(c->link, "a delivery is cut short, or numbered out of order");
 }
 
 /* ----------------------------------------------------------------------------------- methods */

@@ -40,7 +40,7 @@ struct rabbit_channel {
     bool has_header;
     struct rabbit_delivery *delivery;       /* being put together; NULL: its bytes are skipped */
     char *body_at;
-    uint64_t body_left, tag;
+    uint64_t body_left, tag;                /* tag: of the last delivery */
 };
 
 /* Methods: begin, arguments into link->out, end. */

@@ -309,6 +309,15 @@ static void too_much_that_waits_stops_the_reading(void **state)
         settle(n, TRB_ACK, false);
 }
 
+static void deliveries_are_numbered_in_order(void **state)
+{
+    pass(2 * SECOND_NS);
+    deliver(1, 1, SLICE("one"));
+    say(1, BASIC_DELIVER, SLICE("\x03tag\0\0\0\0\0\0\0\x03\0\0\0"));
+    assert_non_null(strstr(rabbit_link_fault(link_)->message, "numbered out of order"));
+    settle(0, TRB_ACK, false);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, up, down)
 
 int main(void)
@@ -327,6 +336,7 @@ int main(void)
         CASE(a_refusal_at_first_ends_it_and_later_is_tried_again),
         CASE(what_the_host_has_no_memory_for_goes_back),
         CASE(too_much_that_waits_stops_the_reading),
+        CASE(deliveries_are_numbered_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
