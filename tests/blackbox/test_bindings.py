@@ -187,7 +187,7 @@ def test_failures_in_their_order(sidecar, root, binding, body, text):
 
 def test_a_direction_limits_what_a_component_is(sidecar):
     assert invoke(sidecar, "output-only", {"operation": "list"}).status == 200
-    assert sidecar.logged("binding input-only does nothing")
+    sidecar.wait_log("binding input-only does nothing")
 
 
 # --- What is added ---

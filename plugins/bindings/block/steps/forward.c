@@ -30,10 +30,11 @@ static struct trb_next ask(struct trb_request *rq)
 /* NULL: it went well. */
 static const char *failure_of(struct trb_request *rq)
 {
+    const struct trb_error *err = rq->kernel->failure(rq);
     const struct trb_binding_answer *a = rq->kernel->answer(rq);
-    if (!a)
-        return failure_text(rq, rq->kernel->failure(rq)).at;
-    return a->failure.at ? name_copy(rq, a->failure).at : NULL;
+    if (err)
+        return failure_text(rq, err).at;
+    return TRB_HAS(a, failure.at) ? name_copy(rq, a->failure).at : NULL;
 }
 
 static struct trb_next next(struct trb_request *rq)

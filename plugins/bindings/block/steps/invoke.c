@@ -218,9 +218,12 @@ static struct trb_next reply_rpc(struct trb_request *rq, const struct trb_bindin
 
 static struct trb_next reply(struct trb_request *rq)
 {
+    static const struct trb_binding_answer nothing = {.size = sizeof nothing, .metadata = {.stride = sizeof(struct trb_pair)}};
     struct invocation *v = rq->state;
-    const struct trb_binding_answer *a = rq->kernel->answer(rq);
     const struct trb_error *err = rq->kernel->failure(rq);
+    const struct trb_binding_answer *a = rq->kernel->answer(rq);
+    if (a && !TRB_KNOWS(a, failure))
+        a = &nothing;
     bool is_well = a && !a->failure.at;
     binding_count(rq->kernel, v->binding, binding_operation(v->binding, slice_name(v->question.operation)), is_well,
                   v->began_ns);
