@@ -1,6 +1,7 @@
 """secretstores.azure.keyvault (contract, components 0.3 and 2.15) against a server of ours that speaks the documented REST
 interface of the vault and of Entra; with the real names of both, through a proxy, as it would be in life."""
 
+import base64
 import json
 import os
 import ssl
@@ -53,16 +54,21 @@ def store(azure, name="azure", **more):
 @pytest.fixture(scope="module")
 def sidecar(shared, azure):
     file = os.path.join(azure.folder, "client.pem")
+    pfx = os.path.join(azure.folder, "client.pfx")
+    with open(pfx, "rb") as stream:
+        coded = base64.b64encode(stream.read()).decode()
     return shared.sidecar(env={"AZURE_AUTHORITY_HOST": azure.url}, resources=[
         store(azure), store(azure, "older", azureTenantId=None, azureClientId=None, azureClientSecret=None, spnTenantId="tenant-1",
                             spnClientId="client-1", spnClientSecret=SECRET),
         store(azure, "file", azureClientSecret=None, azureCertificateFile=file),
         store(azure, "text", azureClientSecret=None, azureCertificate=azure.pem),
+        store(azure, "pfx", azureClientSecret=None, azureCertificateFile=pfx, azureCertificatePassword="mighty-pw"),
+        store(azure, "coded", azureClientSecret=None, azureCertificate=coded, azureCertificatePassword="mighty-pw"),
         store(azure, "chosen", azureClientSecret="wrong", azureCertificate=azure.pem, azureAuthMethods="cert, creds"),
         store(azure, "wrong", azureClientSecret="wrong")])
 
 
-@pytest.mark.parametrize("name", ["azure", "older", "file", "text", "chosen"])
+@pytest.mark.parametrize("name", ["azure", "older", "file", "text", "pfx", "coded", "chosen"])
 def test_a_secret(sidecar, name):
     assert sidecar.get(f"{BASE}/{name}/plain").json == {"plain": "p\"<ü>\n"}
 
@@ -160,5 +166,5 @@ def test_faults(bench, azure):
 
 
 def test_no_secret_is_logged(sidecar):
-    for secret in (SECRET, "PRIVATE KEY", "token-0", "wrong-secret"):
+    for secret in (SECRET, "PRIVATE KEY", "token-0", "mighty-pw"):
         assert not sidecar.logged(secret)
