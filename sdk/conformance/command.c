@@ -61,7 +61,7 @@ static bool take(struct command *c, int word)
         return c->secret_count < 16 && strchr(optarg, '=') ? (c->secrets[c->secret_count++] = optarg, true) : false;
     case CHANGE: c->change = optarg; return true;
     case KEY:
-        return c->key_count < 48 && strchr(optarg, '=') ? (c->keys[c->key_count++] = optarg, true) : false;
+        return c->key_count < 64 && strchr(optarg, '=') ? (c->keys[c->key_count++] = optarg, true) : false;
     case RESOLVE: c->resolve = optarg; return true;
     case ORDERED: c->ordered = true; return true;
     case FOREIGN: c->foreign_descriptors = true; return true;

@@ -10,7 +10,7 @@ struct command {
     uint32_t set_count;
     const char *secrets[16];                   /* NAME=VALUE */
     uint32_t secret_count;
-    const char *keys[48];                      /* ALGORITHM=NAME */
+    const char *keys[64];                      /* ALGORITHM=NAME */
     uint32_t key_count;
     uint64_t limit_s, patience_s, foreign_threads;
     bool list, verbose, ordered, no_rollback, plain_keys, keeps_nothing, foreign_descriptors, in_this_process, help, show_version;

@@ -28,7 +28,7 @@ struct subject {                               /* what is judged; made once, bef
     uint64_t init_timeout_ns;
     struct secret_fact secrets[16];
     uint32_t secret_count;
-    struct secret_fact keys[48];               /* crypto: algorithm, and a key for it */
+    struct secret_fact keys[64];               /* crypto: algorithm, and a key for it */
     uint32_t key_count;
     const char *resolve_app, *resolve_address;
     const char *change;                        /* a command that writes an item: KEY and VALUE in its environment */
