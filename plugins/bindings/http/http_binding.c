@@ -31,7 +31,7 @@ static const struct trb_option options[] = {
                .doc = "Key of MTLSClientCert, as PEM text or the path of a file."),
     TRB_CHOICE(struct web, renegotiation, "MTLSRenegotiation", .fallback = "RenegotiateNever", .empty_is_absent = 1,
                .choices = "RenegotiateNever|RenegotiateOnceAsClient|RenegotiateFreelyAsClient",
-               .doc = "Accepted; a server that asks to renegotiate TLS 1.2 is followed."),
+               .doc = "Accepted; whether a server of TLS 1.2 may renegotiate is OpenSSL's own rule."),
     TRB_STRING(struct web, token, "securityToken", .sensitive = 1, .empty_is_absent = 1,
                .doc = "Value of the header securityTokenHeader, sent with every request."),
     TRB_STRING(struct web, token_header, "securityTokenHeader", .empty_is_absent = 1, .example = "X-Security-Token",

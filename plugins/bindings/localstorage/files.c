@@ -1,5 +1,6 @@
 /* files: see files.h. */
 #include "files.h"
+#include "form.h"
 #include <base/codec.h>
 #include <base/mem.h>
 #include <base/slice.h>
@@ -117,30 +118,62 @@ static trb_code check_root(const char *path, struct trb_error *err)
     return TRB_OK;
 }
 
-static trb_code make_folders(const char *path, struct trb_error *err)
+/* As far as it is there, without links; the rest as written. */
+static trb_code check_real_root(const char *path, struct trb_error *err)
 {
-    char folder[PATH_MAX];
+    char there[PATH_MAX], real[PATH_MAX], whole[2 * PATH_MAX];
     size_t len = strlen(path);
-    if (len >= sizeof folder)
-        return trb_error(err, TRB_INVALID, "BAD_ROOT", "rootPath is longer than %d bytes", PATH_MAX - 1);
-    memcpy(folder, path, len + 1);
-    for (char *p = folder + 1; *p; p++)
+    memcpy(there, path, len + 1);
+    while (len > 1 && !realpath(there, real)) {
+        while (len > 1 && there[len - 1] != '/')
+            len--;
+        len -= len > 1;
+        there[len] = 0;
+    }
+    if (len > 1)
+        snprintf(whole, sizeof whole, "%s%s", real, path + len);
+    return check_root(len > 1 ? whole : path, err);
+}
+
+static trb_code make_folders(char *path, struct trb_error *err)
+{
+    for (char *p = path + 1; *p; p++)
         if (*p == '/') {
             *p = 0;
-            mkdir(folder, 0777);
+            mkdir(path, 0777);
             *p = '/';
         }
-    return mkdir(folder, 0777) && errno != EEXIST ? trb_errno(err, path) : TRB_OK;
+    return mkdir(path, 0777) && errno != EEXIST ? trb_errno(err, path) : TRB_OK;
+}
+
+/* From the root of the file system, '..' resolved by its letters. */
+static trb_code absolute(const char *path, char ret[PATH_MAX], struct trb_error *err)
+{
+    struct text given = {0}, clean = {0};
+    char here[PATH_MAX];
+    if (*path != '/' && getcwd(here, sizeof here))
+        text_addf(&given, "%s/", here);
+    text_adds(&given, path);
+    bool is_path = form_path(text_slice(&given), &clean) && clean.len + 1 < PATH_MAX;
+    if (is_path)
+        snprintf(ret, PATH_MAX, "/%s", clean.at);
+    text_fini(&given);
+    text_fini(&clean);
+    return is_path ? TRB_OK : trb_error(err, TRB_INVALID, "BAD_ROOT", "rootPath is longer than %u bytes", NAME_MAX_BYTES);
 }
 
 trb_code files_open(struct files *f, const char *path, struct trb_error *err)
 {
-    char whole[PATH_MAX];
+    char given[PATH_MAX], whole[PATH_MAX];
     f->fd = -1;
-    trb_code code = check_root(path, err);
-    code = code ? code : make_folders(path, err);
-    if (!code && !realpath(path, whole))
-        code = trb_errno(err, path);
+    if (!*path)
+        return trb_error(err, TRB_INVALID, "BAD_ROOT", "rootPath is empty: name a folder");
+    trb_code code = absolute(path, given, err);
+    code = code ? code : check_root(given, err);
+    code = code ? code : check_real_root(given, err);
+    code = code ? code : make_folders(given, err);
+    if (!code && !realpath(given, whole))
+        code = trb_errno(err, given);
     code = code ? code : check_root(whole, err);
     if (code)
         return code;
