@@ -139,6 +139,24 @@ users: [{{name: u, user: {user}}}]
 """
 
 
+def coded(path):
+    with open(path, "rb") as file:
+        return base64.b64encode(file.read()).decode()
+
+
+@pytest.mark.parametrize("user, status", [("server", 200), (None, 500)])
+def test_a_client_certificate_is_shown(bench, cluster, tmp_path, user, status):
+    """The server's own is as good as another: it is of the authority that the server knows."""
+    pair = "{}" if user is None else json.dumps({
+        "client-certificate-data": coded(os.path.join(cluster.folder, f"{user}.pem")),
+        "client-key-data": coded(os.path.join(cluster.folder, f"{user}.key"))})
+    where = json.dumps({"server": f"https://{cluster.address}/", "certificate-authority-data": coded(cluster.ca)})
+    (tmp_path / "kubeconfig").write_text(CONFIG.format(cluster=where, user=pair))
+    sidecar = bench.sidecar(resources=[store(cluster, kubeconfigPath=str(tmp_path / "kubeconfig"))])
+    assert sidecar.get(f"{BASE}/k8s/pair").status == status
+    assert not sidecar.logged("PRIVATE KEY")
+
+
 @pytest.mark.parametrize("text, why", [
     ("{", "kubeconfig:"), ("a: b", "no context named"), ("current-context: x\ncontexts: []", "no context named x"),
     (CONFIG.format(cluster="{}", user="{}"), "has no server"),

@@ -1,7 +1,7 @@
 """A server that speaks the documented part of Kubernetes' API about Secrets: get, list, create, replace, delete in
-namespaces, bearer tokens, client certificates not asked for. Not a cluster: it keeps everything in memory.
+namespaces, bearer tokens, client certificates (of the authority, any name). Not a cluster: it keeps everything in memory.
 
-    kubernetes.py PORT TOKEN-FILE CERTIFICATE KEY
+    kubernetes.py PORT TOKEN-FILE CERTIFICATE KEY AUTHORITY
 
 A token counts when it stands in TOKEN-FILE at that moment, so that rotation can be tested."""
 
@@ -25,7 +25,7 @@ class Kubernetes(Handler):
         with open(sys.argv[2], encoding="ascii") as file:
             tokens = file.read().split()
         kind, _, token = (self.headers.get("Authorization") or "").partition(" ")
-        if kind == "Bearer" and token in tokens:
+        if self.connection.getpeercert() or (kind == "Bearer" and token in tokens):
             return True
         self.answer(401, status(401, "Unauthorized", "Unauthorized"))
         return False
@@ -64,4 +64,4 @@ class Kubernetes(Handler):
               ("DELETE", path + "/([^/]+)", remove))
 
 
-serve(Kubernetes, int(sys.argv[1]), sys.argv[3], sys.argv[4])
+serve(Kubernetes, int(sys.argv[1]), *sys.argv[3:6])

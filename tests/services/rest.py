@@ -78,11 +78,14 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
 
-def serve(handler, port, certificate=None, key=None):
+def serve(handler, port, certificate=None, key=None, client_ca=None):
     server = Server(("127.0.0.1", port), handler)
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
+        if client_ca:
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.load_verify_locations(client_ca)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     sys.stdout.flush()
     server.serve_forever()
