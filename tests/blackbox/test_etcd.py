@@ -14,6 +14,7 @@ import urllib.request
 
 import pytest
 
+from harness import rpc
 from harness.ports import free_port
 from harness.resources import component
 from harness.tap import Tap
@@ -156,6 +157,21 @@ def test_what_a_store_holds(sidecar, held, version, prefix, value, stored):
     assert (read.status, read.body) == (200, stored)
     assert read.header("Etag") == held.revision(key)
     assert held.granted(key) == 0
+
+
+def test_bytes_of_grpc_are_kept(sidecar, held, version, prefix):
+    dapr = rpc.Dapr(sidecar.grpc)
+    try:
+        for key, value in (("gb", b"\x00\x01\xff"), ("gt", b"abc"), ("gj", b'{"b":1,"a":2.50}')):
+            dapr.SaveState(store_name="store", states=[{"key": key, "value": value}])
+            assert data_of(version, held.get(f"{prefix}/app1||{key}")) == value
+            read = dapr.GetState(store_name="store", key=key)
+            assert (read.data, read.etag) == (value, held.revision(f"{prefix}/app1||{key}"))
+        dapr.ExecuteStateTransaction(storeName="store", operations=[
+            {"operationType": "upsert", "request": {"key": "gx", "value": b"\x00\x01\xff"}}])
+        assert data_of(version, held.get(f"{prefix}/app1||gx")) == b"\x00\x01\xff"
+    finally:
+        dapr.close()
 
 
 def test_without_a_prefix_a_key_begins_with_a_slash(bench, server, held):

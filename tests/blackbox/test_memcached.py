@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 
+from harness import rpc
 from harness.resources import component
 from harness.services import Service
 from harness.tap import Tap
@@ -76,6 +77,21 @@ def test_what_another_client_wrote_is_read(sidecar, held):
     assert sidecar.get("/v1.0/state/store/absent").status == 204
     bulk = sidecar.post("/v1.0/state/store/bulk", {"keys": ["k", "absent"]})
     assert sorted(bulk.json, key=lambda item: item["key"]) == [{"key": "absent"}, {"key": "k", "data": {"a": 1}}]
+
+
+def test_bytes_of_grpc_are_kept(sidecar, held):
+    dapr = rpc.Dapr(sidecar.grpc)
+    try:
+        for key, value in (("gb", b"\x00\x01\xff"), ("gt", b"abc"), ("gj", b'{"b":1,"a":2.50}')):
+            dapr.SaveState(store_name="store", states=[{"key": key, "value": value}])
+            assert held.get(f"app1||{key}") == value
+            read = dapr.GetState(store_name="store", key=key)
+            assert (read.data, read.etag) == (value, "")
+        refused = rpc.failure(dapr.ExecuteStateTransaction, storeName="store", operations=[
+            {"operationType": "upsert", "request": {"key": "gx", "value": b"x"}}])
+        assert refused.code == "UNIMPLEMENTED"
+    finally:
+        dapr.close()
 
 
 def test_what_is_deleted_is_gone(sidecar, held):

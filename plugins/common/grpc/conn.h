@@ -25,7 +25,8 @@ struct conn *conn_create(const struct conn_setup *);        /* begins to dial */
 struct conn *conn_destroy(struct conn *);                   /* returns NULL; nothing may run any more */
 void conn_forget(struct conn *);                            /* the host has its stream back */
 bool conn_start(struct conn *, struct grpc_call *);         /* false: it takes no more, and stays the caller's */
-void conn_cancel(struct conn *, struct grpc_call *);        /* the call is the caller's again */
+void conn_cancel(struct conn *, struct grpc_call *);        /* the call is the caller's again; leaves with conn_flush */
+void conn_flush(struct conn *);
 struct grpc_call *conn_take(struct conn *);                 /* any one that runs, or NULL */
 struct list *conn_running(struct conn *);                   /* to look at */
 bool conn_is_up(const struct conn *);

@@ -276,7 +276,7 @@ static void a_transaction_does_all_or_nothing(void **state)
 static void a_transaction_has_at_most_128_operations(void **state)
 {
     struct trb_state_operation all[129];
-    char names[129][8];
+    char names[129][16];
     struct trb_error err;
     for (int n = 0; n < 129; n++) {
         snprintf(names[n], sizeof names[n], "k%d", n);
