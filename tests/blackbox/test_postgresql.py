@@ -5,16 +5,14 @@ import json
 import os
 import re
 import subprocess
-import tempfile
 import threading
 import time
-import uuid
 
 import pytest
 
 from harness import rpc
+from harness.postgres import Database, OwnServer, server_port, url
 from harness.resources import component
-from harness.services import SERVICES
 from harness.tap import Tap
 from harness.wait import until
 
@@ -25,34 +23,7 @@ RECOVERY_SECONDS = 2.5
 
 @pytest.fixture(scope="module")
 def server():
-    given = os.environ.get("TEST_POSTGRES")
-    if not given:
-        pytest.skip("no PostgreSQL: run under tests/services/with postgres")
-    return int(given.rpartition(":")[2])
-
-
-def url(port, database="postgres", user="postgres"):
-    return f"postgres://{user}@127.0.0.1:{port}/{database}?sslmode=disable"
-
-
-class Database:
-    """A database of its own for a test, looked at by psql."""
-
-    def __init__(self, port):
-        self.port, self.name = port, "t" + uuid.uuid4().hex
-        self.psql("postgres", f"CREATE DATABASE {self.name}")
-
-    def psql(self, database, sql):
-        done = subprocess.run(["psql", url(self.port, database), "-v", "ON_ERROR_STOP=1", "-qAtc", sql],
-                              capture_output=True, text=True, timeout=30)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()
-
-    def rows(self, sql):
-        return self.psql(self.name, sql)
-
-    def end(self):
-        self.psql("postgres", f"DROP DATABASE {self.name} WITH (FORCE)")
+    return server_port()
 
 
 @pytest.fixture
@@ -485,26 +456,11 @@ def test_a_server_that_is_down_at_start_ends_it_in_one_sentence(bench, tap, data
     assert sidecar.logged("no connection within the timeout")
 
 
-class Own:
-    """A server of a test's own, that may crash."""
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="blackbox-postgres-")
-        os.chmod(self.folder, 0o755)
-        self.port = int(self.do("start"))
-
-    def do(self, what):
-        done = subprocess.run([os.path.join(SERVICES, "postgres"), what, os.path.join(self.folder, "server")], capture_output=True,
-                              text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip() or "0"
-
-
 @pytest.fixture
 def own(server):
-    made = Own()
+    made = OwnServer()
     yield made
-    made.do("stop")
+    made.stop()
 
 
 def test_what_was_acknowledged_survives_crashes_of_the_server(bench, own):

@@ -140,6 +140,11 @@ struct pg *pg_stop(struct pg *p)
     return destroy(p);
 }
 
+struct pg *pg_close(struct pg *p)
+{
+    return p ? destroy(p) : NULL;
+}
+
 /* ----------------------------------------------------------------------------------------- asking */
 void pg_ask(struct pg *p, const struct pg_wish *wish)
 {

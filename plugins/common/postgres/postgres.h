@@ -25,6 +25,7 @@ struct pg_setup {
 /* The usual first lines of start: checks the options, connects. */
 void pg_start(const struct pg_setup *, struct trb_call *start);
 struct pg *pg_stop(struct pg *);                /* inside stop; returns NULL; NULL is welcome; who waits is told */
+struct pg *pg_close(struct pg *);               /* the same at any other time */
 void pg_ask(struct pg *, const struct pg_wish *);
 /* A connection of its own, for LISTEN. Setup: arg, up, down, notified; the rest is filled in. */
 struct pg_link *pg_own_link(struct pg *, struct pg_link_setup *);

@@ -35,7 +35,7 @@ static void say_migration(struct pg_wish *w, struct pg_batch *b)
 /* Another sidecar may make the same tables at this moment, outside our lock or inside its own. */
 static bool is_race(const struct pg_answer *a)
 {
-    static const char *const states[] = {"23505", "42P07", "42701", "40P01", "40001"};
+    static const char *const states[] = {"23505", "42P07", "42710", "42701", "40P01", "40001"};
     for (size_t i = 0; i < sizeof states / sizeof *states; i++)
         if (!strcmp(pg_state(a), states[i]))
             return true;

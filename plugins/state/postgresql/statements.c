@@ -189,7 +189,7 @@ char *migration_make(const struct store *s)
     text_addf(&t, "DO $trilby$\nDECLARE level int;\nBEGIN\n"
               "IF to_regclass('%s') IS NULL THEN\nBEGIN\n"
               "CREATE TABLE IF NOT EXISTS %s (key text NOT NULL PRIMARY KEY, value text NOT NULL);\n"
-              "EXCEPTION WHEN unique_violation OR duplicate_table THEN NULL;\nEND;\nEND IF;\n", m, m);
+              "EXCEPTION WHEN unique_violation OR duplicate_table OR duplicate_object THEN NULL;\nEND;\nEND IF;\n", m, m);
     text_addf(&t, "SELECT value::int INTO level FROM %s WHERE key = '%s';\n"
               "IF level >= %u AND to_regclass('%s') IS NOT NULL THEN RETURN; END IF;\n", m, s->migrations.at, s->version->level,
               s->table.at);
