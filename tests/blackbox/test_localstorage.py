@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import subprocess
 import threading
 import uuid
 
@@ -137,11 +138,20 @@ def test_links_lead_nowhere_outside(sidecar, root, name, tmp_path):
     assert os.listdir(tmp_path) == ["secret"]
 
 
-@pytest.mark.parametrize("given", ["a" * 256, "a/" * 1990 + "a", "x" * 5000, "nul\0byte"])
+@pytest.mark.parametrize("given", ["a" * 256, "x" * 5000, "nul\0byte"])
 def test_names_that_no_file_can_have(sidecar, given):
-    answer = invoke(sidecar, "create", given, "x!")
-    assert answer.status == 500 or given.count("/") == 1990
-    assert sidecar.get("/v1.0/healthz").status == 204
+    assert invoke(sidecar, "create", given, "x!").status == 500
+
+
+def test_very_many_folders(sidecar, root):
+    """As deep as a path can be. It goes at once, for pytest's own cleaning is not deep enough."""
+    given = "deep/" * 790 + "x"
+    try:
+        assert invoke(sidecar, "create", given, "x!").status == 200
+        assert invoke(sidecar, "get", given).body == b"x!"
+        assert invoke(sidecar, "list", "deep").json == [f"{root}/{given}"]
+    finally:
+        subprocess.run(["rm", "-rf", str(root / "deep")], check=True)
 
 
 # --- Operations ---
