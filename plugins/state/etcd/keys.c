@@ -27,7 +27,7 @@ struct search {
 
 static bool read_place(struct trb_slice token, struct place *ret)
 {
-    uint64_t revision, created, told = 0;
+    uint64_t revision = 0, created = 0, told = 0;
     struct trb_slice first = slice_split(&token, ':'), second = token.at ? slice_split(&token, ':') : token;
     bool is_good = slice_to_u64(first, &revision) && slice_to_u64(second, &created) && revision <= INT64_MAX &&
                    created <= INT64_MAX && (!token.at || slice_to_u64(token, &told));
