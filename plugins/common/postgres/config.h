@@ -29,7 +29,8 @@ trb_code pg_config_check(struct pg_config *, uint32_t flags, struct trb_error *e
 void pg_config_fini(struct pg_config *);
 
 #define PG_OPTIONS(self, c)                                                                        \
-    TRB_STRING(self, c.connection, "connectionString", .aliases = "url", .sensitive = 1, .empty_is_absent = 1, \
+    TRB_STRING(self, c.connection, "connectionString", .aliases = "url", .sensitive = 1, .empty_is_absent = 1,    \
+               .example = "host=localhost port=5432 user=app dbname=orders",                       \
                .doc = "Where the database is, as words (host=db user=app dbname=orders) or as a postgres:// URL; " \
                       "what it does not say the options below and the PG… environment do."),       \
     TRB_STRING(self, c.host, "host", .empty_is_absent = 1,                                         \
