@@ -27,15 +27,17 @@ static struct trb_slice keep(struct trb_slice s)
     return s.at ? slice_from(mem_text(s.at, s.len), s.len) : s;
 }
 
-static void settle_now(struct heard *h, uint32_t verdict)
+/* Marked under the lock, for the test may look meanwhile; settled without it, for that may bring the next. */
+static void settle_now(struct listener *l, struct heard *h, uint32_t verdict)
 {
     struct trb_settlement s = {.size = sizeof s, .verdict = verdict};
+    pthread_mutex_lock(&l->lock);
     struct stream_call_event *e = h->event;
-    if (!e)
-        return;
+    h->verdict = e ? verdict : h->verdict;
     h->event = NULL;
-    h->verdict = verdict;
-    stream_call_settle(e, &s);
+    pthread_mutex_unlock(&l->lock);
+    if (e)
+        stream_call_settle(e, &s);
 }
 
 static const void *field(const struct trb_layout *layout, const char *name, const void *event)
@@ -77,7 +79,7 @@ static void on_event(void *arg, struct stream_call_event *e)
     uint32_t verdict = l->verdict_for_all;
     pthread_mutex_unlock(&l->lock);
     if (verdict)
-        settle_now(h, verdict);
+        settle_now(l, h, verdict);
     bell_ring(&l->event);
 }
 
@@ -167,7 +169,7 @@ struct heard listen_heard(struct listener *l, uint32_t i)
 static void settle_there(void *arg)
 {
     struct listener *l = arg;
-    settle_now(&l->heard[l->settling], l->settling_verdict);
+    settle_now(l, &l->heard[l->settling], l->settling_verdict);
 }
 
 void listen_settle(struct listener *l, uint32_t i, uint32_t verdict)
@@ -185,7 +187,7 @@ static void settle_all_there(void *arg)
     uint32_t count = l->count;
     pthread_mutex_unlock(&l->lock);
     for (uint32_t i = 0; i < count; i++)
-        settle_now(&l->heard[i], l->settling_verdict);
+        settle_now(l, &l->heard[i], l->settling_verdict);
 }
 
 void listen_settle_all(struct listener *l, uint32_t verdict)
