@@ -6,7 +6,7 @@
 struct verdict {                                /* on its way to the server */
     struct job job;
     natsMsg *msg;
-    int64_t delay_ns;
+    int64_t delay_ms;
     bool is_ack;
 };
 
@@ -14,7 +14,7 @@ struct verdict {                                /* on its way to the server */
 static void tell(struct bus *b, struct job *job)
 {
     struct verdict *v = list_item(job, struct verdict, job);
-    natsStatus s = v->is_ack ? natsMsg_Ack(v->msg, NULL) : v->delay_ns > 0 ? natsMsg_NakWithDelay(v->msg, v->delay_ns, NULL) :
+    natsStatus s = v->is_ack ? natsMsg_Ack(v->msg, NULL) : v->delay_ms > 0 ? natsMsg_NakWithDelay(v->msg, v->delay_ms, NULL) :
                    natsMsg_Nak(v->msg, NULL);
     if (s)
         trb_log(b->host, b->origin, TRB_LOG_DEBUG, "an acknowledgement could not be sent (%s): the message will come again",
@@ -23,10 +23,10 @@ static void tell(struct bus *b, struct job *job)
     mem_free(v);
 }
 
-static void tell_later(struct bus *b, natsMsg *msg, bool is_ack, int64_t delay_ns)      /* under the lock */
+static void tell_later(struct bus *b, natsMsg *msg, bool is_ack, int64_t delay_ms)      /* under the lock */
 {
     struct verdict *v = mem_zero(sizeof *v);
-    *v = (struct verdict){.job.run = tell, .msg = msg, .delay_ns = delay_ns, .is_ack = is_ack};
+    *v = (struct verdict){.job.run = tell, .msg = msg, .delay_ms = delay_ms, .is_ack = is_ack};
     line_push(&b->sender, &v->job);
 }
 
@@ -147,10 +147,10 @@ static void acknowledge(struct bus *b, struct message *m)
     message_free(m);
 }
 
-static void refuse(struct bus *b, struct message *m, int64_t delay_ns)
+static void refuse(struct bus *b, struct message *m, int64_t delay_ms)
 {
     bool is_last = b->max_deliver > 0 && m->deliveries >= (uint64_t)b->max_deliver;
-    tell_later(b, m->msg, false, delay_ns);
+    tell_later(b, m->msg, false, delay_ms);
     m->msg = NULL;
     if (is_last)
         message_free(m);
@@ -167,7 +167,7 @@ void bus_settle(void *self, void *cookie, const struct trb_settlement *how)
     else if (how->verdict == TRB_ACK || how->verdict == TRB_DROP)
         acknowledge(b, m);
     else
-        refuse(b, m, how->verdict == TRB_RETRY ? b->ack_wait_ns : 0);
+        refuse(b, m, how->verdict == TRB_RETRY ? (b->ack_wait_ns + JS_MS - 1) / JS_MS : 0);
     s->running--;
     pthread_cond_broadcast(&b->changed);
     subscription_check_end(s);
