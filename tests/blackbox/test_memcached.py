@@ -29,7 +29,7 @@ def server():
 
 @pytest.fixture
 def held(server):
-    client = Client(("127.0.0.1", server))
+    client = Client(("127.0.0.1", server), default_noreply=False)
     client.flush_all()
     yield client
     client.close()
@@ -165,7 +165,7 @@ def test_a_value_larger_than_an_item(bench, server):
 
 def test_keys_are_shared_out_by_their_checksum(bench, server, held):
     second = Service("memcached")
-    other = Client(("127.0.0.1", second.port))
+    other = Client(("127.0.0.1", second.port), default_noreply=False)
     try:
         sidecar = bench.sidecar(resources=[store_of(f"127.0.0.1:{server},127.0.0.1:{second.port}")], app_id="app1")
         keys = [f"key{n}" for n in range(60)]
