@@ -179,7 +179,8 @@ static trb_code validate(struct binding *b, struct trb_error *err)
     if (!id.len || id.len > 65000 || !slice_is_utf8(id))
         return trb_error(err, TRB_INVALID, "BAD_OPTION", "consumerID is no text that MQTT can carry");
     if (!mqtt_filter_is_valid(slice_of(b->topic)))
-        return trb_error(err, TRB_INVALID, "BAD_OPTION", "topic: '%.200s' is none: '+' stands for a whole level, '#' for the rest", b->topic);
+        return trb_error(err, TRB_INVALID, "BAD_OPTION", "topic: '%.200s' is none: '+' stands for a whole level, '#' for the rest",
+                         b->topic);
     return mqtt_config_check(&b->config, err);
 }
 

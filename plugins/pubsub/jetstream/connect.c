@@ -211,7 +211,8 @@ trb_code connect_now(struct bus *b, struct trb_error *err)
         s = sign_in(b, o);
     if (s) {
         const char *why = nats_GetLastError(NULL);
-        trb_error(err, TRB_INVALID, BAD, "tls_client_cert, tls_client_key or seedKey cannot be used: %s", why && *why ? why : natsStatus_GetText(s));
+        trb_error(err, TRB_INVALID, BAD, "tls_client_cert, tls_client_key or seedKey cannot be used: %s",
+                  why && *why ? why : natsStatus_GetText(s));
     } else if ((s = natsConnection_Connect(&b->nc, o))) {
         bus_error(err, s, 0, "cannot connect to NATS");
     }

@@ -34,7 +34,8 @@ static trb_code find_stream(struct subscription *s, struct trb_error *err)
         return TRB_OK;
     if (status && status != NATS_NOT_FOUND)
         return bus_error(err, status, why, "the stream of the topic cannot be looked up");
-    return trb_error(err, TRB_NOT_FOUND, "NO_STREAM", "no stream takes subject '%.200s': create one, or name it with streamName", s->topic.at);
+    return trb_error(err, TRB_NOT_FOUND, "NO_STREAM", "no stream takes subject '%.200s': create one, or name it with streamName",
+                     s->topic.at);
 }
 
 static void describe(struct subscription *s, jsConsumerConfig *c, const char *deliver)
@@ -312,7 +313,8 @@ static void renew(struct subscription *s)
     pthread_mutex_unlock(&b->lock);
     end_listening(s, false);
     if (establish(s, floor, &err))
-        trb_log(b->host, b->origin, TRB_LOG_WARN, "the consumer of '%.200s' is gone and cannot be made again yet: %s", s->topic.at, err.message);
+        trb_log(b->host, b->origin, TRB_LOG_WARN, "the consumer of '%.200s' is gone and cannot be made again yet: %s", s->topic.at,
+                err.message);
     else
         trb_log(b->host, b->origin, TRB_LOG_INFO, "the consumer of '%.200s' was gone and has been made again%s", s->topic.at,
                 floor ? ", from where it was" : "");

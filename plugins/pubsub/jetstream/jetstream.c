@@ -20,7 +20,8 @@ static const struct trb_option options[] = {
                .doc = "File of the client's certificate; with tls_client_key. Comes before token."),
     TRB_STRING(struct bus, tls_key, "tls_client_key", .empty_is_absent = 1, .doc = "File of the key of tls_client_cert."),
     TRB_STRING(struct bus, token, "token", .sensitive = 1, .empty_is_absent = 1, .doc = "Token to sign in with."),
-    TRB_STRING(struct bus, name, "name", .fallback = "dapr.io - pubsub.jetstream", .doc = "Name of this connection, as the server lists it."),
+    TRB_STRING(struct bus, name, "name", .fallback = "dapr.io - pubsub.jetstream",
+               .doc = "Name of this connection, as the server lists it."),
     TRB_STRING(struct bus, stream, "streamName", .empty_is_absent = 1,
                .doc = "Stream to listen to; unless said, the one that takes the topic is looked up. It must exist."),
     TRB_STRING(struct bus, durable, "durableName", .empty_is_absent = 1,
@@ -33,8 +34,9 @@ static const struct trb_option options[] = {
                .doc = "Where a new consumer begins."),
     TRB_CHOICE(struct bus, ack_policy, "ackPolicy", .fallback = "explicit", .choices = "explicit|all|none",
                .doc = "How messages are acknowledged: each, each with all before it, or not at all."),
-    TRB_DURATION(struct bus, ack_wait_ns, "ackWait", .doc = "A message not acknowledged for so long is delivered again (the server's 30s); a "
-                                                            "failed one after exactly this, at once when it is not said."),
+    TRB_DURATION(struct bus, ack_wait_ns, "ackWait",
+                 .doc = "A message not acknowledged for so long is delivered again (the server's 30s); a failed one after exactly "
+                        "this, at once when it is not said."),
     TRB_INT(struct bus, max_deliver, "maxDeliver", .doc = "At most so many deliveries of one message; unless said without end."),
     TRB_STRING(struct bus, back_off, "backOff", .empty_is_absent = 1, .example = "5s,30s,1m",
                .doc = "Pauses before the first, second, … delivery again, separated by commas."),
@@ -45,15 +47,13 @@ static const struct trb_option options[] = {
     TRB_DURATION(struct bus, heartbeat_ns, "heartbeat", .doc = "Have the server say something at least this often."),
     TRB_STRING(struct bus, domain, "domain", .empty_is_absent = 1, .doc = "JetStream domain, of a leaf node."),
     TRB_STRING(struct bus, prefix, "apiPrefix", .empty_is_absent = 1, .doc = "Prefix of JetStream's subjects, for imported streams."),
-    TRB_CHOICE(struct bus, concurrency, "concurrency", .fallback = "single", .choices = "single|parallel",
-               .doc = "One message of a topic at a time, in order, or many."),
-    TRB_CHOICE(struct bus, concurrency_mode, "concurrencyMode", .fallback = "single", .choices = "single|parallel",
-               .doc = "Another name of concurrency; either makes it parallel."),
+    TRB_CHOICE(struct bus, concurrency, "concurrency", .aliases = "concurrencyMode", .fallback = "single",
+               .choices = "single|parallel", .doc = "One message of a topic at a time, in order, or many."),
 };
 
 bool bus_is_single(const struct bus *b)
 {
-    return !b->concurrency && !b->concurrency_mode;
+    return !b->concurrency;
 }
 
 trb_code bus_error(struct trb_error *err, natsStatus s, jsErrCode why, const char *what)

@@ -41,7 +41,7 @@ struct line {                                   /* a thread and what waits for i
 struct bus {
     const char *url, *name, *jwt, *seed, *tls_cert, *tls_key, *token, *stream, *durable, *queue, *back_off, *domain, *prefix;
     int64_t start_sequence, start_time, ack_wait_ns, max_deliver, max_ack_pending, replicas, rate_limit, heartbeat_ns;
-    uint32_t flow_control, deliver_policy, ack_policy, memory_storage, concurrency, concurrency_mode;
+    uint32_t flow_control, deliver_policy, ack_policy, memory_storage, concurrency;
     int64_t back_offs[64];                      /* made of back_off */
     uint32_t back_off_count;
 

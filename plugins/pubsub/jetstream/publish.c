@@ -175,7 +175,8 @@ static void send(struct bus *b, struct batch *batch, uint32_t index, struct trb_
     s->index = index;
     s->until_ns = limit_of(b, batch->call);
     if (!is_subject(slice_name(topic)))
-        trb_error(&err, TRB_PRECONDITION, "BAD_TOPIC", "'%.100s' is no subject to publish to: no blanks, no empty part, no '*' or '>'", topic.at);
+        trb_error(&err, TRB_PRECONDITION, "BAD_TOPIC", "'%.100s' is no subject to publish to: no blanks, no empty part, no '*' or '>'",
+                  topic.at);
     else if (data.len > INT32_MAX)
         trb_error(&err, TRB_PRECONDITION, "TOO_LARGE", "the message is too large for NATS");
     else if (natsMsg_Create(&s->msg, topic.at, NULL, data.len ? data.at : "", (int)data.len))
