@@ -127,7 +127,7 @@ def test_with_the_defaults_nothing_is_left(bench, broker, mark):
 
 
 def test_options_at_the_broker(bench, broker, mark):
-    Side(bench, "app", mark, consumerID=f"c{mark}", exchangeKind="topic", enableDeadLetter="true", deletedWhenUnused="false",
+    Side(bench, "app", mark, consumerID=f" c{mark} ", exchangeKind="topic", enableDeadLetter="true", deletedWhenUnused="false",
          maxLen="50", maxLenBytes="9999")
     queue, limits = f"c{mark}-{mark}", {"x-max-length": 50, "x-max-length-bytes": 9999}
     broker.channel.exchange_declare(mark, "topic", durable=True)

@@ -10,6 +10,8 @@
 #define PLAIN_PORT 5672u
 #define TLS_PORT 5671u
 #define SECOND 1000000000ll
+#define MS 1000000ll
+#define DIAL_NS (4 * SECOND)                /* less than a component has to start, so that the reason is told */
 
 static trb_code wrong(struct trb_error *err, const char *sentence)
 {
@@ -71,13 +73,15 @@ static trb_code read_parameter(struct rabbit_config *c, struct trb_slice name, s
     uint64_t number;
     if (slice_is(name, SLICE("heartbeat")) && slice_to_u64(value, &number) && number < 65536)
         c->heartbeat_ns = (int64_t)number * SECOND;
+    else if (slice_is(name, SLICE("connection_timeout")) && slice_to_u64(value, &number) && number && number < 1u << 31)
+        c->dial_ns = (int64_t)number * MS;
     else if (slice_is(name, SLICE("server_name_indication")))
         c->server_name = unescaped(value);
     else if (slice_is(name, SLICE("auth_mechanism")) && slice_is_nocase(value, SLICE("external")))
         c->sasl_external = 1;
-    else if (!slice_is(name, SLICE("auth_mechanism")) && !slice_is(name, SLICE("connection_timeout")) &&
-             !slice_is(name, SLICE("channel_max")))
-        return error_set(err, TRB_INVALID, "BAD_OPTION", "connectionString has the parameter '%.*s', which is not supported",
+    else if (!slice_is(name, SLICE("auth_mechanism")) && !slice_is(name, SLICE("channel_max")))
+        return error_set(err, TRB_INVALID, "BAD_OPTION",
+                         "connectionString has the parameter '%.*s', which is not supported, or not with this value",
                          SLICE_ARG(slice_cut(name, 60)));
     return TRB_OK;
 }
@@ -144,6 +148,7 @@ trb_code rabbit_config_check(struct rabbit_config *c, struct trb_error *err)
     c->user = mem_text(user.at, user.len);
     c->secret = mem_text(secret.at, secret.len);
     c->vhost = mem_text("/", 1);
+    c->dial_ns = DIAL_NS;
     if (c->uri ? read_uri(c, err) : read_options(c, err))
         return err->code;
     snprintf(c->name, sizeof c->name, "%s:%u", c->host, c->port);

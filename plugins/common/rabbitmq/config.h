@@ -15,6 +15,7 @@ struct rabbit_config {
     char *host, *user, *secret, *vhost, *server_name;            /* found by check; ours */
     char name[300];                                              /* host:port, for sentences */
     uint32_t port, tls;
+    int64_t dial_ns;                                             /* to connect, and then to greet */
 };
 
 /* PEM texts and EXTERNAL, as pubsub and bindings spell them. */

@@ -11,7 +11,6 @@
 #define RESTING 3
 
 #define SECOND 1000000000ull
-#define DIAL_NS (4 * SECOND)                /* less than a component has to start, so that the reason is told */
 #define LEAST_REST_NS (SECOND / 10)
 #define FLAP_NS SECOND                      /* a connection lost sooner is not dialled again at once */
 #define READ_LIMIT (1u << 20)               /* frames are read whole: more than the largest */
@@ -258,7 +257,7 @@ static void on_readable(void *arg)
 static void on_silence(void *arg)
 {
     struct rabbit_link *l = checked(arg, struct rabbit_link, LINK_MAGIC);
-    lose(l, TRB_UNAVAILABLE, "TIMEOUT", "connected, but it did not finish its greeting within 4 s");
+    lose(l, TRB_UNAVAILABLE, "TIMEOUT", "connected, but it did not finish its greeting in time");
 }
 
 static void on_connected(void *arg)
@@ -268,7 +267,7 @@ static void on_connected(void *arg)
     l->frame_max = RABBIT_FRAME_MAX;
     l->pulse_ns = 0;
     l->streams->write(l->stream, SLICE("AMQP\0\0\x09\x01"));
-    timer_set(l, DIAL_NS, on_silence);
+    timer_set(l, (uint64_t)l->setup.config->dial_ns, on_silence);
 }
 
 static void on_writable(void *arg)
@@ -302,7 +301,7 @@ static void dial(struct rabbit_link *l)
     struct trb_stream_target target = {
         .size = sizeof target, .host = slice_of(c->host), .port = c->port, .tls = c->tls, .verify = 1,
         .server_name = slice_of(c->server_name), .ca_pem = slice_of(c->ca_cert), .certificate_pem = slice_of(c->client_cert),
-        .key_pem = slice_of(c->client_key), .connect_timeout_ns = DIAL_NS};
+        .key_pem = slice_of(c->client_key), .connect_timeout_ns = (uint64_t)c->dial_ns};
     l->state = DIALING;
     l->stream = l->streams->connect(l->setup.origin, &target, &stream_events, l);
     if (!l->stream)

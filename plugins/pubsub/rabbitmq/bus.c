@@ -1,6 +1,6 @@
 /* pubsub.rabbitmq: topics as exchanges, subscriptions as queues, over AMQP 0-9-1. */
 #include "bus.h"
-#include <base/check.h>
+#include <base/mem.h>
 #include <base/slice.h>
 
 static const struct trb_option options[] = {
@@ -128,10 +128,12 @@ static void on_in_down(void *arg, const struct trb_error *err, bool was_up)
 /* ---------------------------------------------------------------------------------------- verbs */
 static trb_code check_options(struct bus *b, const struct trb_setup *setup, struct trb_error *err)
 {
-    if (!b->consumer_id || !slice_trim(slice_of(b->consumer_id)).len)
-        b->consumer_id = setup->app_id.at;
-    if (!b->consumer_id || !*b->consumer_id)
+    struct trb_slice id = slice_trim(slice_of(b->consumer_id));
+    if (!id.len)
+        id = slice_name(setup->app_id);
+    if (!id.len)
         return trb_error(err, TRB_INVALID, "BAD_OPTION", "consumerID is required where the application has no id");
+    b->consumer = mem_text(id.at, id.len);
     return rabbit_config_check(&b->config, err);
 }
 
@@ -169,6 +171,7 @@ static void stop(void *self, struct trb_call *call, const void *question)
     if (b->host)
         exits_close(b);
     rabbit_config_fini(&b->config);
+    b->consumer = mem_free(b->consumer);
     trb_done(call);
 }
 

@@ -18,6 +18,7 @@ struct bus {
     uint32_t exchange_kind, concurrency;
     int64_t delivery_mode, prefetch, max_len, max_len_bytes, ttl_ns;
 
+    char *consumer;                         /* consumer_id without blanks around it */
     const struct trb_host *host;
     const struct trb_origin *origin;
     const struct trb_timer_service *timers;

@@ -51,7 +51,7 @@ const char *subscription_name(struct subscription *s)
     struct trb_slice queue = said(s, "queueName"), type = said(s, "queueType");
     if (type.len && !slice_is(type, SLICE("classic")) && !is_quorum(s))
         return "queueType must be classic or quorum";
-    s->queue = queue.len ? mem_text(queue.at, queue.len) : joined(s->bus->consumer_id, "-", slice_name(s->topic));
+    s->queue = queue.len ? mem_text(queue.at, queue.len) : joined(s->bus->consumer, "-", slice_name(s->topic));
     s->dead_exchange = joined("dlx", "-", slice_of(s->queue));
     s->dead_queue = joined("dlq", "-", slice_of(s->queue));
     s->tag = rabbit_consumer_tag(s->queue);

@@ -42,6 +42,7 @@ static void uris_say_all_or_little(void **state)
     is_at("AMQP://[::1]:77/v", "::1", 77, "guest", "guest", "v");
     is_at(" amqp://h?heartbeat=7&connection_timeout=100\n", "h", 5672, "guest", "guest", "/");
     assert_int_equal(c.heartbeat_ns, 7000000000ll);
+    assert_int_equal(c.dial_ns, 100000000ll);
 }
 
 static void is_wrong(const char *uri, const char *why)
@@ -65,6 +66,8 @@ static void uris_that_are_none(void **state)
     is_wrong("amqp://u:%zz@h", "%XX");
     is_wrong("amqp://u:%00@h", "%XX");
     is_wrong("amqp://h/%2", "%XX");
+    is_wrong("amqp://h?heartbeat=x", "'heartbeat', which is not supported, or not with this value");
+    is_wrong("amqp://h?connection_timeout=0", "'connection_timeout'");
     is_wrong("amqp://h?cacertfile=/x", "'cacertfile', which is not supported");
 }
 
