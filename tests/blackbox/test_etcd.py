@@ -572,3 +572,78 @@ def _listens(port):
         return True
     except OSError:
         return False
+
+
+# --- A cluster of three ---
+
+class Cluster:
+    """Three members, each of which can be killed and started again with what it held."""
+
+    def __init__(self):
+        self.folders = [tempfile.mkdtemp(prefix="blackbox-etcd-") for _ in range(3)]
+        self.ports, self.peers = [free_port() for _ in range(3)], [free_port() for _ in range(3)]
+        self.members = [None] * 3
+        for n in range(3):
+            self.start(n)
+
+    @property
+    def endpoints(self):
+        return ",".join(f"127.0.0.1:{port}" for port in self.ports)
+
+    def start(self, n):
+        peers = [f"http://127.0.0.1:{port}" for port in self.peers]
+        client = f"http://127.0.0.1:{self.ports[n]}"
+        self.members[n] = subprocess.Popen(
+            ["etcd", "--name", f"m{n}", "--data-dir", self.folders[n], "--logger", "zap", "--log-level", "error",
+             "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peers[n],
+             "--initial-advertise-peer-urls", peers[n], "--heartbeat-interval", "50", "--election-timeout", "500",
+             "--initial-cluster", ",".join(f"m{i}={peer}" for i, peer in enumerate(peers))],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def answers(self, n):
+        try:
+            Gateway(self.ports[n]).ask("kv/range", key=b64("k"))
+            return True
+        except OSError:
+            return False
+
+    def kill(self, n):
+        self.members[n].kill()
+        self.members[n].wait()
+
+    def stop(self):
+        for n in range(3):
+            if self.members[n].poll() is None:
+                self.kill(n)
+            shutil.rmtree(self.folders[n], ignore_errors=True)
+
+
+def test_a_cluster_that_loses_one_member_after_the_other_keeps_every_write(bench, prefix):
+    cluster = Cluster()
+    try:
+        until(lambda: all(cluster.answers(n) for n in range(3)), "the cluster", 30)
+        sidecar = bench.sidecar(resources=[store_of(cluster.endpoints, prefix)])
+        loads = [Load(sidecar, f"key{n}") for n in range(2)]
+        for load in loads:
+            load.start()
+        for n in range(3):
+            marks = [load.acknowledged for load in loads]
+            cluster.kill(n)
+            until(lambda: all(load.acknowledged > mark + 20 for load, mark in zip(loads, marks)), "writes without it", 20)
+            cluster.start(n)
+            until(lambda: cluster.answers(n), "the member", 30)
+        for load in loads:
+            load.end()
+            assert not load.odd
+            held = int(sidecar.get(f"/v1.0/state/store/{load.key}").body)
+            assert load.acknowledged <= held <= load.tried
+        cluster.kill(0)
+        cluster.kill(1)
+        begun = time.monotonic()
+        assert save(sidecar, "k", 1).status == 500          # no majority: an error, in time
+        assert time.monotonic() - begun < 8
+        cluster.start(0)
+        until(lambda: save(sidecar, "k", 2).status == 204, "a majority again", 20)
+        sidecar.assert_alive()
+    finally:
+        cluster.stop()
