@@ -133,11 +133,18 @@ struct trb_stream {
     struct tls_context *tls;
     struct trb_stream_events events;
     void *arg;
+    char farewell[64];
+    uint32_t farewell_len;
+    bool is_connected;
 };
 
 static void stream_free(struct lent *l)
 {
     struct trb_stream *s = container_of(l, struct trb_stream, lent);
+    if (s->is_connected && s->farewell_len) {
+        stream_write(s->stream, slice_from(s->farewell, s->farewell_len));
+        stream_flush(s->stream);
+    }
     s->stream = stream_destroy(s->stream);
     tls_context_unref(s->tls);
     list_remove(&l->link);
@@ -147,6 +154,7 @@ static void stream_free(struct lent *l)
 static void on_connected(void *arg)
 {
     struct trb_stream *s = arg;
+    s->is_connected = true;
     s->events.connected(s->arg);
 }
 
@@ -166,6 +174,7 @@ static void on_writable(void *arg)
 static void on_closed(void *arg, const struct trb_error *err)
 {
     struct trb_stream *s = arg;
+    s->is_connected = false;
     s->events.closed(s->arg, err);
 }
 
@@ -258,11 +267,19 @@ static void read_limit(struct trb_stream *s, size_t n)
     stream_read_limit(s->stream, n);
 }
 
+static void farewell(struct trb_stream *s, struct trb_slice words)
+{
+    check(words.len <= sizeof s->farewell);
+    if (words.len)
+        memcpy(s->farewell, words.at, words.len);
+    s->farewell_len = (uint32_t)words.len;
+}
+
 static const struct trb_stream_service streams = {
     .size = sizeof streams, .connect = stream_open, .destroy = stream_end, .bytes = bytes,
     .consume = consume, .take = take, .write = put, .write_data = put_data, .room = room,
     .wrote = wrote, .unsent = unsent, .read_on = read_on,
-    .read_limit = read_limit};
+    .read_limit = read_limit, .farewell = farewell};
 
 /* -------------------------------------------------------------------------------- once and post */
 static void once_run(const char *key, void (*init)(void))

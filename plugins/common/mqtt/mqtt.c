@@ -254,7 +254,10 @@ static void on_connack(struct mqtt *m, const struct mqtt_packet *p)
         refused(m, p->code);
         return;
     }
+    char goodbye[MQTT_SHORT];
     m->timer = m->timers->cancel(m->timer);
+    if (TRB_HAS(m->streams, farewell))
+        m->streams->farewell(m->stream, slice_from(goodbye, mqtt_write_short(goodbye, MQTT_DISCONNECT, 0)));
     m->state = MQTT_UP;
     m->failures = 0;
     m->up_ns = m->setup.host->now_ns();

@@ -52,6 +52,8 @@ struct trb_stream_service {
     size_t (*unsent)(const struct trb_stream *);
     void (*read_on)(struct trb_stream *, uint32_t on);
     void (*read_limit)(struct trb_stream *, size_t);      /* the most that may wait unread; 64 KiB unless said */
+    /* Written last when a connected stream is destroyed, also by the host before stop: the protocol's goodbye. 64 bytes. */
+    void (*farewell)(struct trb_stream *, struct trb_slice);
 };
 
 #define TRB_WATCH "trilby.watch/1"

@@ -575,6 +575,17 @@ static void what_is_not_mqtt_ends_the_connection(void **state)
     assert_int_equal(came_to(a), TRB_OK);
 }
 
+static void the_end_is_a_goodbye(void **state)
+{
+    meet(WITH("consumerID", "c"));
+    struct listener *l = listen_to_peer();
+    hush(l);
+    driver_retire(bus);
+    bus = NULL;
+    HEARS("\xe0\x00");
+    meet(WITH("consumerID", "c"));
+}
+
 static void a_refusal_is_told(void **state)
 {
     static const struct {
@@ -628,6 +639,7 @@ int main(void)
         PEER(exactly_once_arrives_once),
         PEER(a_refused_subscription_fails),
         PEER(what_is_not_mqtt_ends_the_connection),
+        PEER(the_end_is_a_goodbye),
         PEER(a_refusal_is_told),
     };
     cmocka_set_test_filter(getenv("ONLY"));
