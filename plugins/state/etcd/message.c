@@ -29,6 +29,18 @@ void etcd_put_put(struct text *t, struct etcd_key k, struct trb_slice value, int
     wire_put_uint(t, 3, (uint64_t)lease);
 }
 
+size_t etcd_put_begin(struct text *t, struct etcd_key k)
+{
+    put_key(t, 1, k);
+    return wire_begin(t, 2);
+}
+
+void etcd_put_end(struct text *t, size_t mark, int64_t lease)
+{
+    wire_end(t, mark);
+    wire_put_uint(t, 3, (uint64_t)lease);
+}
+
 void etcd_put_delete(struct text *t, struct etcd_key k)
 {
     put_key(t, 1, k);

@@ -18,6 +18,8 @@ struct etcd_item {
 /* --- fields of a request, or of an operation inside one --------------------------------------------- */
 void etcd_put_range(struct text *, struct etcd_key, bool keys_only);
 void etcd_put_put(struct text *, struct etcd_key, struct trb_slice value, int64_t lease);
+size_t etcd_put_begin(struct text *, struct etcd_key);      /* the same, the value written in between */
+void etcd_put_end(struct text *, size_t mark, int64_t lease);
 void etcd_put_delete(struct text *, struct etcd_key);
 /* All keys that begin so, without values, created at least at that revision; revision 0: as it is now. */
 void etcd_put_range_keys(struct text *, struct etcd_key begin, int64_t revision, int64_t min_create);

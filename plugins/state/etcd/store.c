@@ -42,12 +42,17 @@ void store_ask(struct store *s, struct trb_call *call, const struct grpc_wish *w
     grpc_ask(s->grpc, w, path, message, left < TIMEOUT_NS ? left : TIMEOUT_NS);
 }
 
-struct trb_slice store_value(const struct store *s, struct trb_data value, int64_t ttl_s, struct text *room)
+void store_put(const struct store *s, struct text *to, struct trb_name key, struct trb_data value, int64_t ttl_s,
+               int64_t lease)
 {
-    if (!s->is_v2)
-        return slice_from(value.at, value.len);
-    value_put(room, slice_from(value.at, value.len), clock_wall_ns(), ttl_s);
-    return text_slice(room);
+    struct trb_slice bytes = slice_from(value.at, value.len);
+    if (!s->is_v2) {
+        etcd_put_put(to, store_key(s, key), bytes, lease);
+        return;
+    }
+    size_t mark = etcd_put_begin(to, store_key(s, key));
+    value_put(to, bytes, clock_wall_ns(), ttl_s);
+    etcd_put_end(to, mark, lease);
 }
 
 static void on_revoked(struct grpc_wish *w, struct trb_slice answer, const struct trb_error *err)

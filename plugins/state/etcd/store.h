@@ -27,8 +27,8 @@ struct etcd_key store_key(const struct store *, struct trb_name);
 /* Sends a request; the message is taken. `call` lends its deadline. */
 void store_ask(struct store *, struct trb_call *call, const struct grpc_wish *, const char *path, struct text *message);
 extern const char path_range[], path_put[], path_delete[], path_txn[], path_grant[], path_revoke[];
-/* The value as it is stored: itself, or in `room` as a message. */
-struct trb_slice store_value(const struct store *, struct trb_data, int64_t ttl_s, struct text *room);
+/* The fields of a put: the value as it is, or in a message. */
+void store_put(const struct store *, struct text *, struct trb_name key, struct trb_data, int64_t ttl_s, int64_t lease);
 
 /* --- answers: of one call, or of one item of a bulk ------------------------------------------------ */
 #define ALONE UINT32_MAX                        /* wish.index: the call is the question's own */

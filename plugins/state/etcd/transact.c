@@ -112,15 +112,12 @@ static int64_t lease_for(const struct transaction *t, int64_t ttl_s)
 
 static void put_operation(const struct transaction *t, struct text *message, const struct trb_state_operation *o)
 {
-    struct etcd_key key = store_key(t->store, o->key);
     bool is_removal = o->kind == TRB_STATE_REMOVE;
     struct etcd_op op = etcd_op_begin(message, ETCD_THEN, is_removal ? ETCD_OP_DELETE : ETCD_OP_PUT);
-    struct text room = {0};
     if (is_removal)
-        etcd_put_delete(message, key);
+        etcd_put_delete(message, store_key(t->store, o->key));
     else
-        etcd_put_put(message, key, store_value(t->store, o->value, ttl_of(o), &room), lease_for(t, ttl_of(o)));
-    text_fini(&room);
+        store_put(t->store, message, o->key, o->value, ttl_of(o), lease_for(t, ttl_of(o)));
     etcd_op_end(message, op);
 }
 

@@ -118,23 +118,21 @@ static void put(struct grpc_wish *w, int64_t lease)
     struct store *s = w->self;
     const struct trb_state_set *q = w->question;
     struct etcd_key key = store_key(s, q->key);
-    struct text message = {0}, room = {0};
+    struct text message = {0};
     int64_t revision = 0;
     uint32_t etag = etag_read(q->etag, q->concurrency, &revision);
-    struct trb_slice value = store_value(s, q->value, ttl_of(q), &room);
     w->number = lease;
     w->answered = etag == ETAG_ANY ? on_plain : on_set_compared;
     grpc_message_begin(&message);
     if (etag == ETAG_ANY) {
-        etcd_put_put(&message, key, value, lease);
+        store_put(s, &message, q->key, q->value, ttl_of(q), lease);
     } else {
         etcd_put_compare(&message, key, revision);
         struct etcd_op op = etcd_op_begin(&message, ETCD_THEN, ETCD_OP_PUT);
-        etcd_put_put(&message, key, value, lease);
+        store_put(s, &message, q->key, q->value, ttl_of(q), lease);
         etcd_op_end(&message, op);
         put_else(&message, key);
     }
-    text_fini(&room);
     store_ask(s, wish_call(w), w, etag == ETAG_ANY ? path_put : path_txn, &message);
 }
 
