@@ -5,6 +5,8 @@ import base64
 import json
 import os
 import ssl
+import time
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -132,6 +134,44 @@ def test_under_its_real_names_through_a_proxy(bench, tmp_path):
         assert "login.chinacloudapi.cn" in sidecar.get(f"{BASE}/china/plain").json["message"]
         untrusting = bench.sidecar(resources=resources[:1], env={"HTTPS_PROXY": proxy})
         assert "certificate" in untrusting.get(f"{BASE}/bare/plain").json["message"]
+    finally:
+        azure.stop()
+
+
+class Entra:
+    """What the product's own client asks for tokens; here the token endpoint of the server of ours."""
+
+    def __init__(self, azure):
+        self.azure = azure
+
+    def get_token(self, *scopes, **_):
+        from azure.core.credentials import AccessToken
+        form = urllib.parse.urlencode({"grant_type": "client_credentials", "client_id": "client-1", "client_secret": SECRET,
+                                       "scope": scopes[0]}).encode()
+        request = urllib.request.Request(f"{self.azure.url}/tenant-1/oauth2/v2.0/token", form)
+        with urllib.request.urlopen(request, timeout=10, context=ssl._create_unverified_context()) as answer:
+            given = json.loads(answer.read())
+        return AccessToken(given["access_token"], int(time.time()) + given["expires_in"])
+
+
+def test_the_product_s_own_client_sees_what_we_see(bench):
+    """What the server of ours speaks is what Azure's own client speaks; and what that writes, we read."""
+    secrets = pytest.importorskip("azure.keyvault.secrets")
+    from azure.core.exceptions import ResourceNotFoundError
+    azure = Azure("--tls")
+    try:
+        ca = os.path.join(azure.folder, "ca.pem")
+        client = secrets.SecretClient(azure.url, Entra(azure), verify_challenge_resource=False, connection_verify=ca)
+        client.set_secret("own", "one")
+        client.set_secret("own", "ü")
+        sidecar = bench.sidecar(resources=[store(azure)], env={"AZURE_AUTHORITY_HOST": azure.url, "SSL_CERT_FILE": ca})
+        assert sidecar.get(f"{BASE}/azure/own").json == {"own": "ü"}
+        assert sidecar.get(f"{BASE}/azure/own?metadata.version_id=1").json == {"own": "one"}
+        assert client.get_secret("own").value == "ü" and client.get_secret("own", "1").value == "one"
+        names = [one.name for one in client.list_properties_of_secrets() if one.enabled]
+        assert sorted(names) == sorted(sidecar.get(f"{BASE}/azure/bulk").json)
+        with pytest.raises(ResourceNotFoundError):
+            client.get_secret("nope")
     finally:
         azure.stop()
 

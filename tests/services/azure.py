@@ -62,7 +62,8 @@ class Azure(Handler):
         kind, _, token = (self.headers.get("Authorization") or "").partition(" ")
         if kind == "Bearer" and TOKENS.get(token, 0) > time.time():
             return True
-        self.answer(401, {"error": {"code": "Unauthorized", "message": "AKV10000: Request is missing a Bearer or PoP token."}})
+        self.answer(401, {"error": {"code": "Unauthorized", "message": "AKV10000: Request is missing a Bearer or PoP token."}},
+                    [("WWW-Authenticate", f'Bearer authorization="{self._base()}/{TENANT}", resource="https://vault.azure.net"')])
         return False
 
     def give_token(self, seconds):
@@ -108,7 +109,11 @@ class Azure(Handler):
         link = f"{self._base()}/secrets?api-version=7.4&$skiptoken={start + PAGE}" if start + PAGE < len(found) else None
         self.answer(200, {"value": value, "nextLink": link})
 
-    routes = (("POST", "/([^/]+)/oauth2/v2.0/token", token), ("GET", "/metadata/identity/oauth2/token", managed),
+    def write(self, match, _, body):
+        KEPT.setdefault(match[1].lower(), []).append({"value": json.loads(body)["value"], "enabled": True})
+        return self.read((None, match[1], ""), {"api-version": "7.4"}, None)
+
+    routes = (("POST", "/([^/]+)/oauth2/v2.0/token", token), ("PUT", "/secrets/([^/]+)", write), ("GET", "/metadata/identity/oauth2/token", managed),
               ("GET", "/secrets/([^/]+)(?:/([^/]*))?", read), ("GET", "/secrets", names))
 
     def _test(self, path, body):

@@ -7,6 +7,7 @@
 
 #define MOST_AT_ONCE 16u
 #define ARENA_BUDGET (64u << 20)
+#define PATIENCE_NS 20000000000         /* for one answer, when the client names no deadline */
 
 struct later {                          /* a wish that waits for its turn */
     struct later *next;
@@ -112,7 +113,7 @@ static void fly(struct reader_job *j)
     f->wish.is_bulk = j->is_bulk;
     f->wish.arena = arena_create(ARENA_BUDGET);
     f->wish.job = j;
-    struct http_request r = {.call = j->call, .secret = true, .answered = on_answered, .arg = f};
+    struct http_request r = {.call = j->call, .secret = true, .timeout_ns = PATIENCE_NS, .answered = on_answered, .arg = f};
     if (s->ask(s->self, &f->wish, &url, &r, &err)) {
         r.url = url.at;
         http_ask(s->http, &r);
