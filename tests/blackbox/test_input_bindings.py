@@ -6,6 +6,7 @@ import json
 import os
 import re
 import threading
+import time
 
 import grpc
 import pytest
@@ -122,6 +123,19 @@ def test_an_app_that_is_slow_to_say_is_not_waited_for(bench, start):
     assert sidecar.wait_log("could not invoke OPTIONS method on input binding subscription endpoint /slow")
     assert {"slow", "quick"} <= set(sidecar.component_names())
     go.set()
+
+
+def test_the_question_is_given_up_after_three_seconds(bench, start):
+    app, took = bench.app(), []
+
+    def until_closed(request, sock):
+        began = time.monotonic()
+        sock.settimeout(20)
+        sock.recv(1)
+        took.append(time.monotonic() - began)
+    app.route("/echo", until_closed)
+    start(app=app)
+    assert 2.5 < until(lambda: took, "the end of the question")[0] < 10
 
 
 def test_without_an_app_nothing_is_read(start):
