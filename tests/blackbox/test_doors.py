@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import pytest
 import redis
 
-from doors import bindings, configuration, invoke, lock, metadata, publish, secrets, state
+from doors import bindings, configuration, crypto, invoke, lock, metadata, publish, secrets, state
 from harness import doors
 from harness.app import reply
 from harness.resources import component
 from harness.table import STORES, run
 
 TABLES = {"state": state, "secrets": secrets, "metadata": metadata, "invoke": invoke, "publish": publish,
-          "lock": lock, "configuration": configuration, "bindings": bindings}
+          "lock": lock, "configuration": configuration, "bindings": bindings, "crypto": crypto}
 SECRETS = {"db": "pw<1>", "hidden": "no", "ümläut": "ü"}
 
 
@@ -65,11 +65,13 @@ def app(shared):
 def sidecar(shared, app, tmp_path_factory, redis_server):
     file = tmp_path_factory.mktemp("secrets") / "secrets.json"
     file.write_text(json.dumps(SECRETS))
+    keys = crypto.keys_write(tmp_path_factory.mktemp("keys"))
     scopes = [{"storeName": "secrets", "deniedSecrets": ["hidden"]}]
     return shared.sidecar(app=app, app_id="caller", config={"secrets": {"scopes": scopes}}, resources=[
         component("memory", "state.in-memory"),
         component("redis", "state.redis", {"redisHost": redis_server.address}),
         component("settings", "configuration.redis", {"redisHost": redis_server.address}),
+        component("keys", "crypto.dapr.localstorage", {"path": str(keys)}),
         component("locks", "lock.redis", {"redisHost": redis_server.address}),
         component("pubsub", "pubsub.in-memory"),
         component("files", "bindings.localstorage", {"rootPath": str(tmp_path_factory.mktemp("files"))}),

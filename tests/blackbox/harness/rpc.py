@@ -201,6 +201,13 @@ class Method:
         return multi(requests, **self._prepare(call))
 
 
+def numbered(method, data, options, size=50000):
+    """Messages of a stream that carries data in numbered pieces, behind options."""
+    yield method.request(options=options)
+    for seq, at in enumerate(range(0, len(data), size)):
+        yield method.request(payload={"data": data[at:at + size], "seq": seq})
+
+
 class Client:
     """The methods of one service at an address, over one connection."""
 
