@@ -11,6 +11,7 @@
 
 #define ARENA_BYTES (256u << 20)
 #define MOST_PARAMS 65535u
+#define MOST_BYTES (1u << 30)           /* the server's own limit for a value */
 #define SHOWN 6u
 
 struct binding {
@@ -69,8 +70,8 @@ static trb_code read_params(struct work *w, struct trb_slice text, struct trb_er
     w->params = arena_alloc(w->arena, count * sizeof *w->params + 1);
     for (struct json_cursor c = json_enter(list); json_next(&c, &v);) {
         struct pg_param p = read_param(w->arena, v);
-        if (p.at && strlen(p.at) != p.len)
-            return trb_error(err, TRB_INVALID, "BAD_PARAMS", "params: a text with a NUL in it cannot be sent");
+        if (p.at && (strlen(p.at) != p.len || p.len > MOST_BYTES))
+            return trb_error(err, TRB_INVALID, "BAD_PARAMS", "params: a text with a NUL in it, or beyond 1 GB, cannot be sent");
         w->params[w->count++] = p;
     }
     return TRB_OK;

@@ -53,13 +53,14 @@ void pg_target_fini(struct pg_target *t)
 /* The last one said wins. "database" is a common other spelling of libpq's dbname. */
 static trb_code set(struct pg_target *t, struct trb_slice name, struct trb_slice value, struct trb_error *err)
 {
+    bool has_nul = memchr(name.at, 0, name.len) || memchr(value.at ? value.at : "", 0, value.len);
     char *word = slice_is(name, SLICE("database")) ? mem_text("dbname", 6) : mem_text(name.at, name.len);
     pg_target_drop(t, word);
-    if (t->count == PG_TARGET_WORDS || !name.len || memchr(value.at ? value.at : "", 0, value.len)) {
+    if (t->count == PG_TARGET_WORDS || !name.len || has_nul) {
         mem_free(word);
         return bad(err, t->count == PG_TARGET_WORDS ? "it has too many words"
                         : !name.len                 ? "a value has no name before its '='"
-                                                    : "a value holds a NUL");
+                                                    : "a word holds a NUL");
     }
     t->names[t->count] = word;
     t->values[t->count++] = mem_text(value.at ? value.at : "", value.len);

@@ -103,7 +103,7 @@ static trb_code check_uuid(struct trb_slice etag, char *room, struct trb_error *
 {
     struct trb_slice plain = etag.len == 45 && slice_starts_nocase(etag, SLICE("urn:uuid:")) ? slice_skip(etag, 9) : etag;
     char sentence[64];
-    if (plain.len == 38)
+    if (plain.len == 38 && plain.at[0] == '{' && plain.at[37] == '}')
         plain = slice_from(plain.at + 1, 36);
     if (plain.len != 36 && plain.len != 32) {
         snprintf(sentence, sizeof sentence, "invalid UUID length: %zu", etag.len);

@@ -6,6 +6,7 @@
 #include <base/slice.h>
 
 #define MOST_TTL_S 2147483647
+#define MOST_BYTES (700u << 20)         /* the server's 1 GB for a value, which may be base64 */
 #define NO_ROW_STATE "22012"            /* of a checked statement: its row is not there */
 
 static struct trb_state_operation from_set(const struct trb_state_set *q)
@@ -31,6 +32,8 @@ static trb_code check(const struct store *s, const struct trb_state_operation *o
     if (op->kind == TRB_STATE_UPSERT && op->has_ttl && (op->ttl_s < -1 || op->ttl_s > MOST_TTL_S))
         return trb_error(err, TRB_INVALID, "BAD_TTL", "error parsing TTL: incorrect value for metadata 'ttlInSeconds': "
                          "%lld is not between -1 and %d", (long long)op->ttl_s, MOST_TTL_S);
+    if (op->kind == TRB_STATE_UPSERT && op->value.len > MOST_BYTES)
+        return trb_error(err, TRB_INVALID, "TOO_LARGE", "the value has more than the %u bytes that are kept", MOST_BYTES);
     return op->etag.len ? etag_check(s, slice_name(op->etag), ignored, err) : TRB_OK;
 }
 

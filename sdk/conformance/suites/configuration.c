@@ -16,6 +16,12 @@ static struct trb_configuration_get *question(const char *const *names, uint32_t
     return q;
 }
 
+static void question_free(struct trb_configuration_get *q)
+{
+    mem_free((void *)(uintptr_t)q->keys.at);
+    mem_free(q);
+}
+
 static bool has(struct asked *a, const struct secret_fact *f)
 {
     for (uint32_t i = 0; i < ask_items(a); i++) {
@@ -45,6 +51,7 @@ static void reads(struct test *t)
     expect_facts(t, a);
     EXPECT(t, ask_items(a) == n, "%u keys that are there and one that is not have %u items", n, ask_items(a));
     ask_end(a);
+    question_free(q);
 }
 
 static void reads_all(struct test *t)
@@ -54,15 +61,18 @@ static void reads_all(struct test *t)
     REQUIRE(t, a && !ask_failure(a), "get without keys fails: %s", a ? ask_why(a) : "no answer");
     expect_facts(t, a);
     ask_end(a);
+    question_free(q);
 }
 
 static void unknown(struct test *t)
 {
     static const char *const names[] = {"conform.unknown", "conform.another"};
-    struct asked *a = ask(t, "get", question(names, 2));
+    struct trb_configuration_get *q = question(names, 2);
+    struct asked *a = ask(t, "get", q);
     REQUIRE(t, a && !ask_failure(a), "get of unknown keys fails: %s", a ? ask_why(a) : "no answer");
     EXPECT(t, !ask_items(a), "unknown keys have %u items", ask_items(a));
     ask_end(a);
+    question_free(q);
 }
 
 /* --------------------------------------------------------------------------------- subscriptions */

@@ -272,6 +272,8 @@ static void an_etag_of_v2_that_is_no_uuid_does_not_match(void **state)
     assert_int_equal(set_with("1", "zzzzzzzz-0000-0000-0000-000000000000", &err), TRB_ABORTED);
     assert_string_equal(err.message, "invalid UUID format");
     assert_int_equal(drop("k", "bad-etag"), TRB_ABORTED);
+    assert_int_equal(set_with("1", "\"a2ed1c6a-0000-4000-8000-000000000000\"", &err), TRB_ABORTED);
+    assert_string_equal(err.message, "invalid UUID length: 38");
     assert_int_equal(set_with("1", "a2ed1c6a-0000-4000-8000-000000000000", &err), TRB_ABORTED);
     assert_string_equal(err.message, "");
 }
