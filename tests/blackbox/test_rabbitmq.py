@@ -470,6 +470,29 @@ def test_nothing_that_was_taken_is_lost_while_the_line_breaks(bench, line, mark)
         assert failure.status == 500 and "rabbitmq 127.0.0.1" in failure.text, failure.text
 
 
+def test_nothing_of_a_bulk_that_was_taken_is_lost_while_the_line_breaks(bench, line, mark):
+    side = Side(bench, mark, mark, address=line.address, reconnectWaitSeconds="100ms", deletedWhenUnused="false")
+    stopped, taken, failed = threading.Event(), [], 0
+
+    def break_it():
+        while not stopped.wait(0.02):
+            line.reset()
+
+    breaker = threading.Thread(target=break_it, daemon=True)
+    breaker.start()
+    for first in range(0, 8000, 400):
+        entries = [{"entryId": str(n), "event": n, "contentType": "application/json"} for n in range(first, first + 400)]
+        answer = side.sidecar.post(f"/v1.0/publish/bulk/pubsub/{mark}", entries)
+        lost = {int(one["entryId"]) for one in answer.json["failedEntries"]} if answer.status != 204 else set()
+        taken += [n for n in range(first, first + 400) if n not in lost]
+        failed += len(lost)
+    stopped.set()
+    breaker.join()
+    assert taken
+    side.await_all(taken, 60)
+    side.sidecar.assert_alive()
+
+
 def test_a_silent_broker_is_noticed_by_its_heartbeat(bench, line, mark):
     side = Side(bench, mark, mark, address=line.address, reconnectWaitSeconds="100ms", heartBeat="1s", deletedWhenUnused="false")
     side.published(mark, 1)

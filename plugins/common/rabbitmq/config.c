@@ -41,7 +41,7 @@ static trb_code read_scheme(struct rabbit_config *c, struct trb_slice *rest, str
 static trb_code read_host(struct rabbit_config *c, struct trb_slice where, struct trb_error *err)
 {
     uint64_t port = c->tls ? TLS_PORT : PLAIN_PORT;
-    struct trb_slice host = where, rest = where, number = {0};
+    struct trb_slice host, rest = where, number = {0};
     if (where.len && where.at[0] == '[') {
         host = slice_skip(slice_split(&rest, ']'), 1);
         if (!rest.at || (rest.len && rest.at[0] != ':'))
