@@ -252,6 +252,11 @@ static uint64_t instance_caps(const struct trb_instance *i)
     return atomic_load_explicit(&instance_of(i)->caps, memory_order_relaxed);
 }
 
+static void instance_narrow(struct trb_instance *i, uint64_t caps)
+{
+    atomic_fetch_and(&instance_of(i)->caps, caps);
+}
+
 static struct trb_pairs instance_properties(const struct trb_instance *i)
 {
     return instance_of(i)->setup.properties;
@@ -304,6 +309,7 @@ void ask_kernel_fill(struct trb_kernel *k)
     k->instance_type = instance_type;
     k->instance_version = instance_version;
     k->instance_caps = instance_caps;
+    k->instance_narrow = instance_narrow;
     k->instance_properties = instance_properties;
     k->instance_ops = instance_ops;
     k->instance_document = instance_document;

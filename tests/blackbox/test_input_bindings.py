@@ -239,10 +239,10 @@ def test_a_bad_schedule_ends_the_start(bench, schedule, word):
     assert "invalid schedule format" in line and word in line
 
 
-def test_the_metadata_list_both_capabilities(told):
-    _, sidecar = told
-    found = {one["name"]: one for one in sidecar.metadata()["components"]}
-    assert found["echo"]["capabilities"] == ["INPUT_BINDING", "OUTPUT_BINDING"]
+def test_the_metadata_list_what_a_direction_leaves(bench, start):
+    sidecar = start(echo("both"), echo("in", direction="input"), echo("out", direction="output"))
+    found = {one["name"]: one["capabilities"] for one in sidecar.metadata()["components"]}
+    assert found == {"both": ["INPUT_BINDING", "OUTPUT_BINDING"], "in": ["INPUT_BINDING"], "out": ["OUTPUT_BINDING"]}
 
 
 # --- gRPC apps ---

@@ -44,6 +44,7 @@ struct binding *binding_create(const struct trb_kernel *k, struct trb_instance *
     b->path = path_make(slice_name(route.len ? route : name));
     b->operations = TRB_HAS(ops, operations) ? ops->operations : "";
     take_directions(b, k->instance_caps(i), trb_pair_get(&properties, "direction"));
+    k->instance_narrow(i, (b->is_output ? TRB_BINDINGS_OUTPUT : 0) | (b->is_input ? TRB_BINDINGS_INPUT : 0));
     if (!b->is_output && !b->is_input)
         say(k, TRB_LOG_WARN, "binding %s does nothing: its direction is not one that %s has", name.at, k->instance_type(i).at);
     return b;

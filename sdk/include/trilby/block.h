@@ -297,6 +297,8 @@ struct trb_kernel {
     /* Of a stream that was just opened: opened(arg of stream_open) is called once the component says so, on the
      * main loop and before ended. [main loop] */
     void (*stream_on_open)(struct trb_stream_handle *, void (*opened)(void *arg));
+    /* Takes back promises that the component's configuration does not want; inside component_up. */
+    void (*instance_narrow)(struct trb_instance *, uint64_t caps);
 };
 
 /* -------------------------------------------------------------------------------- the manifest */
