@@ -3,8 +3,10 @@ way round. Faults, and what a client hears of them."""
 
 import base64
 import re
+import threading
 import urllib.request
 import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -170,6 +172,35 @@ def test_urls_for_others(sidecar, moto, key):
     assert "presignURL" not in invoke(sidecar, "create", "x", key=key).json
     for ttl in ("", "soon", "0s", "200h"):
         assert invoke(sidecar, "presign", key=key, presignTTL=ttl).status == 500
+
+
+class Keys(BaseHTTPRequestHandler):
+    """A container's endpoint of credentials."""
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        body = b'{"AccessKeyId":"fetched-id","SecretAccessKey":"s","Token":"session/1","Expiration":"2099-01-01T00:00:00Z"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_a_url_is_signed_with_keys_that_are_fetched_for_it(bench, moto, key):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Keys)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    moto.client.put_object(Bucket=BUCKET, Key=key, Body=b"shared")
+    sidecar = bench.sidecar(resources=[bucket(moto, accessKey=None, secretKey=None)],
+                            env={"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{server.server_address[1]}/keys"})
+    for _ in range(2):
+        url = invoke(sidecar, "presign", key=key, presignTTL="1m").json["presignURL"]
+        assert "Credential=fetched-id%2F" in url and "&X-Amz-Security-Token=session%2F1&" in url
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            assert answer.read() == b"shared"
+    server.shutdown()
+    server.server_close()
 
 
 def test_bulk(sidecar, moto, key, tmp_path):

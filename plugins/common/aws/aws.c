@@ -32,7 +32,7 @@ struct sigv4_keys keys_split(struct trb_slice joined)
 
 bool aws_keys(const struct aws *a, struct sigv4_keys *ret_keys)
 {
-    if (!a->lease.secret)
+    if (!a->lease.secret || (a->lease.end_ns && a->host->now_ns() >= a->lease.end_ns))
         return false;
     *ret_keys = keys_split(slice_from(a->lease.secret, a->lease.secret_len));
     return true;
