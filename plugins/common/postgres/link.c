@@ -228,6 +228,10 @@ static void on_ready(void *arg, uint32_t what)
         if (l->conns_had == had)
             lose_if_broken(l);
     }
+    if (l->conns_had == had && !l->is_dead && !l->sent.count && l->setup.config->idle_ns > 0) {
+        timer_stop(l);                  /* from now on idleness counts */
+        watch_answers(l);
+    }
     leave(l);
 }
 
@@ -261,7 +265,7 @@ static void on_connected(struct pg_link *l)
     l->watch = l->watches->start(l->setup.origin, PQsocket(l->batch.conn), l->want = TRB_WATCH_READ, on_ready, l);
     l->state = UP;
     l->failures = 0;
-    l->used_ns = l->setup.host->now_ns();
+    l->used_ns = l->up_ns = l->setup.host->now_ns();
     l->batch.is_unnamed = l->setup.config->is_unnamed;
     struct pg_queue waiting = l->waiting;
     l->waiting = (struct pg_queue){0};

@@ -34,7 +34,7 @@ struct pg_link {
     struct pg_queue sent, waiting;
     uint32_t cursor;                    /* in sent: whose results come next */
     struct trb_error fault;             /* why the last attempt failed */
-    uint64_t used_ns;
+    uint64_t used_ns, up_ns;
 };
 #define LINK_MAGIC 0x50474c4bu
 

@@ -1,7 +1,10 @@
 /* receive: results become answers, in the order of the questions. A wish is answered when the sync behind it has
  * come, for only then has the server committed. */
+#include <base/clock.h>
 #include <base/mem.h>
 #include <postgres/link_inside.h>
+
+#define REPLICA_PATIENCE_NS CLOCK_S     /* a server that became a replica: its name may lead elsewhere by now */
 
 /* Whoever shares a transaction with a failure was undone with it, or never looked at. */
 static bool group_has_failed(struct pg_link *l)
@@ -36,8 +39,12 @@ static void settle(struct pg_link *l, struct pg_entry *e, bool has_failed)
         pg_link_ask(l, &again);
         return;
     }
+    bool is_replica = e->failure && !strcmp(e->answer.state, "25006");
+    uint32_t had = l->conns_had;
     e->wish.answered(&e->wish, &e->answer, e->failure);
     pg_entry_fini(e);
+    if (is_replica && !l->is_dead && l->conns_had == had && l->setup.host->now_ns() - l->up_ns > REPLICA_PATIENCE_NS)
+        pg_link_lose(l, TRB_UNAVAILABLE, "READONLY", "the server is read-only now");
 }
 
 static void settle_group(struct pg_link *l)

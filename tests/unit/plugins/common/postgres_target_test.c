@@ -1,6 +1,7 @@
 /* Connection strings of PostgreSQL in both forms, and identifiers that may stand in a statement. */
 #include "plugins/common/postgres/target.c"
 #include "plugins/common/postgres/postgres.c"
+#include "plugins/common/postgres/lookup.c"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -114,6 +115,37 @@ static void identifiers_hold_nothing_that_ends_them(void **state)
         assert_false(pg_is_identifier(bad[i], true));
 }
 
+static void names_become_addresses_and_addresses_stay(void **state)
+{
+    assert_int_equal(take("host=127.0.0.1,::1,/var/run port=1,2,3"), TRB_OK);
+    assert_false(pg_lookup_is_needed(&target));
+    assert_int_equal(take("host=localhost hostaddr=127.0.0.1"), TRB_OK);
+    assert_false(pg_lookup_is_needed(&target));
+    assert_int_equal(take("host=/var/run,localhost port=1,2"), TRB_OK);
+    assert_true(pg_lookup_is_needed(&target));
+    assert_int_equal(resolve(&target, &err), TRB_OK);
+    struct trb_slice addresses = slice_of(pg_target_get(&target, "hostaddr")), hosts = slice_of(pg_target_get(&target, "host")),
+                     ports = slice_of(pg_target_get(&target, "port"));
+    assert_int_equal(slice_split(&addresses, ',').len, 0);
+    assert_true(slice_is(slice_split(&hosts, ','), SLICE("/var/run")));
+    assert_true(slice_is(slice_split(&ports, ','), SLICE("1")));
+    for (; addresses.at; assert_true(slice_is(slice_split(&hosts, ','), SLICE("localhost"))),
+                         assert_true(slice_is(slice_split(&ports, ','), SLICE("2"))))
+        assert_true(is_address(slice_split(&addresses, ',')));
+    assert_null(hosts.at);
+}
+
+static void a_name_that_nobody_knows_is_told(void **state)
+{
+    assert_int_equal(take("host=nowhere.invalid"), TRB_OK);
+    assert_int_equal(resolve(&target, &err), TRB_UNAVAILABLE);
+    assert_non_null(strstr(err.message, "cannot resolve 'nowhere.invalid'"));
+    assert_int_equal(take("host=nowhere.invalid,127.0.0.1 port=5432"), TRB_OK);
+    assert_int_equal(resolve(&target, &err), TRB_OK);
+    says("hostaddr", "127.0.0.1");
+    says("port", "5432");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +156,8 @@ int main(void)
         cmocka_unit_test_teardown(a_url_may_leave_out_everything, down),
         cmocka_unit_test_teardown(what_is_neither_form_is_refused_without_showing_it, down),
         cmocka_unit_test_teardown(settings_become_options_of_the_session, down),
+        cmocka_unit_test_teardown(names_become_addresses_and_addresses_stay, down),
+        cmocka_unit_test_teardown(a_name_that_nobody_knows_is_told, down),
         cmocka_unit_test_teardown(identifiers_hold_nothing_that_ends_them, down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -577,6 +577,34 @@ static void a_statement_that_the_server_forgot_is_prepared_again(void **state)
     assert_int_equal(set_json("k", "2"), TRB_OK);
 }
 
+static void a_connection_that_has_nothing_to_do_goes_and_comes_back(void **state)
+{
+    driver_retire(store);
+    const char *pairs[] = {"connectionString", server.url, "connectionMaxIdleTime", "1s", "cleanupInterval", "-1", NULL};
+    store = driver_component(&block, "state.postgresql", pairs, NULL);
+    assert_non_null(store);
+    set_json("k", "1");
+    until_it_says("select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()", "0");
+    assert_string_equal(get("k").value, "1");
+    assert_int_equal(set_json("k", "2"), TRB_OK);
+}
+
+static void a_server_that_became_read_only_is_looked_for_again(void **state)
+{
+    struct trb_error err;
+    set_json("k", "1");
+    usleep(1100000);                    /* a fresh connection is given time */
+    say("alter database postgres set default_transaction_read_only = on;"
+        "select pg_terminate_backend(pid) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()");
+    for (int turns = 0; set_as((struct trb_state_set){.key = NAME("k"), .value = data_of("2"), .is_json = 1}, &err) == TRB_OK; turns++)
+        assert_true(turns < 100);
+    assert_int_equal(err.code, TRB_UNAVAILABLE);
+    say("set default_transaction_read_only = off; alter database postgres reset default_transaction_read_only");
+    for (int turns = 0; set_json("k", "3") && turns < 500; turns++)
+        usleep(10000);
+    assert_string_equal(get("k").value, "3");
+}
+
 static void a_crash_loses_nothing_that_was_acknowledged(void **state)
 {
     char count[16];
@@ -662,6 +690,7 @@ int main(void)
         V1(expired_rows_are_swept_and_the_time_noted), V1(who_comes_too_early_does_not_sweep),
         V1(a_start_that_cannot_succeed_says_why), V1(the_parts_may_stand_for_the_string),
         V1(many_at_once_are_pipelined_on_both_loops), V1(a_statement_that_the_server_forgot_is_prepared_again),
+        V1(a_connection_that_has_nothing_to_do_goes_and_comes_back), V1(a_server_that_became_read_only_is_looked_for_again),
         V1(a_crash_loses_nothing_that_was_acknowledged), V1(a_locked_row_ends_by_the_timeout_and_holds_up_no_connection),
         V1(a_server_that_stalls_is_given_up_and_found_again),
     };
