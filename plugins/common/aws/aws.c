@@ -44,7 +44,6 @@ static trb_code sign(void *arg, struct http_call *c, struct trb_slice secret, st
     struct aws *a = arg;
     struct sigv4_keys keys = keys_split(secret);
     struct text authorization = {0};
-    struct trb_pairs all = http_call_headers(c);
     char date[17], hash[SIGV4_HASH];
     int64_t now_s = clock_wall_ns() / 1000000000;
     bool is_s3 = !strcmp(a->service, "s3");
@@ -55,8 +54,7 @@ static trb_code sign(void *arg, struct http_call *c, struct trb_slice secret, st
         http_call_set(c, "X-Amz-Content-Sha256", slice_of(hash));
     if (keys.token.len)
         http_call_set(c, "X-Amz-Security-Token", keys.token);
-    all = http_call_headers(c);
-    struct sigv4_request r = {.method = http_call_method(c), .url = http_call_url(c), .headers = all, .payload_hash = hash,
+    struct sigv4_request r = {.method = http_call_method(c), .url = http_call_url(c), .headers = http_call_headers(c), .payload_hash = hash,
                               .region = a->region, .service = a->service, .now_s = now_s};
     sigv4_sign(&keys, &r, &authorization);
     http_call_set(c, "Authorization", text_slice(&authorization));
