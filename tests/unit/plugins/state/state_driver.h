@@ -100,19 +100,19 @@ static struct held get(const char *key)
     return h;
 }
 
-static struct trb_state_operation upsert(const char *key, const char *value, const char *etag)
+static inline struct trb_state_operation upsert(const char *key, const char *value, const char *etag)
 {
     return (struct trb_state_operation){.size = sizeof(struct trb_state_operation), .kind = TRB_STATE_UPSERT,
                                         .key = name_of(key), .value = data_of(value), .etag = name_of(etag)};
 }
 
-static struct trb_state_operation removal(const char *key, const char *etag)
+static inline struct trb_state_operation removal(const char *key, const char *etag)
 {
     return (struct trb_state_operation){.size = sizeof(struct trb_state_operation), .kind = TRB_STATE_REMOVE,
                                         .key = name_of(key), .etag = name_of(etag)};
 }
 
-static trb_code transact(const struct trb_state_operation *all, uint32_t count, struct trb_error *ret_err)
+static inline trb_code transact(const struct trb_state_operation *all, uint32_t count, struct trb_error *ret_err)
 {
     struct trb_state_transact q = {.size = sizeof q, .operations = {all, count, sizeof *all}};
     struct asked a = ask("transact", &q);
@@ -120,7 +120,7 @@ static trb_code transact(const struct trb_state_operation *all, uint32_t count, 
 }
 
 /* "a b c >token": the keys that match, and where to go on. */
-static void keys(struct text *to, const char *pattern, uint32_t page, const char *token)
+static inline void keys(struct text *to, const char *pattern, uint32_t page, const char *token)
 {
     struct trb_state_keys_like q = {.size = sizeof q, .pattern = name_of(pattern), .page_size = page,
                                     .token = slice_of(token)};
