@@ -42,6 +42,28 @@ struct trb_next crossing_fail(struct trb_request *rq, struct crossing *c, const 
     return rq->kernel->reply_cut(rq);
 }
 
+/* -------------------------------------------------------------------------------- what goes out */
+static struct trb_next send(struct trb_request *rq, struct crossing *c, struct trb_slice bytes, struct trb_next then)
+{
+    struct trb_data out = {bytes.at, bytes.len, NULL};
+    if (c->out) {
+        struct common_stream_payload payload = {.data = bytes, .seq = c->gone++};
+        const struct common_stream_payload *message = &payload;
+        text_clear(&c->message);
+        pb_write(c->out, &message, &c->message);
+        out = (struct trb_data){c->message.at ? c->message.at : "", c->message.len, NULL};
+    }
+    return rq->kernel->reply_send(rq, out, then);
+}
+
+static struct trb_next send_head(struct trb_request *rq, struct crossing *c, struct trb_next then)
+{
+    struct trb_slice head = c->engine.head(c->engine.self);
+    c->is_begun = true;
+    rq->kernel->reply_head(rq, 200, -1);
+    return head.len ? send(rq, c, head, then) : then;
+}
+
 /* -------------------------------------------------------------------------------- what comes in */
 static void *from_arena(void *arena, size_t size)
 {
@@ -99,13 +121,19 @@ static bool take_piece(struct trb_request *rq, struct crossing *c, struct trb_da
     return fine;
 }
 
-/* A body that ended before its time is not whole: what was made of it must not look so. */
+static struct trb_next break_off(struct trb_request *rq)
+{
+    return crossing_fail(rq, rq->state, "%s", rq->kernel->body_fault(rq));
+}
+
+/* A body that ended before its time is not whole: what was made of it must not look so. What has a header of its
+ * own has begun by then, whatever came first. */
 static uint32_t judge_end(struct trb_request *rq, struct crossing *c, struct trb_next *ret_next)
 {
-    const char *fault = c->in ? NULL : rq->kernel->body_fault(rq);
-    if (!fault)
+    if (c->in || !rq->kernel->body_fault(rq))
         return CROSSING_END;
-    *ret_next = crossing_fail(rq, c, "%s", fault);
+    bool begins = !c->is_begun && c->engine.self && c->engine.head(c->engine.self).len;
+    *ret_next = begins ? send_head(rq, c, TRB_GO(break_off)) : break_off(rq);
     return CROSSING_OVER;
 }
 
@@ -122,28 +150,7 @@ uint32_t crossing_take(struct trb_request *rq, struct crossing *c, struct trb_ne
     return CROSSING_MORE;
 }
 
-/* -------------------------------------------------------------------------------- what goes out */
-static struct trb_next send(struct trb_request *rq, struct crossing *c, struct trb_slice bytes, struct trb_next then)
-{
-    struct trb_data out = {bytes.at, bytes.len, NULL};
-    if (c->out) {
-        struct common_stream_payload payload = {.data = bytes, .seq = c->gone++};
-        const struct common_stream_payload *message = &payload;
-        text_clear(&c->message);
-        pb_write(c->out, &message, &c->message);
-        out = (struct trb_data){c->message.at ? c->message.at : "", c->message.len, NULL};
-    }
-    return rq->kernel->reply_send(rq, out, then);
-}
-
-static struct trb_next begin(struct trb_request *rq, struct crossing *c, struct trb_next then)
-{
-    struct trb_slice head = c->engine.head(c->engine.self);
-    c->is_begun = true;
-    rq->kernel->reply_head(rq, 200, -1);
-    return head.len ? send(rq, c, head, then) : then;
-}
-
+/* ------------------------------------------------------------------------------ through the engine */
 static struct trb_next send_segment(struct trb_request *rq)
 {
     struct crossing *c = rq->state;
@@ -183,7 +190,7 @@ static struct trb_next finish(struct trb_request *rq, struct crossing *c)
         return crossing_fail(rq, c, "%s", fault);
     if (c->is_begun)
         return TRB_GO(send_last);
-    return c->out ? begin(rq, c, TRB_GO(send_last)) : reply_whole(rq, c);
+    return c->out ? send_head(rq, c, TRB_GO(send_last)) : reply_whole(rq, c);
 }
 
 /* A header goes to a gRPC client at once; over HTTP it waits for the first segment, which may be the only one. */
@@ -192,7 +199,7 @@ struct trb_next crossing_run(struct trb_request *rq)
     struct crossing *c = rq->state;
     struct trb_next next;
     if (c->out && !c->is_begun && c->engine.head(c->engine.self).len)
-        return begin(rq, c, TRB_GO(crossing_run));
+        return send_head(rq, c, TRB_GO(crossing_run));
     for (;;) {
         switch (crossing_take(rq, c, &next)) {
         case CROSSING_WAIT: return rq->kernel->body_wait(rq, TRB_GO(crossing_run));
@@ -201,7 +208,7 @@ struct trb_next crossing_run(struct trb_request *rq)
         default: break;
         }
         if (c->engine.take(c->engine.self, &c->rest, &c->segment))
-            return c->is_begun ? TRB_GO(send_segment) : begin(rq, c, TRB_GO(send_segment));
+            return c->is_begun ? TRB_GO(send_segment) : send_head(rq, c, TRB_GO(send_segment));
         if (c->engine.fault(c->engine.self))
             return crossing_fail(rq, c, "%s", c->engine.fault(c->engine.self));
     }

@@ -11,40 +11,39 @@
 struct patience {                   /* shared by the stream and its task, under the block's lock */
     const struct trb_kernel *kernel;
     void *block;
-    struct trb_request *stream, *task;      /* NULL: over, or not yet there */
+    struct trb_request *stream, *task;      /* both pinned until both have left; task: NULL until it runs */
     uint32_t refs;
-    bool is_late;
+    bool is_over, is_late;
 };
 
-/* With the lock, which is given back. The last of the two frees it. */
+/* The last of the two frees it. Nobody is woken with the lock: who wakes may run the other's step. */
 static void leave(struct patience *p)
 {
+    p->kernel->lock(p->block);
     uint32_t left = --p->refs;
     p->kernel->unlock(p->block);
-    if (!left)
-        mem_free(p);
+    if (left)
+        return;
+    p->kernel->unpin(p->stream);
+    if (p->task)
+        p->kernel->unpin(p->task);
+    mem_free(p);
 }
 
 /* ------------------------------------------------------------------------------------- the task */
 static void watch_over(struct trb_request *rq, void *arg)
 {
-    struct patience *p = arg;
-    const struct trb_kernel *k = rq->kernel;
-    k->lock(p->block);
-    p->task = NULL;
-    leave(p);
-    k->unpin(rq);
+    leave(arg);
 }
 
 static struct trb_next late(struct trb_request *rq)
 {
     struct patience *p = rq->kernel->task_arg(rq);
     p->kernel->lock(p->block);
-    if (p->stream) {
-        p->is_late = true;
-        p->kernel->wake(p->stream);
-    }
+    p->is_late = !p->is_over;
     p->kernel->unlock(p->block);
+    if (p->is_late)
+        p->kernel->wake(p->stream);
     return rq->kernel->task_end(rq);
 }
 
@@ -55,7 +54,7 @@ static struct trb_next watch(struct trb_request *rq)
     rq->kernel->on_over(rq, watch_over, p);
     p->kernel->lock(p->block);
     p->task = rq;
-    bool is_wanted = p->stream;
+    bool is_wanted = !p->is_over;
     p->kernel->unlock(p->block);
     return is_wanted ? rq->kernel->sleep(rq, PATIENCE_NS, TRB_GO(late)) : rq->kernel->task_end(rq);
 }
@@ -77,11 +76,12 @@ void patience_end(struct trb_request *rq, struct crossing *c)
         return;
     c->patience = NULL;
     rq->kernel->lock(rq->self);
-    p->stream = NULL;
-    if (p->task)
-        rq->kernel->wake(p->task);
+    p->is_over = true;
+    struct trb_request *task = p->task;
+    rq->kernel->unlock(rq->self);
+    if (task)
+        rq->kernel->wake(task);
     leave(p);
-    rq->kernel->unpin(rq);
 }
 
 static bool is_late(struct trb_request *rq, const struct crossing *c)
