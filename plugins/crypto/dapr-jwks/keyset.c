@@ -30,7 +30,7 @@ bool keyset_parse(struct trb_slice text, struct keyset *ret, struct trb_error *e
     struct keyset s = {0};
     if (!json_parse(text, &all, &fault))
         return trb_error(err, TRB_INVALID, "BAD_JWKS", "the key set is no JSON: %s", fault.message), false;
-    struct json_value keys = all.kind == JSON_OBJECT ? json_find(all, SLICE("keys")) : all;
+    struct json_value keys = all.kind == JSON_OBJECT ? json_find(all, SLICE("keys")) : (struct json_value){JSON_NULL, text};
     bool is_single = keys.kind == JSON_NONE && json_find(all, SLICE("kty")).kind == JSON_STRING;
     if (!is_single && keys.kind != JSON_ARRAY)
         return trb_error(err, TRB_INVALID, "BAD_JWKS", "the key set is no JSON object with the member keys"), false;
