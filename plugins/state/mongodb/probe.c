@@ -76,7 +76,7 @@ static trb_code look_for_pipelines(struct store *s, struct line *l, struct trb_e
     if (!is_its_word(&e))
         return connect_fail(s, &e, "cannot use the collection", err);
     s->is_plain = true;
-    trb_log(s->host, s->origin, TRB_LOG_WARN, "mongodb %s: this server has no pipelines in updates or no $$NOW (%s): "
+    trb_log(s->host, s->origin, TRB_LOG_WARN, "mongodb %s: this server has no pipelines in updates or no $$NOW (%.100s): "
             "times to live follow this machine's clock", s->place, e.message);
     return try_find(s, l, &e) ? TRB_OK : connect_fail(s, &e, "cannot use the collection", err);
 }

@@ -173,18 +173,36 @@ static bool take_key(void *arg, const bson_t *doc)
     return true;
 }
 
+static void append_pattern(bson_t *to, struct trb_slice pattern)
+{
+    struct text regex = {0};
+    bson_t is;
+    form_like(pattern, &regex);
+    BSON_APPEND_DOCUMENT_BEGIN(to, "_id", &is);
+    bson_append_utf8(&is, "$regex", -1, regex.at, (int)regex.len);
+    BSON_APPEND_UTF8(&is, "$options", "s");
+    bson_append_document_end(to, &is);
+    text_fini(&regex);
+}
+
+/* Two conditions on one member stand apart: not every server takes $regex and $gt in one. */
 static bson_t *keys_wanted(const struct trb_state_keys_like *q)
 {
-    struct text pattern = {0};
-    bson_t *what = bson_new(), is;
-    form_like(slice_name(q->pattern), &pattern);
-    BSON_APPEND_DOCUMENT_BEGIN(what, "_id", &is);
-    bson_append_utf8(&is, "$regex", -1, pattern.at, (int)pattern.len);
-    BSON_APPEND_UTF8(&is, "$options", "s");
-    if (q->token.len)
-        bson_append_utf8(&is, "$gt", -1, q->token.at, (int)q->token.len);
-    bson_append_document_end(what, &is);
-    text_fini(&pattern);
+    bson_t *what = bson_new(), both, one, is;
+    if (!q->token.len) {
+        append_pattern(what, slice_name(q->pattern));
+        return what;
+    }
+    BSON_APPEND_ARRAY_BEGIN(what, "$and", &both);
+    BSON_APPEND_DOCUMENT_BEGIN(&both, "0", &one);
+    append_pattern(&one, slice_name(q->pattern));
+    bson_append_document_end(&both, &one);
+    BSON_APPEND_DOCUMENT_BEGIN(&both, "1", &one);
+    BSON_APPEND_DOCUMENT_BEGIN(&one, "_id", &is);
+    bson_append_utf8(&is, "$gt", -1, q->token.at, (int)q->token.len);
+    bson_append_document_end(&one, &is);
+    bson_append_document_end(&both, &one);
+    bson_append_array_end(what, &both);
     return what;
 }
 
