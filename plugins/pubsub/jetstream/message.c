@@ -2,6 +2,8 @@
 #include "jetstream.h"
 #include <base/mem.h>
 #include <base/slice.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 struct verdict {                                /* on its way to the server */
     struct job job;
@@ -11,11 +13,26 @@ struct verdict {                                /* on its way to the server */
 };
 
 /* ------------------------------------------------------------------------------------- telling */
+/* By its reply subject and our connection: natsMsg_Ack would go through the subscription it came with, which may be gone
+ * when its handler ends. */
+static natsStatus say(struct bus *b, const struct verdict *v)
+{
+    char text[64];
+    const char *to = natsMsg_GetReply(v->msg);
+    if (!to)
+        return NATS_INVALID_ARG;
+    if (v->is_ack)
+        return natsConnection_PublishString(b->nc, to, "+ACK");
+    if (v->delay_ms <= 0)
+        return natsConnection_PublishString(b->nc, to, "-NAK");
+    snprintf(text, sizeof text, "-NAK {\"delay\":%" PRId64 "}", v->delay_ms * (int64_t)JS_MS);
+    return natsConnection_PublishString(b->nc, to, text);
+}
+
 static void tell(struct bus *b, struct job *job)
 {
     struct verdict *v = list_item(job, struct verdict, job);
-    natsStatus s = v->is_ack ? natsMsg_Ack(v->msg, NULL) : v->delay_ms > 0 ? natsMsg_NakWithDelay(v->msg, v->delay_ms, NULL) :
-                   natsMsg_Nak(v->msg, NULL);
+    natsStatus s = say(b, v);
     if (s)
         trb_log(b->host, b->origin, TRB_LOG_DEBUG, "an acknowledgement could not be sent (%s): the message will come again",
                 natsStatus_GetText(s));

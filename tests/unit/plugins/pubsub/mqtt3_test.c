@@ -642,7 +642,6 @@ int main(void)
         PEER(the_end_is_a_goodbye),
         PEER(a_refusal_is_told),
     };
-    cmocka_set_test_filter(getenv("ONLY"));
     mosquitto_start(&server);
     driver_start();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
