@@ -421,6 +421,12 @@ uint32_t pg_link_in_flight(const struct pg_link *l)
     return l->sent.count + l->waiting.count;
 }
 
+uint64_t pg_link_waits_ns(const struct pg_link *l)
+{
+    const struct pg_entry *oldest = pg_queue_at(&l->sent, 0);
+    return oldest ? l->setup.host->now_ns() - oldest->since_ns : 0;
+}
+
 struct pg_link *pg_link_create(const struct pg_link_setup *setup)
 {
     struct pg_link *l = mem_zero(sizeof *l);

@@ -33,5 +33,6 @@ void pg_link_forget(struct pg_link *);          /* inside stop, before destroy: 
 void pg_link_ask(struct pg_link *, const struct pg_wish *);
 bool pg_link_is_up(const struct pg_link *);
 uint32_t pg_link_in_flight(const struct pg_link *);
+uint64_t pg_link_waits_ns(const struct pg_link *);      /* since when the oldest question has no answer; 0: none waits */
 
 #endif

@@ -1,14 +1,14 @@
 /* postgres: starting, and which connection takes a wish. */
 #include <base/check.h>
+#include <base/clock.h>
 #include <base/mem.h>
 #include <base/slice.h>
 #include <libpq-fe.h>
 #include <postgres/postgres.h>
 
-/* In flight: from here another connection helps. Writes wait for the disk, which takes those of several
- * connections at once; reads are answered faster than a connection is made. */
-#define BUSY_WRITING 4u
-#define BUSY_READING 64u
+/* A connection is shared as long as it answers faster than this: pipelined questions cost less together. A slow one
+ * waits for the disk, which takes the writes of several connections at once, or for somebody's lock. */
+#define SLOW_NS (5 * CLOCK_MS)
 
 struct pg {
     uint32_t magic;
@@ -148,18 +148,20 @@ struct pg *pg_close(struct pg *p)
 /* ----------------------------------------------------------------------------------------- asking */
 void pg_ask(struct pg *p, const struct pg_wish *wish)
 {
-    struct pg_link *best = p->links[0];
-    bool has_up = pg_link_is_up(best);
-    for (uint32_t i = 1; i < p->count; i++) {
+    struct pg_link *best = NULL;
+    bool are_all_up = true, is_slow = true;
+    for (uint32_t i = 0; i < p->count && is_slow; i++) {
         struct pg_link *l = p->links[i];
-        if (!pg_link_is_up(l) || (has_up && pg_link_in_flight(l) >= pg_link_in_flight(best)))
+        are_all_up = are_all_up && pg_link_is_up(l);
+        if (!pg_link_is_up(l))
             continue;
-        best = l;
-        has_up = true;
+        is_slow = pg_link_waits_ns(l) >= SLOW_NS;
+        if (!best || !is_slow || pg_link_in_flight(l) < pg_link_in_flight(best))
+            best = l;
     }
-    if (p->count < p->most && has_up && pg_link_in_flight(best) >= (wish->is_read ? BUSY_READING : BUSY_WRITING))
+    if (is_slow && are_all_up && p->count < p->most)
         open_link(p);
-    pg_link_ask(best, wish);
+    pg_link_ask(best ? best : p->links[0], wish);
 }
 
 struct pg_link *pg_own_link(struct pg *p, struct pg_link_setup *s)
