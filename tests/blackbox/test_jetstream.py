@@ -5,6 +5,7 @@ import asyncio
 import json
 import shutil
 import os
+import signal
 import subprocess
 import threading
 import uuid
@@ -12,6 +13,7 @@ import uuid
 import pytest
 
 from harness.app import App, reply
+from harness.ports import free_port
 from harness.resources import component
 from harness.services import Service
 from harness.tap import Tap
@@ -264,6 +266,25 @@ def test_a_kill_in_the_middle_of_a_handler_loses_nothing(bench, server, mark):
     Side(bench, server.url, mark, mark, durableName="d", ackWait="1s").await_all(["held"])
 
 
+def test_what_the_app_finishes_during_a_stop_is_acknowledged(bench, server, mark):
+    """Many at handlers when the subscription ends: they are acknowledged although it is gone."""
+    go = threading.Event()
+
+    def hold(request, sock):
+        go.wait(60)
+        return reply(200)
+    options = {"durableName": "d", "concurrency": "parallel"}
+    side = Side(bench, server.url, mark, mark, hold, **options)
+    for n in range(50):
+        side.published(mark, n)
+    side.await_all(range(50))
+    side.sidecar.signal(signal.SIGTERM)
+    until(lambda: not the_consumer(server, mark).push_bound, "the end of the subscription", PATIENCE)
+    go.set()
+    assert side.sidecar.wait_end(PATIENCE) == 0
+    assert the_consumer(server, mark).num_ack_pending == 0
+
+
 def test_a_group_shares(bench, server, mark):
     options = {"durableName": "d", "queueGroupName": "g"}
     one, two = Side(bench, server.url, mark, mark, **options), Side(bench, server.url, mark, mark, **options)
@@ -355,3 +376,116 @@ def test_a_start_that_cannot_succeed_says_why(bench, server, metadata, words):
     sidecar = bench.sidecar(ready=False, resources=[component("pubsub", "pubsub.jetstream", {"natsURL": server.url, **metadata})])
     assert sidecar.wait_end(20) != 0
     assert sidecar.logged(words)
+
+
+# --- Ways to sign in ---
+
+class Guarded:
+    """A server of its own configuration; signed in to by `options` of a client of another make."""
+
+    def __init__(self, bench, folder, text, **options):
+        self.port = free_port()
+        (folder / "conf").write_text(f"listen: 127.0.0.1:{self.port}\njetstream: {{ store_dir: \"{folder}/js\" }}\n{text}")
+        self.process = subprocess.Popen(["nats-server", "-c", str(folder / "conf")], stdin=subprocess.DEVNULL,
+                                        stdout=open(folder / "log", "wb"), stderr=subprocess.STDOUT,
+                                        env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"})
+        bench.stack.callback(lambda: (self.process.kill(), self.process.wait()))
+        tap = Tap(self.port)
+        bench.stack.callback(tap.close)
+
+        async def make():
+            connection = await nats.connect(f"nats://localhost:{self.port}", allow_reconnect=False, **options)
+            try:
+                await connection.jetstream().add_stream(name="S", subjects=["t"])
+            finally:
+                await connection.close()
+
+        def made():
+            try:
+                asyncio.run(asyncio.wait_for(make(), PATIENCE))
+                return True
+            except OSError:
+                assert self.process.poll() is None, (folder / "log").read_text()
+                return False
+            except nats.errors.NoServersError:
+                return False
+        until(made, lambda: (folder / "log").read_text(), PATIENCE)
+
+    @property
+    def url(self):
+        return f"nats://localhost:{self.port}"
+
+
+def assert_it_works(bench, guarded, **metadata):
+    side = Side(bench, guarded.url, "app", "t", **metadata)
+    side.published("t", 1)
+    side.await_all([1])
+
+
+def assert_it_is_refused(bench, guarded, secret, **metadata):
+    sidecar = Side(bench, guarded.url, "app", ready=False, **metadata).sidecar
+    assert sidecar.wait_end(20) != 0
+    assert sidecar.logged("cannot connect to NATS") and not sidecar.logged(secret)
+
+
+def test_a_token(bench, server, tmp_path):
+    guarded = Guarded(bench, tmp_path, 'authorization: { token: "s3cret-token" }\n', token="s3cret-token")
+    assert_it_works(bench, guarded, token="s3cret-token")
+    assert_it_is_refused(bench, guarded, "wr0ng-token", token="wr0ng-token")
+
+
+def certificate(folder, name, issuer=None):
+    words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
+             folder / f"{name}.key", "-out", folder / f"{name}.crt", "-days", "2", "-subj", f"/CN={name}", "-addext",
+             "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    if issuer:
+        words += ["-CA", folder / f"{issuer}.crt", "-CAkey", folder / f"{issuer}.key", "-addext", "basicConstraints=critical,CA:FALSE"]
+    subprocess.run(words, check=True, capture_output=True)
+
+
+def test_a_certificate(bench, server, tmp_path):
+    certificate(tmp_path, "ca")
+    certificate(tmp_path, "server", "ca")
+    certificate(tmp_path, "client", "ca")
+    context = ssl.create_default_context(cafile=tmp_path / "ca.crt")
+    context.load_cert_chain(tmp_path / "client.crt", tmp_path / "client.key")
+    guarded = Guarded(bench, tmp_path, f'tls: {{ cert_file: "{tmp_path}/server.crt", key_file: "{tmp_path}/server.key", '
+                      f'ca_file: "{tmp_path}/ca.crt", verify: true }}\n', tls=context)
+    app = App(subscriptions=[{"pubsubname": "pubsub", "topic": "t", "route": "/t"}])
+    app.route("/t", reply(200))
+    app.start()
+    bench.stack.callback(app.stop)
+    sidecar = bench.sidecar(app=app, env={"SSL_CERT_FILE": str(tmp_path / "ca.crt")}, resources=[
+        component("pubsub", "pubsub.jetstream", {"natsURL": guarded.url, "tls_client_cert": str(tmp_path / "client.crt"),
+                                                 "tls_client_key": str(tmp_path / "client.key")})])
+    assert sidecar.post("/v1.0/publish/pubsub/t", b"1").status == 204
+    app.wait_one("/t", PATIENCE)
+
+
+def signed(claims, subject, signer):
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=")
+    body = {"jti": uuid.uuid4().hex, "iat": int(time.time()), "iss": signer.public_key.decode(), "sub": subject.public_key.decode(),
+            "name": "n", "nats": {"version": 2, **claims}}
+    text = part({"typ": "JWT", "alg": "ed25519-nkey"}) + b"." + part(body)
+    return (text + b"." + base64.urlsafe_b64encode(signer.sign(text)).rstrip(b"=")).decode()
+
+
+def test_a_user_of_an_account(bench, server, tmp_path):
+    nkeys = pytest.importorskip("nkeys")
+    seeds = {name: nkeys.encode_seed(os.urandom(32), prefix) for name, prefix in (
+        ("operator", nkeys.PREFIX_BYTE_OPERATOR), ("account", nkeys.PREFIX_BYTE_ACCOUNT), ("system", nkeys.PREFIX_BYTE_ACCOUNT),
+        ("user", nkeys.PREFIX_BYTE_USER), ("stranger", nkeys.PREFIX_BYTE_USER))}
+    pairs = {name: nkeys.from_seed(bytearray(seed)) for name, seed in seeds.items()}
+    limits = {"subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": True, "conn": -1, "leaf": -1,
+              "mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1}
+    account = signed({"type": "account", "limits": limits}, pairs["account"], pairs["operator"])
+    system = signed({"type": "account", "limits": {**limits, "mem_storage": 0, "disk_storage": 0}}, pairs["system"], pairs["operator"])
+    user = signed({"type": "user", "subs": -1, "data": -1, "payload": -1}, pairs["user"], pairs["account"])
+    names = {name: pair.public_key.decode() for name, pair in pairs.items()}
+    operator = signed({"type": "operator", "system_account": names["system"]}, pairs["operator"], pairs["operator"])
+    guarded = Guarded(bench, tmp_path, f"operator: {operator}\nsystem_account: {names['system']}\nresolver: MEMORY\nresolver_preload: {{\n"
+                      f"{names['account']}: {account}\n{names['system']}: {system}\n}}\n",
+                      user_jwt_cb=lambda: user.encode(), signature_cb=lambda nonce: base64.b64encode(pairs["user"].sign(nonce.encode())))
+    assert_it_works(bench, guarded, jwt=user, seedKey=seeds["user"].decode())
+    assert_it_is_refused(bench, guarded, seeds["stranger"].decode(), jwt=user, seedKey=seeds["stranger"].decode())
