@@ -38,6 +38,12 @@ struct service *blocks_find(struct runtime *rt, struct trb_slice name)
     return NULL;
 }
 
+void service_in_service(struct service *s)
+{
+    if (TRB_HAS(s->block, in_service))
+        s->block->in_service(s->self);
+}
+
 struct service *blocks_replace(struct runtime *rt, struct service *s)
 {
     struct service *old = blocks_find(rt, slice_of(s->block->name));
@@ -60,8 +66,10 @@ static trb_code start_blocks(struct runtime *rt, struct plugin *p, struct trb_er
     for (uint32_t i = 0; !code && TRB_HAS(m, blocks) && m->blocks[i]; i++) {
         struct service *s;
         code = service_create(p, m->blocks[i], &rt->kernel, &s, err);
-        if (!code)
-            blocks_replace(rt, s);
+        if (code)
+            break;
+        blocks_replace(rt, s);
+        service_in_service(s);
     }
     return code;
 }

@@ -21,6 +21,7 @@ void blocks_fini(struct blocks *);
 /* Loads and starts the blocks of the set; a block whose plugin is nowhere is left out. */
 trb_code blocks_start(struct runtime *, struct trb_error *err);
 struct service *blocks_find(struct runtime *, struct trb_slice name);      /* NULL: not in service */
+void service_in_service(struct service *); /* tells the block that this copy is the one */
 /* Another copy takes the place of the one of its name, or joins at the end. The old one, or NULL. */
 struct service *blocks_replace(struct runtime *, struct service *);
 /* Routers and method tables of all services, handed to the doors. */

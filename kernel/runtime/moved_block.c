@@ -115,6 +115,7 @@ void moved_block_exchange(struct runtime *rt, struct moved_block *m)
             exchange_view(m, e);
     }
     drop_unused_views(m);
+    service_in_service(m->new_);
     if (rt->blocks.has_app && TRB_HAS(b, app_up))
         b->app_up(m->new_->self);
 }

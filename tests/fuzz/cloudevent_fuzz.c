@@ -1,8 +1,7 @@
 /* Any bytes as a published body and as a message of a broker: what is written is a JSON object that
  * reads back, and what is no object is refused with a sentence. */
 #include <base/check.h>
-#include <plugins/pubsub/block/envelope.c>
-#include <plugins/pubsub/block/words.c>
+#include <events/envelope.h>
 
 static void write_as(const char *type, struct trb_slice bytes)
 {

@@ -27,6 +27,18 @@ static const struct trb_method methods[] = {
 static const char *const cap_names[] = {"MESSAGE_TTL", "SUBSCRIBE_WILDCARDS", "BULK_PUBSUB", NULL};
 
 /* ------------------------------------------------------------------------------------- the block */
+static void outboxes_changed(void *self)
+{
+    outboxes_schedule(self);
+}
+
+static void in_service(void *self)
+{
+    struct block *b = self;
+    b->is_in_service = true;
+    outboxes_schedule(b);
+}
+
 static trb_code start(void *self, const struct trb_kernel *kernel, struct trb_error *err)
 {
     struct block *b = self;
@@ -35,6 +47,7 @@ static trb_code start(void *self, const struct trb_kernel *kernel, struct trb_er
     list_init(&b->listeners);
     list_init(&b->sessions);
     b->source = (struct trb_json_source){.size = sizeof b->source, .self = b, .write = subscriptions_write};
+    b->reader = (struct trb_outbox_reader){.size = sizeof b->reader, .self = b, .changed = outboxes_changed};
     subscriptions_load(b);
     return TRB_OK;
 }
@@ -60,7 +73,8 @@ static void drain(void *self, void (*done)(void *token), void *token)
 
 static const void *extension(void *self, const char *id)
 {
-    return strcmp(id, TRB_SUBSCRIPTIONS) ? NULL : &((struct block *)self)->source;
+    struct block *b = self;
+    return !strcmp(id, TRB_SUBSCRIPTIONS) ? (const void *)&b->source : !strcmp(id, TRB_OUTBOX_READER) ? &b->reader : NULL;
 }
 
 /* --------------------------------------------------------------------------------------- the app */
@@ -114,8 +128,7 @@ static void *component_up(void *self, struct trb_instance *i, struct trb_error *
 {
     struct block *b = self;
     struct trb_pairs properties = b->kernel->instance_properties(i);
-    if (b->is_app_up || sessions_any(b))
-        b->kernel->task(b->kernel, b, 0, TRB_GO(component_here), NULL);
+    b->kernel->task(b->kernel, b, 0, TRB_GO(component_here), NULL);
     return scopes_create(&properties, b->kernel->info);
 }
 
@@ -139,8 +152,7 @@ static void component_leaving(void *self, struct trb_instance *i, void *data)
 {
     struct block *b = self;
     listeners_close(b, i, TRB_WHY_ENDED);
-    if (b->is_app_up || sessions_any(b))
-        listeners_schedule(b);
+    listeners_schedule(b);
 }
 
 static void component_down(void *self, struct trb_instance *i, void *data)
@@ -166,7 +178,7 @@ static const struct trb_block pubsub = {
     .cap_names = cap_names, .mandatory = "publish subscribe",
     .start = start, .stop = stop, .component_up = component_up, .component_down = component_down,
     .component_leaving = component_leaving, .app_up = app_up, .app_down = app_down, .resources = resources,
-    .drain = drain, .extension = extension, .is_busy = is_busy,
+    .drain = drain, .extension = extension, .is_busy = is_busy, .in_service = in_service,
     .properties = "consumerID|publishingScopes|subscriptionScopes|allowedTopics|protectedTopics",
 };
 TRB_BLOCK_PLUGIN("pubsub", "0.1.0", "Apache-2.0", &pubsub);

@@ -26,10 +26,16 @@ void listener_close(struct listener *l, uint32_t why)
     l->block->kernel->stream_close(l->stream, why);
 }
 
+/* A client's stream and an outbox need no app. */
+static bool is_the_apps(const struct subscription *s)
+{
+    return s->origin != STREAMING && s->origin != OUTBOX;
+}
+
 void listeners_close_app(struct block *b, uint32_t why)
 {
     list_each(node, &b->listeners)
-        if (item(node)->sub->origin != STREAMING)
+        if (is_the_apps(item(node)->sub))
             listener_close(item(node), why);
 }
 
@@ -118,6 +124,8 @@ static struct trb_next first_step(const struct subscription *s)
 {
     if (s->origin == STREAMING)
         return TRB_GO(stream_event_parse);
+    if (s->origin == OUTBOX)
+        return TRB_GO(outbox_event_parse);
     return s->is_bulk ? TRB_GO(bulk_event_parse) : TRB_GO(event_parse);
 }
 
@@ -152,23 +160,22 @@ static void tell_refused(struct trb_request *rq, struct subscription *s)
 
 static bool is_allowed(struct trb_request *rq, struct trb_instance *i, struct subscription *s)
 {
-    bool allowed = scopes_may_subscribe(rq->kernel->instance_data(i), slice_name(s->topic));
+    bool allowed = s->origin == OUTBOX || scopes_may_subscribe(rq->kernel->instance_data(i), slice_name(s->topic));
     if (!allowed)
         tell_refused(rq, s);
     s->is_refused = !allowed;
     return allowed;
 }
 
-/* A client's stream needs no app. */
 static bool is_wanted(const struct block *b, const struct subscription *s)
 {
-    return !b->is_leaving && (s->origin == STREAMING || (b->is_app_up && !s->is_shadowed));
+    return !b->is_leaving && (!is_the_apps(s) || (b->is_app_up && !s->is_shadowed));
 }
 
 /* While the app is still asked nobody knows which of its topics count. */
 static bool may_open(const struct block *b, const struct subscription *s)
 {
-    return !s->listener && !s->is_resting && (s->origin == STREAMING || !b->is_asking);
+    return !s->listener && !s->is_resting && (!is_the_apps(s) || !b->is_asking);
 }
 
 static void open_if_wanted(struct trb_request *rq, struct subscription *s)

@@ -13,6 +13,8 @@
 #include <base/slice.h>
 #include <base/text.h>
 #include <cel/cel.h>
+#include <events/envelope.h>
+#include <events/scopes.h>
 #include <stdbool.h>
 #include <trilby/block.h>
 #include <trilby/pubsub.h>
@@ -25,50 +27,17 @@
 #undef ROW
 
 trb_step publish_parse, publish_rpc, bulk_publish_parse, bulk_publish_rpc, subscribe_rpc, app_ask, listeners_open,
-    component_here, event_parse, bulk_event_parse, stream_event_parse;
+    component_here, event_parse, bulk_event_parse, stream_event_parse, outbox_event_parse, outboxes_look;
 
 #define SCOPE "dapr.runtime"
 void say(const struct trb_kernel *, uint32_t level, const char *format, ...) TRB_PRINTF(3, 4);
 
 /* -------------------------------------------------------------------------------------- words */
 bool app_speaks_grpc(const struct trb_kernel *);
-bool is_cloud_event_type(struct trb_slice content_type);
-bool is_json_type(struct trb_slice content_type);
-struct trb_slice pair_get(const struct trb_pairs *, const char *key); /* exact; absent: at == NULL */
 struct trb_name name_copy(struct trb_request *, struct trb_slice);    /* whatever is inside it */
 /* The text of a string; absent when it is no string. */
 struct trb_name string_copy(struct trb_request *, struct json_value);
-/* 1 t T TRUE true True, 0 f F FALSE false False and nothing; false: neither. */
-bool boolean_parse(struct trb_slice, bool *ret_value);
 struct trb_name failure_text(struct trb_request *, const struct trb_error *);
-
-/* ------------------------------------------------------------------------------------- scopes */
-struct scopes; /* instance_data: who may publish and subscribe what, and what topics are called there */
-struct scopes *scopes_create(const struct trb_pairs *properties, const struct trb_runtime_info *);
-struct scopes *scopes_destroy(struct scopes *);
-bool scopes_may_publish(const struct scopes *, struct trb_slice topic);
-bool scopes_may_subscribe(const struct scopes *, struct trb_slice topic);
-/* The topic as the broker knows it is this and then the topic: a namespace, or nothing. */
-struct trb_slice scopes_topic_prefix(const struct scopes *);
-
-/* ----------------------------------------------------------------------------------- envelope */
-struct envelope { /* what one published event is made of */
-    struct trb_slice topic, pubsub, content_type, data;
-    struct trb_pairs metadata; /* cloudevent.* overrides, ttl */
-    struct trb_slice source, trace_parent, trace_state;
-    bool has_ttl_support; /* the product expires messages itself */
-};
-/* Writes the event. false: a body that claims to be a CloudEvent is none; *fault says why. */
-bool envelope_write(const struct envelope *, struct text *, struct json_fault *fault);
-/* A raw message presented as an event: data_base64 and no time. */
-void envelope_wrap_raw(const struct trb_pubsub_event *, struct trb_slice pubsub, struct trb_slice topic, struct text *);
-/* Reads what a message must be to be delivered as an event: a JSON object. */
-bool envelope_read(struct trb_slice bytes, struct json_value *ret_event, struct json_fault *fault);
-bool envelope_is_expired(struct json_value event);
-/* Is the content type of the message's own metadata that of plain bytes (attributes in ce_*)? */
-bool envelope_is_binary(const struct trb_pairs *metadata);
-void envelope_from_binary(const struct trb_pubsub_event *, struct trb_slice pubsub, struct trb_slice topic,
-                          struct text *);
 
 /* ------------------------------------------------------------------------------ subscriptions */
 struct rule {
@@ -79,9 +48,15 @@ struct rule {
 #define DECLARATIVE 1u
 #define PROGRAMMATIC 2u
 #define STREAMING 3u
+#define OUTBOX 4u /* ours: the internal topic of state stores */
 
 struct listener;
 struct session;
+
+struct outbox { /* a state store whose events wait on an internal topic, and where they go */
+    struct trb_name store, pubsub, topic;
+    bool discards; /* events without a transaction */
+};
 
 struct subscription { /* constant once made, but for what is said to be the main loop's */
     struct list link;
@@ -95,6 +70,8 @@ struct subscription { /* constant once made, but for what is said to be the main
     bool is_raw, is_bulk;
     uint32_t bulk_max;
     uint64_t bulk_wait_ns;
+    struct outbox *outboxes;   /* OUTBOX: every store with this internal topic */
+    uint32_t outbox_count;
 
     uint32_t refs; /* from here on: the main loop's */
     bool is_shadowed, is_refused, is_resting, is_kept;
@@ -114,6 +91,8 @@ struct block {
     void (*drained)(void *);
     void *drained_token;
     struct trb_json_source source;
+    struct trb_outbox_reader reader;
+    bool is_in_service;        /* until then an earlier copy has the outboxes */
 };
 
 struct fault {
@@ -140,6 +119,10 @@ bool subscriptions_take(struct block *, struct trb_slice json, struct fault *ret
 void subscriptions_clear(struct block *);
 void metadata_write(struct text *, const struct trb_pairs *);    /* ,"metadata":{…} [any] */
 void subscriptions_write(void *self, void (*out)(void *, struct trb_slice), void *arg); /* [any] */
+
+/* ----------------------------------------------------------------------------------- outboxes */
+/* Looks, in a task of the main loop, which stores have one, and listens there. [main loop] */
+void outboxes_schedule(struct block *);
 
 /* ---------------------------------------------------------------------------------- listeners */
 struct batch;

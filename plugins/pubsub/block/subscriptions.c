@@ -22,17 +22,22 @@ static bool outdoes(const struct subscription *b, const struct subscription *a, 
     return a->origin == PROGRAMMATIC ? is_later : !is_later;
 }
 
-/* Streams of clients neither cast shadows nor stand in any. */
+/* Streams of clients and outboxes neither cast shadows nor stand in any. */
+static bool is_alone(const struct subscription *s)
+{
+    return s->origin == STREAMING || s->origin == OUTBOX;
+}
+
 static bool is_outdone(struct block *b, struct subscription *s)
 {
     bool is_later = false;
-    if (s->origin == STREAMING)
+    if (is_alone(s))
         return false;
     list_each(node, &b->subscriptions) {
         struct subscription *other = item(node);
         if (other == s)
             is_later = true;
-        else if (other->origin != STREAMING && is_same_topic(s, other) && outdoes(other, s, is_later))
+        else if (!is_alone(other) && is_same_topic(s, other) && outdoes(other, s, is_later))
             return true;
     }
     return false;
@@ -196,6 +201,11 @@ static const char *word_of(uint32_t origin)
     return words[origin];
 }
 
+static bool is_listed(const struct subscription *s)
+{
+    return s->origin != OUTBOX && !s->is_shadowed && (!s->session || session_is_listed(s->session));
+}
+
 static void write_one(struct text *t, const struct subscription *s)
 {
     text_adds(t, "{\"pubsubname\":");
@@ -217,7 +227,7 @@ void subscriptions_write(void *self, void (*out)(void *, struct trb_slice), void
     text_addc(&t, '[');
     b->kernel->lock(b);
     list_each(node, &b->subscriptions) {
-        if (item(node)->is_shadowed || (item(node)->session && !session_is_listed(item(node)->session)))
+        if (!is_listed(item(node)))
             continue;
         if (t.len > 1)
             text_addc(&t, ',');

@@ -364,6 +364,8 @@ struct trb_block {
     /* Names in its components' metadata that the block reads itself, separated by '|'; or NULL. */
     const char *properties;
     const char *const *cap_verbs; /* as cap_names: the verb without which the promise is refused, or ""; or NULL */
+    /* This copy is the one in service from now on: after start, or once it has taken another's place. */
+    void (*in_service)(void *self);
 };
 
 /* What a block tells another through extension(): a piece of JSON, e.g. for the metadata. */
@@ -372,6 +374,27 @@ struct trb_json_source { /* [any] */
     uint32_t size;
     void *self;
     void (*write)(void *self, void (*out)(void *arg, struct trb_slice piece), void *arg);
+};
+
+/* State stores whose transactions publish, as the state block knows them. All of it [main loop]. */
+#define TRB_OUTBOXES "trilby.outboxes/1"
+struct trb_outbox {
+    uint32_t size, discards;            /* discards: an event without its row is no error */
+    struct trb_name store;
+    struct trb_name broker, waiting;    /* the pubsub and the topic where events wait for their transaction */
+    struct trb_name pubsub, topic;      /* where they go */
+};
+struct trb_outbox_source {
+    uint32_t size;
+    void *self;
+    void (*each)(void *self, void (*out)(void *arg, const struct trb_outbox *), void *arg);
+};
+/* Who listens there: to be told when TRB_OUTBOXES has changed. */
+#define TRB_OUTBOX_READER "trilby.outbox-reader/1"
+struct trb_outbox_reader {
+    uint32_t size;
+    void *self;
+    void (*changed)(void *self);
 };
 
 #define TRB_BLOCK_PLUGIN(name_, version_, license_, ...)                                           \

@@ -1,6 +1,5 @@
 /* envelope_test: what an event is made of, what counts as one, and when it has expired. */
-#include <plugins/pubsub/block/envelope.c>
-#include <plugins/pubsub/block/words.c>
+#include <events/envelope.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>

@@ -1,5 +1,5 @@
 /* scopes_test: who may publish and subscribe what, and whose topics carry a namespace. */
-#include <plugins/pubsub/block/scopes.c>
+#include <events/scopes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>

@@ -1,6 +1,6 @@
 /* scopes: allowedTopics, protectedTopics, publishingScopes and subscriptionScopes of one component,
  * and the namespace its topics carry. http-api.md 4.4 */
-#include "pubsub_block.h"
+#include "scopes.h"
 #include <base/mem.h>
 
 struct scopes {

@@ -1,7 +1,7 @@
 /* envelope: the CloudEvent around a published message, and how a message is read as one. Members in
  * alphabetical order, no white space, HTML escapes, numbers as they came. http-api.md 5.4, 5.5,
  * components.md 0.8 */
-#include "pubsub_block.h"
+#include "envelope.h"
 #include <base/clock.h>
 #include <base/codec.h>
 #include <base/mem.h>
