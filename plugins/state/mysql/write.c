@@ -1,13 +1,15 @@
 /* write: sets, removals and transactions. JSON is stored as it is, bytes as a JSON text of their base64. */
 #include "store.h"
+#include <base/clock.h>
 #include <base/codec.h>
 #include <base/mem.h>
 #include <base/slice.h>
 #include <base/text.h>
 #include <mysqld_error.h>
+#include <time.h>
 
 #define MOST_TTL_S 2147483647
-#define TRIES 5                         /* of what a deadlock has rolled back */
+#define LONGEST_PAUSE_MS 64u             /* before what a deadlock has rolled back is tried again */
 #define LIVE "(expiredate IS NULL OR expiredate > CURRENT_TIMESTAMP)"
 #define STALE "(expiredate IS NOT NULL AND expiredate <= CURRENT_TIMESTAMP)"
 /* Times have whole seconds here; a part of one is given, not taken. */
@@ -139,6 +141,19 @@ static trb_code apply_all(struct store *s, struct link *l, const struct trb_list
     return code;
 }
 
+/* Those that met do not meet again at once. false: time is over. */
+static bool rest(const struct link *l, uint64_t until_ns, uint32_t *most_ms)
+{
+    uint16_t chance;
+    random_bytes(&chance, sizeof chance);
+    uint64_t now_ns = clock_now_ns(), pause_ns = chance % *most_ms * CLOCK_MS + CLOCK_MS;
+    *most_ms = *most_ms < LONGEST_PAUSE_MS ? *most_ms * 2 : LONGEST_PAUSE_MS;
+    if (now_ns + pause_ns >= until_ns || (l->deadline_ns && now_ns + pause_ns >= l->deadline_ns))
+        return false;
+    nanosleep(&(struct timespec){.tv_nsec = (long)pause_ns}, NULL);
+    return true;
+}
+
 struct work {                           /* one operation by itself, or all of them or none */
     const struct trb_state_operation *one;
     const struct trb_list *all;
@@ -150,11 +165,11 @@ static void run(struct store *s, struct trb_call *call, struct work w)
     struct link *l;
     trb_code code = link_take(s, call->host->deadline_ns(call), &l, &err);
     if (!code) {
-        for (int tries = 0; tries < TRIES; tries++) {
+        uint64_t until_ns = clock_now_ns() + (uint64_t)s->timeout_ns;
+        uint32_t most_ms = 1;
+        do
             code = w.one ? apply(s, l, w.one, &err) : apply_all(s, l, w.all, &err);
-            if (code != TRB_ABORTED || err.kind || l->is_broken)
-                break;
-        }
+        while (code == TRB_ABORTED && !err.kind && !l->is_broken && rest(l, until_ns, &most_ms));
         link_give_back(s, l);
     }
     if (code)
