@@ -2,12 +2,15 @@
 as the server describes them, failures, restarts, lines that fail."""
 
 import asyncio
+import base64
 import json
-import shutil
 import os
+import shutil
 import signal
+import ssl
 import subprocess
 import threading
+import time
 import uuid
 
 import pytest
