@@ -1,6 +1,6 @@
 // client: what a user's program does with the Go SDK's client. The arguments name what to do:
 //
-//	state publish secret metadata invoke TARGET subscribe retry token shutdown
+//	state publish secret metadata invoke TARGET subscribe retry token shutdown bindings configuration locks encryption
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 var parts = map[string]func(context.Context, dapr.Client){
 	"state": state, "publish": publish, "secret": secret, "metadata": metadata, "invoke": invoke,
 	"subscribe": subscribe, "retry": retry, "token": token, "shutdown": shutdown,
+	"bindings": bindings, "configuration": configuration, "locks": locks, "encryption": encryption,
 }
 
 func main() {
