@@ -37,11 +37,63 @@ static const char *const cap_verbs[] = {"", "transact", "query", "", "remove_pre
 
 struct block {
     const struct trb_kernel *kernel;
+    struct list outboxes;             /* stores that have one. [main loop] */
+    struct trb_outbox_source source;
 };
 
+/* ------------------------------------------------------------------------------------- outboxes */
+static void each_outbox(void *self, void (*out)(void *arg, const struct trb_outbox *), void *arg)
+{
+    struct block *b = self;
+    list_each(node, &b->outboxes) {
+        const struct store *s = list_item(node, struct store, link);
+        const struct outbox *o = s->outbox;
+        struct trb_outbox said = {.size = sizeof said, .store = s->name, .broker = o->broker, .waiting = o->waiting,
+                                  .pubsub = o->pubsub, .topic = o->topic, .discards = o->discards};
+        out(arg, &said);
+    }
+}
+
+static void tell_reader(struct block *b)
+{
+    const struct trb_outbox_reader *reader = b->kernel->extension(b->kernel, TRB_OUTBOX_READER);
+    if (reader)
+        reader->changed(reader->self);
+}
+
+static void list_outbox(struct block *b, struct store *s)
+{
+    if (!s->outbox)
+        return;
+    list_append(&b->outboxes, &s->link);
+    tell_reader(b);
+}
+
+static void unlist_outbox(struct block *b, struct store *s)
+{
+    if (list_is_empty(&s->link))
+        return;
+    list_remove(&s->link);
+    tell_reader(b);
+}
+
+static const void *extension(void *self, const char *id)
+{
+    return strcmp(id, TRB_OUTBOXES) ? NULL : &((struct block *)self)->source;
+}
+
+static void in_service(void *self)
+{
+    tell_reader(self);
+}
+
+/* ------------------------------------------------------------------------------------- the block */
 static trb_code start(void *self, const struct trb_kernel *kernel, struct trb_error *err)
 {
-    ((struct block *)self)->kernel = kernel;
+    struct block *b = self;
+    b->kernel = kernel;
+    list_init(&b->outboxes);
+    b->source = (struct trb_outbox_source){.size = sizeof b->source, .self = b, .each = each_outbox};
     return TRB_OK;
 }
 
@@ -65,14 +117,6 @@ static struct trb_name prefix_text(const struct trb_kernel *k, struct trb_instan
     return (struct trb_name){at, (size_t)n};
 }
 
-/* Messages that nobody publishes would be lost without a word. */
-static bool has_outbox(const struct trb_pairs *properties, struct trb_error *err)
-{
-    return trb_pair_get(properties, "outboxPublishPubsub").len &&
-           trb_error(err, TRB_UNIMPLEMENTED, "NOT_YET", "outboxPublishPubsub: the outbox is not supported yet; take the item "
-                     "away to use the store without it");
-}
-
 static void warn(const struct trb_kernel *k, struct trb_instance *i, const char *note)
 {
     char line[512];
@@ -86,7 +130,7 @@ static void *component_up(void *self, struct trb_instance *i, struct trb_error *
     struct trb_pairs properties = k->instance_properties(i);
     struct encryption *encryption = NULL;
     const char *note = NULL;
-    if (has_outbox(&properties, err) || encryption_create(k->instance_document(i), &encryption, &note, err))
+    if (encryption_create(k->instance_document(i), &encryption, &note, err))
         return NULL;
     if (note)
         warn(k, i, note);
@@ -101,10 +145,22 @@ static void *component_up(void *self, struct trb_instance *i, struct trb_error *
         return mem_free(lower);
     }
     struct store *s = mem_zero(sizeof *s);
+    list_init(&s->link);
     s->prefix = prefix_text(k, i, slice_of(lower));
     s->encryption = encryption;
+    s->name = k->instance_name(i);
+    s->outbox = outbox_create(&properties, k->info, &note);
+    if (note)
+        warn(k, i, note);
+    list_outbox(self, s);
     mem_free(lower);
     return s;
+}
+
+static void component_leaving(void *self, struct trb_instance *i, void *data)
+{
+    if (data)
+        unlist_outbox(self, data);
 }
 
 static void component_down(void *self, struct trb_instance *i, void *data)
@@ -113,6 +169,8 @@ static void component_down(void *self, struct trb_instance *i, void *data)
     if (s) {
         mem_free((void *)(uintptr_t)s->prefix.at);
         encryption_destroy(s->encryption);
+        unlist_outbox(self, s);
+        outbox_destroy(s->outbox);
     }
     mem_free(s);
 }
@@ -124,6 +182,7 @@ static const struct trb_block state = {
     .verbs = trb_verbs_, .verb_count = sizeof trb_verbs_ / sizeof trb_verbs_[0], .verb_size = sizeof trb_verbs_[0],
     .cap_names = cap_names, .cap_verbs = cap_verbs, .mandatory = "get set remove",
     .start = start, .stop = stop, .component_up = component_up, .component_down = component_down,
+    .component_leaving = component_leaving, .extension = extension, .in_service = in_service,
     .properties = "keyPrefix|actorStateStore|outboxPublishPubsub|outboxPublishTopic|outboxPubsub|"
                   "outboxDiscardWhenMissingState|primaryEncryptionKey|secondaryEncryptionKey",
 };

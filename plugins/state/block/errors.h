@@ -11,4 +11,9 @@
 #include "errors.def"
 #undef ROW
 
+/* Counted among those of publishing. */
+static const struct trb_error_row __attribute__((unused)) OUTBOX_FAILED = {
+    .size = sizeof(struct trb_error_row), .code = "ERR_PUBLISH_OUTBOX", .reason = "DAPR_PUBSUB_OUTBOX",
+    .category = "pubsub", .http_status = 500, .grpc = TRB_INTERNAL};
+
 #endif

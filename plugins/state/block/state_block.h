@@ -6,8 +6,10 @@
 
 #include "encryption.h"
 #include "errors.h"
+#include "outbox.h"
 #include <base/arena.h>
 #include <base/json.h>
+#include <base/list.h>
 #include <base/slice.h>
 #include <pb/runtime.h>
 #include <rpc/rpc.h>
@@ -17,12 +19,35 @@
 struct store {                        /* instance_data: what the runtime's own options said */
     struct trb_name prefix;           /* "orders||", or empty */
     struct encryption *encryption;    /* NULL: values are stored as they are */
+    struct outbox *outbox;            /* NULL: its transactions publish nothing */
+    struct list link;                 /* of those with an outbox: the block's. [main loop] */
+    struct trb_name name;
 };
 
 trb_step state_get_parse, state_save_parse, state_delete_parse, state_bulk_parse, state_transact_parse,
     state_query_parse;
 trb_step state_get_read, state_save_read, state_delete_read, state_bulk_read, state_delete_bulk_read,
     state_transact_read, state_query_read;
+
+/* --------------------------------------------------------------------------------- transactions */
+struct transacted {                   /* an operation as the client gave it: before values are sealed */
+    struct trb_data value;
+    uint32_t is_json;
+};
+
+struct outgoing;
+
+struct transact {
+    struct trb_instance *store;
+    struct trb_state_operation *operations;
+    struct transacted *given;         /* one for each operation */
+    struct trb_state_transact question;
+    uint32_t count;
+    struct outgoing *outgoing;        /* the events of a store with an outbox */
+};
+trb_step state_outbox;                /* publishes the events, then goes on with state_transact_ask */
+trb_step state_transact_ask;
+struct trb_next state_transact_too_many(struct trb_request *, uint32_t count, uint32_t most);
 
 /* NULL: *ret_refusal says why (names_app: over HTTP the ErrorInfo names the app). */
 struct trb_instance *store_find(struct trb_request *, struct trb_name, bool names_app, struct trb_next *ret_refusal);

@@ -1,17 +1,11 @@
 /* POST or PUT /v1.0/state/{store}/transaction, and ExecuteStateTransaction: all operations, or none.
  *
  *     parse (HTTP), read (gRPC) ──► ask ┄┄► reply
+ *                             └────► (outbox.c) ──►┘
  */
 #include "../state_block.h"
 
-struct transact {
-    struct trb_instance *store;
-    struct trb_state_operation *operations;
-    struct trb_state_transact question;
-    uint32_t count;
-};
-
-static trb_step ask, reply;
+static trb_step reply;
 #define MALFORMED_BODY "failed deserializing HTTP body: "
 
 static struct trb_next refuse_failed(struct trb_request *rq, const char *why)
@@ -31,14 +25,14 @@ static struct trb_next no_transactions(struct trb_request *rq, struct trb_instan
     return rq->kernel->refuse(rq, &r);
 }
 
-static struct trb_next too_many(struct trb_request *rq, uint32_t most)
+struct trb_next state_transact_too_many(struct trb_request *rq, uint32_t count, uint32_t most)
 {
     struct transact *x = rq->state;
     struct trb_pair *pairs = trb_alloc(rq, 2 * sizeof *pairs);
-    pairs[0] = (struct trb_pair){NAME("currentOpsTransaction"), trb_printf(rq, "%u", x->count)};
+    pairs[0] = (struct trb_pair){NAME("currentOpsTransaction"), trb_printf(rq, "%u", count)};
     pairs[1] = (struct trb_pair){NAME("maxOpsPerTransaction"), trb_printf(rq, "%u", most)};
     struct trb_name message = trb_printf(rq, "the transaction contains %u operations, which is more than what the "
-                                         "state store supports: %u", x->count, most);
+                                         "state store supports: %u", count, most);
     struct trb_refusal r = {.size = sizeof r, .row = &TOO_MANY, .message = slice_name(message), .has_metadata = 1,
                             .metadata = {pairs, 2, sizeof *pairs}, .has_resource = 1, .resource_type = SLICE("state"),
                             .resource_name = slice_name(rq->kernel->instance_name(x->store))};
@@ -73,7 +67,8 @@ static struct trb_next bad_operation(struct trb_request *rq, struct trb_name wor
 static bool add(struct trb_request *rq, uint32_t kind, struct item_fields *f, struct trb_next *ret_refusal)
 {
     struct transact *x = rq->state;
-    struct trb_state_operation *to = &x->operations[x->count++];
+    struct trb_state_operation *to = &x->operations[x->count];
+    x->given[x->count++] = (struct transacted){f->value, f->is_json};
     if (kind == TRB_STATE_UPSERT && value_seal(rq, x->store, &f->value))
         f->is_json = 0;
     *to = (struct trb_state_operation){
@@ -83,13 +78,23 @@ static bool add(struct trb_request *rq, uint32_t kind, struct item_fields *f, st
     return key_make(rq, x->store, slice_name(f->key), true, &to->key, ret_refusal);
 }
 
+static void make_room(struct trb_request *rq, size_t count)
+{
+    struct transact *x = rq->state;
+    x->operations = trb_alloc(rq, count * sizeof *x->operations);
+    x->given = trb_alloc(rq, count * sizeof *x->given);
+}
+
 static struct trb_next asked(struct trb_request *rq)
 {
     struct transact *x = rq->state;
     const struct trb_state_ops *ops = rq->kernel->instance_ops(x->store);
     if (!x->count)
         return trb_reply_empty(rq, 204);
-    return ops->transact_max && x->count > ops->transact_max ? too_many(rq, ops->transact_max) : TRB_GO(ask);
+    if (ops->transact_max && x->count > ops->transact_max)
+        return state_transact_too_many(rq, x->count, ops->transact_max);
+    return ((const struct store *)rq->kernel->instance_data(x->store))->outbox ? TRB_GO(state_outbox)
+                                                                               : TRB_GO(state_transact_ask);
 }
 
 /* ----------------------------------------------------------------------------------------- HTTP */
@@ -126,7 +131,6 @@ static bool parse_operation(struct trb_request *rq, struct json_value v, struct 
 
 static struct trb_next parse_operations(struct trb_request *rq, struct json_value all)
 {
-    struct transact *x = rq->state;
     struct json_value list = json_find_nocase(all, SLICE("operations")), v;
     struct trb_next refusal;
     if (list.kind == JSON_NONE || list.kind == JSON_NULL)
@@ -135,7 +139,7 @@ static struct trb_next parse_operations(struct trb_request *rq, struct json_valu
         return trb_refuse(rq, &MALFORMED, MALFORMED_BODY "json: cannot unmarshal %s into Go struct field "
                           "stateTransactionRequestBody.operations of type []http.stateTransactionRequestBodyOperation",
                           json_kind_name(list));
-    x->operations = trb_alloc(rq, (list.raw.len / 2 + 1) * sizeof *x->operations);
+    make_room(rq, json_count(list) + 1);
     for (struct json_cursor c = json_enter(list); json_next(&c, &v);)
         if (!parse_operation(rq, v, &refusal))
             return refusal;
@@ -189,8 +193,7 @@ struct trb_next state_transact_read(struct trb_request *rq)
     if (!rpc_read(rq, &runtime_execute_state_transaction_request_pb, &m, &refusal) ||
         !begin(rq, m.store_name, m.metadata, &refusal))
         return refusal;
-    struct transact *x = rq->state;
-    x->operations = trb_alloc(rq, m.operations.count * sizeof *x->operations + 1);
+    make_room(rq, m.operations.count + 1);
     for (uint32_t i = 0; i < m.operations.count; i++)
         if (!read_operation(rq, &m.operations.at[i], &refusal))
             return refusal;
@@ -198,7 +201,7 @@ struct trb_next state_transact_read(struct trb_request *rq)
 }
 
 /* ------------------------------------------------------------------------------------ both doors */
-static struct trb_next ask(struct trb_request *rq)
+struct trb_next state_transact_ask(struct trb_request *rq)
 {
     struct transact *x = rq->state;
     x->question.operations = (struct trb_list){x->operations, x->count, sizeof *x->operations};
