@@ -122,6 +122,8 @@ void incoming_balance(struct mqtt *m)
         return;
     m->is_paused = !m->is_paused;
     m->streams->read_on(m->stream, !m->is_paused);
+    if (!m->is_paused)
+        mqtt_read_again(m);
 }
 
 /* ----------------------------------------------------------------------------------- arriving */

@@ -21,6 +21,7 @@ struct mqtt {
 
     struct trb_stream *stream;
     struct trb_timer *timer, *tick, *renewal;   /* of the state; of everything with a limit; of redelivery */
+    struct trb_timer *again;                    /* reading goes on with what had come before the pause */
     uint32_t state, failures, depth, streams_had, short_lives;
     uint64_t up_ns, sent_ns, heard_ns, pinged_ns;        /* pinged: 0: no ping is under way */
     struct trb_error fault;                     /* why the last attempt failed */
@@ -71,6 +72,7 @@ static inline void mqtt_bit_set(uint8_t bits[8192], uint32_t n, bool on)
 void mqtt_send(struct mqtt *, struct trb_slice packet);
 void mqtt_send_short(struct mqtt *, uint32_t kind, uint32_t id);
 void mqtt_lose(struct mqtt *, trb_code, const char *reason, const char *sentence);
+void mqtt_read_again(struct mqtt *);
 void mqtt_renew_later(struct mqtt *);           /* something was left unacknowledged */
 uint32_t mqtt_id_take(struct mqtt *);           /* 0: all are taken */
 void mqtt_id_give(struct mqtt *, uint32_t id);

@@ -110,6 +110,7 @@ static void hang_up(struct mqtt *m, const struct trb_error *err)
     m->stream = m->streams->destroy(m->stream);
     m->streams_had++;
     m->renewal = m->timers->cancel(m->renewal);
+    m->again = m->timers->cancel(m->again);
     m->is_paused = false;
     m->pinged_ns = 0;
     rest(m);
@@ -307,14 +308,12 @@ static void on_packet(struct mqtt *m, const struct mqtt_packet *p, size_t len)
         m->streams->consume(m->stream, len);
 }
 
-static void on_readable(void *arg)
+static void read_packets(struct mqtt *m)
 {
-    struct mqtt *m = checked(arg, struct mqtt, MQTT_MAGIC);
     uint32_t had = m->streams_had;
     struct mqtt_packet p;
     int64_t len = MQTT_MORE;
     enter(m);
-    m->heard_ns = m->setup.host->now_ns();
     while (m->streams_had == had && !m->is_paused && (len = mqtt_read(m->streams->bytes(m->stream), &p)) > 0) {
         if (is_expected(m, p.kind))
             on_packet(m, &p, (size_t)len);
@@ -324,6 +323,26 @@ static void on_readable(void *arg)
     if (m->streams_had == had && len == MQTT_BROKEN)
         mqtt_lose(m, TRB_UNAVAILABLE, "PROTOCOL", "what comes is not MQTT 3.1.1; is the port right, and the scheme?");
     leave(m);
+}
+
+static void on_readable(void *arg)
+{
+    struct mqtt *m = checked(arg, struct mqtt, MQTT_MAGIC);
+    m->heard_ns = m->setup.host->now_ns();
+    read_packets(m);
+}
+
+static void on_again(void *arg)
+{
+    struct mqtt *m = checked(arg, struct mqtt, MQTT_MAGIC);
+    m->again = m->timers->cancel(m->again);
+    read_packets(m);
+}
+
+void mqtt_read_again(struct mqtt *m)
+{
+    if (!m->again)
+        m->again = m->timers->start(m->setup.origin, 0, on_again, m);
 }
 
 static void on_writable(void *arg)
@@ -403,7 +422,7 @@ struct mqtt *mqtt_stop(struct mqtt *m)
     m->is_dead = true;
     m->state = MQTT_RESTING;
     m->stream = NULL;
-    m->timer = m->tick = m->renewal = NULL;
+    m->timer = m->tick = m->renewal = m->again = NULL;
     m->streams_had++;
     tell_start(m, &err);
     outgoing_end(m, &err);

@@ -575,6 +575,23 @@ static void what_is_not_mqtt_ends_the_connection(void **state)
     assert_int_equal(came_to(a), TRB_OK);
 }
 
+/* More than the queues hold: reading stops, and goes on with what had already come. */
+static void a_flood_waits_and_arrives_whole(void **state)
+{
+    enum { COUNT = 14000 };
+    meet(WITH("consumerID", "c"));
+    struct listener *l = listen_to_peer();
+    for (int n = 0; n < COUNT; n++)
+        SAYS("\x30\x04\x00\x01tx");
+    for (int n = 0; n < COUNT; n++) {
+        struct heard *h = hear(l, SOON);
+        assert_non_null(h);
+        settle(l, h, TRB_ACK);
+    }
+    assert_null(hear(l, NOT));
+    hush(l);
+}
+
 static void the_end_is_a_goodbye(void **state)
 {
     meet(WITH("consumerID", "c"));
@@ -639,6 +656,7 @@ int main(void)
         PEER(exactly_once_arrives_once),
         PEER(a_refused_subscription_fails),
         PEER(what_is_not_mqtt_ends_the_connection),
+        PEER(a_flood_waits_and_arrives_whole),
         PEER(the_end_is_a_goodbye),
         PEER(a_refusal_is_told),
     };
