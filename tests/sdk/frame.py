@@ -80,6 +80,13 @@ def resources(store, folder, redis, hasty=False, more=()):
             *more]
 
 
+def callers(redis):
+    """What calls an application by itself: a clock, and configuration that changes."""
+    return [component("tick", "bindings.cron", {"schedule": "@every 1s"}),
+            component("configstore", "configuration.redis",
+                      {"redisHost": f"127.0.0.1:{redis[0]}", "redisDB": str(redis[1])})]
+
+
 def declared(topic, route, **spec):
     """A declarative subscription of an application."""
     return subscription(f"{topic}-declared", "pubsub", topic, route=route, **spec)
@@ -205,8 +212,10 @@ class Place:
         a port."""
         given = {"app-protocol": protocol, **(flags or {})}
         redis = (self.redis_port, next(self.databases))
+        more = [*more, *(callers(redis) if app else [])]
         made = Sidecar(self.binary, app=app, resources=resources(store, self.folder, redis, hasty, more),
                        flags=given, extra_flags=self.extra_flags, extra_env=self.extra_env, **options)
+        made.redis = redis
         self.stack.callback(made.end)
         return made.start() if start else made
 
@@ -217,6 +226,7 @@ class Place:
         self.stack.callback(app.end)
         sidecar = self.sidecar(app=app, protocol=protocol, start=False, **options)
         app.env.update({**ports_of(sidecar), "APP_PORT": str(app.port), **(app_env or {})})
+        app.sidecar = sidecar
         app.start()
         sidecar.start(ready=False)
         sidecar.wait_ready(PATIENCE)

@@ -2,6 +2,8 @@
 and events of the topics that the programs subscribe to. The programs say what they saw; what comes back is looked at
 here."""
 
+import redis
+
 TOKEN = "the application's token"
 # For the sidecar and for the program alike.
 ENV = {"APP_API_TOKEN": TOKEN}
@@ -57,6 +59,17 @@ def refuse(sidecar, sdk):
         assert answer.status == 500 and said in answer.text, answer.text
 
 
+def tick(sidecar, sdk):
+    """A clock calls it every second."""
+
+
+def configure(sidecar, sdk):
+    answer = sidecar.get("/v1.0/configuration/configstore/subscribe?key=colour")
+    assert answer.status == 200, answer.text
+    with redis.Redis("127.0.0.1", *sidecar.redis) as keeper:
+        keeper.set("colour", "blue||2")
+
+
 DRIVERS = {
     "app.invoke": echo,
     "app.invoke.query": hello,
@@ -70,6 +83,8 @@ DRIVERS = {
     "app.subscribe.enveloped": publish("enveloped"),
     "app.subscribe.routes": publish("routed", query="?metadata.cloudevent.type=order.new"),
     "app.client": publish("kept"),
+    "app.binding": tick,
+    "app.configuration": configure,
     "app.subscribe.declarative": publish("declared"),
     "app.subscribe.bulk": publish_many,
     "app.subscribe.bulk.raw": publish("bulkraw", JSON, '{"message":"only this"}', "?metadata.rawPayload=true"),

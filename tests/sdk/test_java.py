@@ -5,6 +5,7 @@ import os
 import pytest
 
 from frame import BUILT, STORES, Sdk, declared, _pinned
+from scene import DRIVERS
 
 VERSION = _pinned("java/pom.xml", r"<dapr.version>(\S+)</dapr.version>")
 SDK = Sdk("java", "Java", VERSION, "gRPC")
@@ -103,6 +104,14 @@ def test_an_application_is_called(pair, row, feature):
     protocol, app, _ = pair
     row(APPS[protocol], feature)
     app.check(feature)
+
+
+@pytest.mark.parametrize("feature", ["app.binding", "app.configuration"])
+def test_an_application_is_called_by_what_happens(pair, row, feature):
+    protocol, app, *_ = pair
+    row(APPS[protocol], feature)
+    DRIVERS[feature](app.sidecar, APPS[protocol])
+    app.wait_feature(feature)
 
 
 def test_an_application_is_asked_for_its_health(pair, row):

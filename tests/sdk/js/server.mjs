@@ -118,7 +118,24 @@ async function failures() {
   await server.pubsub.subscribe("pubsub", "poison-failing", async () => ok("app.subscribe.deadletter"));
 }
 
+async function callers() {
+  await server.binding.receive("tick", async () => ok("app.binding"));
+  // A change of the configuration has no listener of its own in the SDK.
+  const change = { colour: { value: "blue", version: "2" } };
+  if (grpc) {
+    await server.invoker.listen("configuration/configstore/colour", async (data) => {
+      await feature("app.configuration", () => same(JSON.parse(data.body).items, change));
+    }, { method: HttpMethod.POST });
+  } else {
+    http.post("/configuration/configstore/colour", async (request, response) => {
+      await feature("app.configuration", () => same(request.body.items, change));
+      response.end();
+    });
+  }
+}
+
 await invocation();
+await callers();
 await subscriptions();
 await failures();
 // What a subscription in YAML leads to: over HTTP a route, over gRPC the topic.

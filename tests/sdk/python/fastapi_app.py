@@ -96,6 +96,19 @@ def kept(event=Body()):
         same(d.get_state(store_name="statestore", key="kept").data, b"a text")
 
 
+@app.post("/tick")
+async def tick(request: Request):
+    with feature("app.binding"):
+        same(await request.body(), b"")
+        assert request.headers["readTimeUTC"], "no time"
+
+
+@app.post("/configuration/configstore/colour")
+def colour(change=Body()):
+    with feature("app.configuration"):
+        same(change["items"], {"colour": {"value": "blue", "version": "2"}})
+
+
 @app.post("/declared")
 def declared(event=Body()):
     with feature("app.subscribe.declarative"):

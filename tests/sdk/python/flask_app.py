@@ -98,6 +98,21 @@ def kept():
     return ""
 
 
+@app.route("/tick", methods=["POST"])
+def tick():
+    with feature("app.binding"):
+        same(request.data, b"")
+        assert request.headers["readTimeUTC"], "no time"
+    return ""
+
+
+@app.route("/configuration/configstore/colour", methods=["POST"])
+def colour():
+    with feature("app.configuration"):
+        same(request.json["items"], {"colour": {"value": "blue", "version": "2"}})
+    return ""
+
+
 @app.route("/declared", methods=["POST"])
 def declared():
     with feature("app.subscribe.declarative"):

@@ -6,7 +6,7 @@ import os
 from cloudevents.sdk.event import v1
 from dapr.clients import DaprClient
 from dapr.clients.grpc._response import TopicEventResponse
-from dapr.ext.grpc import App, InvokeMethodRequest, InvokeMethodResponse, Rule
+from dapr.ext.grpc import App, BindingRequest, InvokeMethodRequest, InvokeMethodResponse, Rule
 
 import greeter
 from event import Event, content_type_of, data_of, id_of, topic_of, type_of
@@ -98,6 +98,19 @@ def kept(event: Event) -> None:
     with feature("app.client"), DaprClient() as d:
         d.save_state(store_name="statestore", key="kept", value=data_of(event))
         same(d.get_state(store_name="statestore", key="kept").data, b"a text")
+
+
+@app.binding("tick")
+def tick(request: BindingRequest) -> None:
+    with feature("app.binding"):
+        same(request.data, b"")
+        assert request.binding_metadata["readTimeUTC"], "no time"
+
+
+@app.method(name="configuration/configstore/colour")
+def colour(request: InvokeMethodRequest) -> None:
+    with feature("app.configuration"):
+        same(json.loads(request.text())["items"], {"colour": {"value": "blue", "version": "2"}})
 
 
 @app.subscribe(pubsub_name="pubsub", topic="declared")

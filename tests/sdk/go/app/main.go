@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -22,7 +23,7 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	for _, add := range []func(common.Service) error{invocations, topics, health} {
+	for _, add := range []func(common.Service) error{invocations, callers, topics, health} {
 		if err := add(service); err != nil {
 			panic(err)
 		}
@@ -46,11 +47,15 @@ func open(protocol, address string) (common.Service, error) {
 	return daprhttp.NewService(address), nil
 }
 
-func invocations(s common.Service) error {
-	prefix := ""
+// How the SDK wants the names of methods.
+func prefix() string {
 	if os.Args[1] == "http" {
-		prefix = "/"
+		return "/"
 	}
+	return ""
+}
+
+func invocations(s common.Service) error {
 	echo := func(_ context.Context, in *common.InvocationEvent) (*common.Content, error) {
 		report.Note("app.invoke")
 		return &common.Content{Data: in.Data, ContentType: in.ContentType, DataTypeURL: in.DataTypeURL}, nil
@@ -63,8 +68,34 @@ func invocations(s common.Service) error {
 		report.Note("app.invoke.error")
 		return nil, errors.New("not today")
 	}
-	return errors.Join(s.AddServiceInvocationHandler(prefix+"echo", echo), s.AddServiceInvocationHandler(prefix+"verb", verb),
-		s.AddServiceInvocationHandler(prefix+"refuse", refuse))
+	return errors.Join(s.AddServiceInvocationHandler(prefix()+"echo", echo), s.AddServiceInvocationHandler(prefix()+"verb", verb),
+		s.AddServiceInvocationHandler(prefix()+"refuse", refuse))
+}
+
+func callers(s common.Service) error {
+	tick := func(_ context.Context, in *common.BindingEvent) ([]byte, error) {
+		// Over HTTP the metadata are headers, as Go writes them.
+		report.Try("app.binding", func() error {
+			if in.Metadata["readTimeUTC"]+in.Metadata["Readtimeutc"] == "" {
+				return fmt.Errorf("no time in %v", in.Metadata)
+			}
+			return report.Expect("the data", string(in.Data), "")
+		})
+		return nil, nil
+	}
+	colour := func(_ context.Context, in *common.InvocationEvent) (*common.Content, error) {
+		report.Try("app.configuration", func() error {
+			var change struct {
+				Items map[string]struct{ Value, Version string }
+			}
+			if err := json.Unmarshal(in.Data, &change); err != nil {
+				return err
+			}
+			return report.Expect("the colour", change.Items["colour"].Value+" "+change.Items["colour"].Version, "blue 2")
+		})
+		return &common.Content{}, nil
+	}
+	return errors.Join(s.AddBindingInvocationHandler("tick", tick), s.AddServiceInvocationHandler(prefix()+"configuration/configstore/colour", colour))
 }
 
 func topics(s common.Service) error {

@@ -6,7 +6,10 @@ import io.dapr.v1.AppCallbackGrpc;
 import io.dapr.v1.AppCallbackHealthCheckGrpc;
 import io.dapr.v1.CommonProtos.InvokeRequest;
 import io.dapr.v1.CommonProtos.InvokeResponse;
+import io.dapr.v1.DaprAppCallbackProtos.BindingEventRequest;
+import io.dapr.v1.DaprAppCallbackProtos.BindingEventResponse;
 import io.dapr.v1.DaprAppCallbackProtos.HealthCheckResponse;
+import io.dapr.v1.DaprAppCallbackProtos.ListInputBindingsResponse;
 import io.dapr.v1.DaprAppCallbackProtos.ListTopicSubscriptionsResponse;
 import io.dapr.v1.DaprAppCallbackProtos.TopicEventRequest;
 import io.dapr.v1.DaprAppCallbackProtos.TopicEventResponse;
@@ -53,6 +56,8 @@ public final class GrpcApp extends AppCallbackGrpc.AppCallbackImplBase {
         said.setContentType("text/plain")
             .setData(Any.newBuilder().setValue(com.google.protobuf.ByteString.copyFromUtf8(text)));
       }
+      case "configuration/configstore/colour" -> Report.attempt("app.configuration", () ->
+          Report.expect("blue", asked.getData().getValue().toStringUtf8().contains("\"colour\":{\"value\":\"blue\""), true));
       default -> {
         Report.note("app.invoke.error");
         answer.onError(Status.INVALID_ARGUMENT.withDescription("not today").asRuntimeException());
@@ -60,6 +65,20 @@ public final class GrpcApp extends AppCallbackGrpc.AppCallbackImplBase {
       }
     }
     answer.onNext(said.build());
+    answer.onCompleted();
+  }
+
+  @Override
+  public void listInputBindings(Empty asked, StreamObserver<ListInputBindingsResponse> answer) {
+    answer.onNext(ListInputBindingsResponse.newBuilder().addBindings("tick").build());
+    answer.onCompleted();
+  }
+
+  @Override
+  public void onBindingEvent(BindingEventRequest event, StreamObserver<BindingEventResponse> answer) {
+    Report.attempt("app.binding", () -> Report.expect("a time in a tick",
+        event.getName() + event.getMetadataMap().containsKey("readTimeUTC"), "ticktrue"));
+    answer.onNext(BindingEventResponse.getDefaultInstance());
     answer.onCompleted();
   }
 

@@ -49,6 +49,17 @@ public class HttpApp {
       return ResponseEntity.status(HttpStatus.INTERNAL_SERVER_ERROR).body("not today");
     }
 
+    @PostMapping("/tick")
+    public void tick(@RequestHeader("readTimeUTC") String time) {
+      Report.note("app.binding");
+    }
+
+    @PostMapping("/configuration/configstore/colour")
+    public void colour(@RequestBody Map<String, Object> change) {
+      Report.attempt("app.configuration", () -> Report.expect("the items", change.get("items"),
+          Map.of("colour", Map.of("value", "blue", "version", "2"))));
+    }
+
     @GetMapping("/health")
     public void health() {
       Report.note("app.health");
