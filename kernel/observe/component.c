@@ -21,6 +21,16 @@ static const struct {
     {"state", "bulk_get", "bulk_get"}, {"state", "bulk_set", "set"}, {"state", "bulk_remove", "bulk_delete"},
     {"state", "transact", "transaction"}, {"state", "query", "query"},
     {"secretstores", "get", "get"}, {"secretstores", "bulk", "bulk_get"},
+    {"configuration", "get", "get"},
+};
+
+static const struct {
+    const char *block, *count, *latency;
+} metrics[] = {
+    {"state", "dapr_component_state_count", "dapr_component_state_latencies"},
+    {"secretstores", "dapr_component_secret_count", "dapr_component_secret_latencies"},
+    {"configuration", "dapr_component_configuration_count", "dapr_component_configuration_latencies"},
+    {"crypto", "dapr_component_crypto_count", "dapr_component_crypto_latencies"},
 };
 
 static const char *operation_of(const char *block, const char *verb)
@@ -28,7 +38,7 @@ static const char *operation_of(const char *block, const char *verb)
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
         if (!strcmp(operations[i].block, block) && !strcmp(operations[i].verb, verb))
             return operations[i].operation;
-    return NULL;
+    return strcmp(block, "crypto") ? NULL : "crypto_op";
 }
 
 struct cached {                            /* by text: a plugin's may be unmapped, and others come to its place */
@@ -39,15 +49,17 @@ struct cached {                            /* by text: a plugin's may be unmappe
 
 static void look_up(struct cached *c, const char *block, const char *operation, bool success)
 {
-    bool state = !strcmp(block, "state");
+    size_t which = 0;
+    while (strcmp(metrics[which].block, block))        /* one of them: it has operations */
+        which++;
     struct trb_pair pairs[] = {{NAME("app_id"), name_of(app_id)},
                                {NAME("component"), name_of(c->name)},
                                {NAME("namespace"), name_of(namespace_)},
                                {NAME("operation"), name_of(operation)},
                                {NAME("success"), success ? NAME("true") : NAME("false")}};
     struct trb_pairs labels = {pairs, 5, sizeof pairs[0]};
-    c->count = metric_get(state ? "dapr_component_state_count" : "dapr_component_secret_count", &labels);
-    c->latency = metric_get(state ? "dapr_component_state_latencies" : "dapr_component_secret_latencies", &labels);
+    c->count = metric_get(metrics[which].count, &labels);
+    c->latency = metric_get(metrics[which].latency, &labels);
 }
 
 void observe_component(const char *name, const char *block, const char *verb, bool success, uint64_t ns)

@@ -6,7 +6,7 @@
 static void skip(struct keyset *s, const char *why)
 {
     s->skipped++;
-    snprintf(s->why_skipped, sizeof s->why_skipped, "%s", why);
+    snprintf(s->why_skipped, sizeof s->why_skipped, "%.*s", (int)sizeof s->why_skipped - 1, why);
 }
 
 static void add(struct keyset *s, struct json_value one)
