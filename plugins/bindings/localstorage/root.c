@@ -28,7 +28,7 @@ static trb_code check_root(const char *path, struct trb_error *err)
 /* As far as it is there, without links; the rest as written. */
 static trb_code check_real_root(const char *path, struct trb_error *err)
 {
-    char there[PATH_MAX], real[PATH_MAX], whole[2 * PATH_MAX];
+    char there[PATH_MAX], real[PATH_MAX] = "", whole[2 * PATH_MAX];
     size_t len = strlen(path);
     memcpy(there, path, len + 1);
     while (len > 1 && !realpath(there, real)) {
@@ -37,9 +37,8 @@ static trb_code check_real_root(const char *path, struct trb_error *err)
         len -= len > 1;
         there[len] = 0;
     }
-    if (len > 1)
-        snprintf(whole, sizeof whole, "%s%s", real, path + len);
-    return check_root(len > 1 ? whole : path, err);
+    snprintf(whole, sizeof whole, "%s%s", real, path + (len > 1 ? len : 0));
+    return check_root(whole, err);
 }
 
 static trb_code make_folders(char *path, struct trb_error *err)
@@ -71,7 +70,7 @@ static trb_code absolute(const char *path, char ret[PATH_MAX], struct trb_error 
 
 trb_code files_open(struct files *f, const char *path, struct trb_error *err)
 {
-    char given[PATH_MAX], whole[PATH_MAX];
+    char given[PATH_MAX] = "", whole[PATH_MAX];
     f->fd = -1;
     if (!*path)
         return trb_error(err, TRB_INVALID, "BAD_ROOT", "rootPath is empty: name a folder");
