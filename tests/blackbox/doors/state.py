@@ -62,7 +62,7 @@ table.row("S2 QueryStateAlpha1: no such store", lambda at: at.door.query("nowher
 @table.check("S1: no store at all")
 def no_store_at_all(at):
     door = at.open(at.bench.sidecar(app_id="alone"))
-    own = type(at)(door, at.sidecar, at.app, at.store, at.mark, at.bench)
+    own = type(at)(door, at.sidecar, at.app, at.store, at.mark, at.bench, at.keeper)
     for call in CALLS.values():
         try:
             call(own, "nowhere", "k")
