@@ -326,6 +326,22 @@ def test_an_event_without_its_transaction_goes_back_to_the_broker(bench, redis_s
         assert client.xpending(f"{mark}ordersoutbox", mark)["pending"] == 1
 
 
+@pytest.mark.differs
+def test_a_store_that_cannot_be_asked_is_no_missing_row(scene, redis_server, mark):
+    topic, tap = f"t-{mark}", Tap(redis_server.port)
+    options = outbox(topic=topic, outboxDiscardWhenMissingState="true")
+    scene.start(crash_broker(redis_server), component("store", "state.redis", {
+        "redisHost": tap.address, "maxRetries": "0", **options}), topic=topic, app_id=mark)
+    tap.refuse()
+    event = {"id": f"outbox-{uuid.uuid4()}", "data": "kept", "specversion": "1.0", "source": "x", "type": "y"}
+    with redis.Redis(port=redis_server.port) as client:
+        client.xadd(f"{mark}{topic}outbox", {"data": json.dumps(event)})
+        scene.sidecar.wait_log("a store could not be asked", 30)
+        client.hset(event["id"], mapping={"data": '"0"', "version": 1})
+    tap.open()
+    assert "kept" in scene.data()
+
+
 def test_what_is_no_event_of_an_outbox_touches_nothing(scene, redis_server, mark):
     """Who may write to the broker may not have keys removed by us."""
     scene.start(crash_broker(redis_server), store(outboxPublishTopic=f"t-{mark}"), topic=f"t-{mark}", app_id=mark)
@@ -355,10 +371,16 @@ def test_killed_after_the_transaction(scene, redis_server, mark):
     options = outbox("real", topic, outboxPubsub="pubsub")
     first = scene.bench.sidecar(app_id=mark, resources=[crash_broker(redis_server), crash_store(redis_server, **options)])
     transacted(first, upsert("k", "kept"))
+    with redis.Redis(port=redis_server.port) as client:
+        (_, waiting), = client.xrange(f"{mark}{topic}outbox")
+        row = json.loads(waiting[b"data"])["id"]
+        assert client.hget(row, "data") == b'"0"'
     killed(first)
     scene.start(crash_broker(redis_server), crash_broker(redis_server, "real"), crash_store(redis_server, **options),
                 topic=topic, pubsub="real", app_id=mark)
     assert "kept" in scene.data()
+    with redis.Redis(port=redis_server.port) as client:
+        until(lambda: not client.exists(row), "the end of the row")
 
 
 def test_killed_in_the_middle_of_many(scene, redis_server, mark):

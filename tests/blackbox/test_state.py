@@ -772,7 +772,7 @@ def test_a_key_without_a_secret_store_does_nothing(bench):
 
 
 @pytest.mark.differs
-@pytest.mark.parametrize("item, word", [("primaryEncryptionKey", "hex digits"), ("outboxPublishPubsub", "not supported yet")])
+@pytest.mark.parametrize("item, word", [("primaryEncryptionKey", "hex digits")])
 def test_what_cannot_be_kept_is_refused_at_start(bench, tmp_path, item, word):
     (tmp_path / "s.json").write_text("{}")
     sidecar = bench.sidecar(ready=False, resources=[
