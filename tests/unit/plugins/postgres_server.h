@@ -64,7 +64,7 @@ static inline void postgres_signal(const struct postgres_server *s, int number)
 {
     static _Thread_local char pids[4096];
     if (number == SIGSTOP)
-        snprintf(pids, sizeof pids, "%s", postgres_say(s, "select pid from pg_stat_activity where backend_type = 'client backend' "
+        snprintf(pids, sizeof pids, "%.4095s", postgres_say(s, "select pid from pg_stat_activity where backend_type = 'client backend' "
                                                           "and pid <> pg_backend_pid()"));
     for (char *at = pids, *next; *at; at = next) {
         long pid = strtol(at, &next, 10);
