@@ -387,6 +387,28 @@ def test_what_is_under_way_at_the_end_is_answered(bench, start):
     assert sidecar.wait_end() == 0
 
 
+def test_many_that_are_under_way_at_the_end_are_all_answered(bench, start):
+    app, go = bench.app(), threading.Event()
+    app.route("/echo", [reply(200), lambda request, sock: go.wait(30) and reply(200, request.body)])
+    sidecar = start(app=app)
+    answers = {}
+
+    def ask(n):
+        answers[n] = create(sidecar, n)
+    asking = [threading.Thread(target=ask, args=(n,)) for n in range(60)]
+    for one in asking:
+        one.start()
+    app.wait_for("/echo", 60, "POST")
+    sidecar.signal(15)
+    sidecar.wait_log("Dapr is shutting down")
+    go.set()
+    for one in asking:
+        one.join(20)
+    assert {n: (one.body, one.header("Metadata.verdict")) for n, one in answers.items()} == {
+        n: (b"%d" % n, "ack") for n in range(60)}
+    assert sidecar.wait_end() == 0
+
+
 def test_a_component_that_comes_later_or_anew_is_read(bench, start, tmp_path):
     app = bench.app()
     app.otherwise = reply(200)
