@@ -1,5 +1,5 @@
-"""A client with the asynchronous `DaprClient`: bindings, configuration, locks and encryption. Subscriptions to
-configuration are for the other client: here the SDK's end at once, without a word of why."""
+"""A client with the asynchronous `DaprClient`: bindings, configuration, locks and encryption. It has no subscription to
+configuration: the SDK reads that stream as its other client does, which this one does not allow, and gives no id."""
 
 import asyncio
 
