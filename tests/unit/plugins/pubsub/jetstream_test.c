@@ -47,6 +47,7 @@ static int up(void **state)
 
 static int down(void **state)
 {
+    hush_all();
     driver_retire(bus);
     bus = NULL;
     return 0;
