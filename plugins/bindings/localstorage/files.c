@@ -137,7 +137,9 @@ trb_code files_write(const struct files *f, const char *path, struct trb_slice b
         close(folder);
     }
     errno = why;
-    return why && folder >= 0 ? files_failed(f, "writing to", path, err) : folder < 0 ? files_failed(f, "creating the folder of", path, err) : TRB_OK;
+    if (folder < 0)
+        return files_failed(f, "creating the folder of", path, err);
+    return why ? files_failed(f, "writing to", path, err) : TRB_OK;
 }
 
 /* ------------------------------------------------------------------------------- reading, removing */
