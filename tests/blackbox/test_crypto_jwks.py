@@ -176,11 +176,13 @@ def test_a_text_without_a_set_ends_the_start(bench, jwks, word):
     assert sidecar.logged(word)
 
 
-def test_a_server_that_is_silent_ends_the_start_in_time(bench):
+@pytest.mark.parametrize("options,spec", [({"requestTimeout": "500ms"}, {}), ({}, {"initTimeout": "500ms"})])
+def test_a_server_that_is_silent_ends_the_start_in_time(bench, options, spec):
     app = bench.app()
     silent = threading.Event()
     app.route("/jwks", lambda request, sock: silent.wait(20) and None)
-    sidecar = bench.sidecar(start=False, resources=[store(f"http://127.0.0.1:{app.port}/jwks", requestTimeout="500ms")])
+    sidecar = bench.sidecar(start=False, resources=[
+        component("keys", "crypto.dapr.jwks", {"jwks": f"http://127.0.0.1:{app.port}/jwks", **options}, **spec)])
     sidecar.start(ready=False)
     assert sidecar.wait_end() == 1
     silent.set()
