@@ -28,7 +28,8 @@ struct asking {
     const char *questions;
     uint32_t count, stride, parallel, next, done, running;
     bool is_over, is_each;
-    uint64_t began_ns;
+    uint64_t began_ns, until_ns;           /* until: 0, or when its own time is up */
+    struct timer timer;
     struct request_ending ending;
     struct asked at[];
 };
@@ -48,6 +49,7 @@ const struct trb_verb_info *ask_verb(const struct trb_instance *view, uint32_t o
 static void release(struct request *rq, void *arg)
 {
     struct asking *a = arg;
+    timer_end(&a->timer);
     for (uint32_t i = 0; i < a->count; i++)
         a->at[i].call = call_release(a->at[i].call);
     a->count = 0;
@@ -64,12 +66,31 @@ static void on_cancel(struct request *rq, void *arg, uint32_t why)
 {
     struct asking *a = arg;
     a->is_over = true;
+    timer_end(&a->timer);
     for (uint32_t i = 0; i < a->next; i++)
         if (a->at[i].call && !a->at[i].is_done) {
             request_pin(rq);
             call_abandon(a->at[i].call, why, on_settled, rq);
             a->at[i].call = NULL;
         }
+}
+
+/* The request goes on without the answer, but stays until it is in: the question is in its memory. */
+static void on_late(void *arg)
+{
+    struct asking *a = arg;
+    struct request *rq = a->rq;
+    struct trb_error *err = arena_zero(rq->arena, sizeof *err);
+    struct call *call = a->at[0].call;
+    *err = (struct trb_error)ERROR_INIT;
+    error_set(err, TRB_DEADLINE, "DEADLINE", "context deadline exceeded");
+    a->is_over = true;
+    a->at[0].call = NULL;
+    rq->failure = err;
+    request_pin(rq);
+    call_abandon(call, TRB_WHY_DEADLINE, on_settled, rq);
+    observe_component(a->instance->name, a->instance->block, a->verb->name, false, loop_now_ns(rq->loop) - a->began_ns);
+    request_resume(rq);
 }
 
 static void start_more(struct asking *a);
@@ -79,6 +100,7 @@ static void on_answered(struct call *c, void *arg)
     struct asked *asked = arg;
     struct asking *a = asked->asking;
     asked->is_done = true;
+    timer_end(&a->timer);
     a->running--;
     a->done++;
     if (!a->is_each) {
@@ -97,7 +119,7 @@ static void start_more(struct asking *a)
     while (!a->is_over && a->next < a->count && (!a->parallel || a->running < a->parallel)) {
         struct asked *asked = &a->at[a->next];
         struct call_question q = {.verb = a->verb, .question = a->questions + (size_t)a->next * a->stride,
-                                  .deadline_ns = a->rq->deadline_ns};
+                                  .deadline_ns = a->until_ns ? a->until_ns : a->rq->deadline_ns};
         asked->asking = a;
         asked->index = a->next++;
         a->running++;
@@ -105,8 +127,19 @@ static void start_more(struct asking *a)
     }
 }
 
+/* Where the request has less time left its own deadline comes first. */
+static void limit(struct asking *a, uint64_t timeout_ns)
+{
+    uint64_t until_ns = a->began_ns + timeout_ns;
+    if (!timeout_ns || (a->rq->deadline_ns && a->rq->deadline_ns < until_ns))
+        return;
+    a->until_ns = until_ns;
+    timer_set(a->rq->loop, &a->timer, until_ns, on_late, a);
+}
+
 static struct trb_next begin(struct request *rq, struct trb_instance *i, uint32_t verb, const void *questions,
-                             uint32_t count, uint32_t stride, uint32_t parallel, bool each, struct trb_next then)
+                             uint32_t count, uint32_t stride, uint32_t parallel, bool each, uint64_t timeout_ns,
+                             struct trb_next then)
 {
     if (request_is_over(rq))
         return request_over();
@@ -123,6 +156,7 @@ static struct trb_next begin(struct request *rq, struct trb_instance *i, uint32_
     a->parallel = parallel;
     a->is_each = each;
     a->began_ns = loop_now_ns(rq->loop);
+    limit(a, timeout_ns);
     rq->asking = a;
     rq->answer = NULL;
     rq->failure = NULL;
@@ -134,14 +168,20 @@ static struct trb_next begin(struct request *rq, struct trb_instance *i, uint32_
 static struct trb_next ask(struct trb_request *public_, struct trb_instance *i, uint32_t verb, const void *question,
                            struct trb_next then)
 {
-    return begin(request_of(public_), i, verb, question, 1, 0, 1, false, then);
+    return begin(request_of(public_), i, verb, question, 1, 0, 1, false, 0, then);
+}
+
+static struct trb_next ask_within(struct trb_request *public_, struct trb_instance *i, uint32_t verb,
+                                  const void *question, uint64_t timeout_ns, struct trb_next then)
+{
+    return begin(request_of(public_), i, verb, question, 1, 0, 1, false, timeout_ns, then);
 }
 
 static struct trb_next ask_each(struct trb_request *public_, struct trb_instance *i, uint32_t verb,
                                 const void *questions, uint32_t count, uint32_t stride, uint32_t parallel,
                                 struct trb_next then)
 {
-    return begin(request_of(public_), i, verb, questions, count, stride, parallel, true, then);
+    return begin(request_of(public_), i, verb, questions, count, stride, parallel, true, 0, then);
 }
 
 /* A verb without an answer of its own succeeded: something that is not NULL. */
@@ -160,7 +200,7 @@ static const struct trb_error *failure(struct trb_request *public_)
 static uint32_t item_count(struct trb_request *public_)
 {
     struct asking *a = request_of(public_)->asking;
-    if (!a || !a->count)
+    if (!a || !a->count || a->at[0].call == NULL)
         return 0;
     return a->is_each ? a->count : call_item_count(a->at[0].call);
 }
@@ -168,7 +208,7 @@ static uint32_t item_count(struct trb_request *public_)
 static const void *item(struct trb_request *public_, uint32_t i, const struct trb_error **ret_failure)
 {
     struct asking *a = request_of(public_)->asking;
-    const struct call_item *one = a && a->count && !a->is_each ? call_item_at(a->at[0].call, i) : NULL;
+    const struct call_item *one = a && a->count && !a->is_each && a->at[0].call ? call_item_at(a->at[0].call, i) : NULL;
     bool is_single = a && a->is_each && i < a->count && a->at[i].call;
     *ret_failure = is_single ? call_failure(a->at[i].call) : one ? one->failure : NULL;
     return is_single ? call_answer(a->at[i].call) : one ? one->answer : NULL;
@@ -300,6 +340,7 @@ void ask_kernel_fill(struct trb_kernel *k)
     k->count = count;
     k->ask = ask;
     k->ask_each = ask_each;
+    k->ask_within = ask_within;
     k->answer = answer;
     k->failure = failure;
     k->item_count = item_count;

@@ -4,13 +4,16 @@ letters, raw payload, metrics, and the end of the process."""
 import base64
 import json
 import threading
+import time
 
 import pytest
 
 from harness import metrics
 from harness.admin import Admin
 from harness.app import raw_reply, reply
+from harness.plugins import plugin_folder
 from harness.pubsub import BROKERS, NO_TRACE, UUID, Scene, entry
+from harness.resources import component
 from harness.wait import until
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -326,6 +329,20 @@ def test_the_app_may_only_get_so_many_at_once(memory):
     gate.set()
     memory.app.wait_for("/t", 6)
     assert most[0] <= 2
+
+
+@pytest.mark.differs
+def test_a_dead_letter_topic_that_never_answers_is_waited_for_thirty_seconds(bench, tmp_path):
+    """The message goes back to the broker then."""
+    app = bench.app()
+    app.route("/dapr/subscribe", reply(200, json.dumps([entry("good", "/t", deadLetterTopic="silent")])))
+    sidecar = bench.sidecar(app=app, resources=[component("pubsub", "pubsub.shouting")],
+                            flags={"plugins-path": str(plugin_folder(tmp_path, "shouting.c", "pubsub.shouting"))})
+    assert sidecar.post("/v1.0/publish/pubsub/say", b"").status == 204
+    began = time.monotonic()
+    sidecar.wait_log("failed to send a message of topic good to its dead letter topic silent: context deadline exceeded", 40)
+    assert 29 < time.monotonic() - began < 35
+    sidecar.stop()
 
 
 # --- Code is replaced ---

@@ -299,6 +299,10 @@ struct trb_kernel {
     void (*stream_on_open)(struct trb_stream_handle *, void (*opened)(void *arg));
     /* Takes back promises that the component's configuration does not want; inside component_up. */
     void (*instance_narrow)(struct trb_instance *, uint64_t caps);
+    /* As ask, but goes on after that time with a failure, TRB_DEADLINE. The component may read the question until
+     * it has answered or the request's memory is gone: what it is made of must be in there. 0: as ask. */
+    struct trb_next (*ask_within)(struct trb_request *, struct trb_instance *, uint32_t verb, const void *question,
+                                  uint64_t timeout_ns, struct trb_next then);
 };
 
 /* -------------------------------------------------------------------------------- the manifest */

@@ -6,6 +6,8 @@
 #include "delivery.h"
 #include <base/clock.h>
 
+#define BURIAL_NS (30 * CLOCK_S)
+
 static trb_step bury, buried;
 
 /* ------------------------------------------------------------------------------------ the ends */
@@ -99,6 +101,26 @@ static struct trb_next not_buried(struct trb_request *rq, const char *why)
     return settle(rq, TRB_RETRY);
 }
 
+/* In the request's memory: a product that is late may still read it when the event is gone. */
+static struct trb_data bytes_copy(struct trb_request *rq, struct trb_data from)
+{
+    char *at;
+    struct trb_data copy = rq->kernel->buffer(rq, from.len, &at);
+    if (from.len)
+        memcpy(at, from.at, from.len);
+    return copy;
+}
+
+static struct trb_pairs pairs_copy(struct trb_request *rq, const struct trb_pairs *from)
+{
+    struct trb_pair *to = trb_alloc(rq, (from->count + 1) * sizeof *to);
+    for (uint32_t i = 0; i < from->count; i++) {
+        const struct trb_pair *p = trb_pair_at(from, i);
+        to[i] = (struct trb_pair){name_copy(rq, slice_name(p->key)), name_copy(rq, slice_name(p->value))};
+    }
+    return (struct trb_pairs){to, from->count, sizeof *to};
+}
+
 static struct trb_next bury(struct trb_request *rq)
 {
     struct delivery *d = rq->state;
@@ -108,11 +130,11 @@ static struct trb_next bury(struct trb_request *rq)
     if (!scopes_may_publish(rq->kernel->instance_data(i), slice_name(d->sub->dead_letter)))
         return not_buried(rq, "the app may not publish there");
     d->burial = (struct trb_pubsub_publish){
-        .size = sizeof d->burial, .topic = burial_place(rq, i, d), .data = d->event->data,
-        .content_type = d->event->content_type, .metadata = d->event->metadata};
-    if (!d->burial.data.at)
-        d->burial.data.at = "";
-    return trb_ask(rq, i, TRB_AT(pubsub, publish), &d->burial, TRB_GO(buried));
+        .size = sizeof d->burial, .topic = burial_place(rq, i, d), .data = bytes_copy(rq, d->event->data),
+        .metadata = pairs_copy(rq, &d->event->metadata)};
+    if (d->event->content_type.at)
+        d->burial.content_type = name_copy(rq, slice_name(d->event->content_type));
+    return rq->kernel->ask_within(rq, i, TRB_AT(pubsub, publish), &d->burial, BURIAL_NS, TRB_GO(buried));
 }
 
 static struct trb_next buried(struct trb_request *rq)
