@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench import fixed, postgres
+from bench import brokers, fixed, postgres
 from bench.measure import Subject, run
 from bench.processes import ANSWER, GrpcNginx, Nginx, Redis, Sidecar
 from bench.loads import GrpcShape, Shape
@@ -127,6 +127,40 @@ def row_postgres(options):
         seen = postgres.rates(options, stand, component)
     return [Result(f"state {name}, PostgreSQL", f"{ours:.0f}/s, {ours / theirs:.2f} ×", "≥ 0.66 × a pipelined libpq loop",
                    theirs / ours, 1 / 0.66, f"libpq loop {theirs:.0f}/s") for name, (ours, theirs) in seen.items()]
+
+
+def faster(name, single, bulk):
+    """Messages per second in bulk, over those one by one; held the other way round."""
+    ours, theirs = statistics.median(bulk.rates) * brokers.BULK, statistics.median(single.rates)
+    return Result(name, f"{ours:.0f}/s, {ours / theirs:.1f} ×", "≥ 5 × one by one", theirs / ours, 1 / 5, f"one by one {theirs:.0f}/s")
+
+
+def row_kafka(options):
+    """A message is allowed what one costs that stays in memory, and half as much again as the loop takes for it."""
+    with Stand(options) as stand:
+        (memory, single, bulk, alone, alone_bulk), loop = brokers.kafka(options, stand, component)
+    yard = statistics.median(loop.us)
+    allowed, each = memory.full_us() + 1.5 * yard, bulk.full_us() / brokers.BULK
+    note = f"in-memory {memory.full_us():.2f} µs, librdkafka loop {yard:.2f} µs ({brokers.spread(loop.us)})"
+    return [Result("publish, Kafka, saturated", f"{single.full_us():.2f} µs, {single.full_us() / allowed:.2f} ×",
+                   "≤ in-memory + 1.5 × librdkafka loop", single.full_us() / allowed, 1.0, f"spread {single.spread() * 100:.0f} %; {note}"),
+            Result("publish in bulks of 100, Kafka, per message", f"{each:.2f} µs, {each / yard:.2f} ×", "≤ 2 × librdkafka loop",
+                   each / yard, 2.0, f"spread {bulk.spread() * 100:.0f} %"),
+            faster("publish in bulks of 100, Kafka, 32 clients", single, bulk),
+            faster("publish in bulks of 100, Kafka, one client", alone, alone_bulk)]
+
+
+def row_rabbitmq(options):
+    """No bulk in the protocol, so no budget: what it is worth all the same, into durable queues with confirms."""
+    with Stand(options) as stand:
+        single, bulk, alone, alone_bulk = brokers.rabbitmq(options, stand, component, SUBSCRIPTION)
+    lines = [Result("publish, RabbitMQ, saturated", f"{single.full_us():.2f} µs", ""),
+             Result("publish in bulks of 100, RabbitMQ, per message", f"{bulk.full_us() / brokers.BULK:.2f} µs", ""),
+             faster("publish in bulks of 100, RabbitMQ, 32 clients", single, bulk),
+             faster("publish in bulks of 100, RabbitMQ, one client", alone, alone_bulk)]
+    for line in lines:
+        line.limit, line.budget = None, ""
+    return lines
 
 
 def field(number, data):
@@ -258,7 +292,7 @@ def row_loops(options):
 
 
 ROWS = {"healthz": row_healthz, "state": row_state, "state-grpc": row_state_grpc, "redis": row_redis,
-        "postgres": row_postgres, "invoke": row_invoke, "proxy": row_proxy, "publish": row_publish,
+        "postgres": row_postgres, "kafka": row_kafka, "rabbitmq": row_rabbitmq, "invoke": row_invoke, "proxy": row_proxy, "publish": row_publish,
         "start": row_start, "memory": row_memory, "connections": row_connections, "stream": row_stream, "loops": row_loops}
 
 
