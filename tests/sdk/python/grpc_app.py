@@ -10,7 +10,7 @@ from dapr.ext.grpc import App, BindingRequest, InvokeMethodRequest, InvokeMethod
 
 import greeter
 from event import Event, content_type_of, data_of, id_of, topic_of, type_of
-from say import feature, ok, same
+from say import feature, line, ok, same
 
 app = App()
 tries, seen = [], set()
@@ -90,7 +90,7 @@ def routed_new(event: Event) -> None:
 
 @app.subscribe(pubsub_name="pubsub", topic="routed", rule=Rule("true", 2))
 def routed_else(event: Event) -> None:
-    print("failed app.subscribe.routes: the second rule was taken", flush=True)
+    line("failed app.subscribe.routes: the second rule was taken")
 
 
 @app.subscribe(pubsub_name="pubsub", topic="kept")

@@ -1,11 +1,18 @@
 """The line a program prints for each feature it has used: `ok NAME`, or `failed NAME: WHY`."""
 
+import sys
 import traceback
 from contextlib import contextmanager
 
 
+def line(text):
+    """In one piece: print() writes the end of a line on its own, and another thread may come in between."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
 def ok(name):
-    print(f"ok {name}", flush=True)
+    line(f"ok {name}")
 
 
 @contextmanager
@@ -15,7 +22,7 @@ def feature(name):
     except Exception as error:
         traceback.print_exc()
         said = " ".join(str(error).split()) or type(error).__name__
-        print(f"failed {name}: {said[:500]}", flush=True)
+        line(f"failed {name}: {said[:500]}")
     else:
         ok(name)
 
