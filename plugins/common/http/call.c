@@ -83,7 +83,8 @@ void http_call_set(struct http_call *c, const char *name, struct trb_slice value
         else
             c->headers[kept++] = c->headers[n];
     c->header_count = kept;
-    check(header_add(c, name_of(name), (struct trb_name){value.at, value.len}, &err));
+    if (!header_add(c, name_of(name), (struct trb_name){value.at, value.len}, &err))
+        c->err = err;
 }
 
 const char *http_call_method(const struct http_call *c)

@@ -95,6 +95,8 @@ void http_signed(struct http_call *call, const struct trb_error *why)
     check(c->state == CALL_SIGNING);
     if (why) {
         err = *why;
+    } else if (c->err.code) {           /* a credential that no header can carry */
+        err = c->err;
     } else if (call_ready(c, &err)) {
         c->state = CALL_SENT;
         if (!(bad = curl_multi_add_handle(c->http->multi, c->easy)))

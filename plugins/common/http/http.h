@@ -101,7 +101,8 @@ const char *http_call_method(const struct http_call *);
 const char *http_call_url(const struct http_call *);
 struct trb_slice http_call_body(const struct http_call *);
 struct trb_pairs http_call_headers(const struct http_call *);
-void http_call_set(struct http_call *, const char *name, struct trb_slice value);  /* replaces; copied, wiped */
+/* Replaces; copied, wiped. A value that HTTP does not allow fails the call when it is signed. */
+void http_call_set(struct http_call *, const char *name, struct trb_slice value);
 void http_signed(struct http_call *, const struct trb_error *err);                 /* NULL: send it */
 
 #endif

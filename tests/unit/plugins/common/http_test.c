@@ -326,6 +326,18 @@ static void all_wait_for_one_fetch(void **state)
     lease_fini(&lease);
 }
 
+static void a_secret_that_no_header_can_carry_fails_the_call(void **state)
+{
+    begin(ANSWERS(OK), (struct http_setup){0});
+    lease_begin();
+    lease_got(&lease, SLICE("a key\n"), 0);
+    ask((struct http_request){.signer = &lease.signer}, "/");
+    assert_string_equal(heard(), "!3 it: the header Authorization has a name or a value that HTTP does not allow;");
+    assert_int_equal(server.count, 0);
+    end();
+    lease_fini(&lease);
+}
+
 static void a_failed_fetch_is_told_and_tried_again_by_the_next(void **state)
 {
     struct trb_error err = {.size = sizeof err};
@@ -398,6 +410,7 @@ int main(void)
         cmocka_unit_test(certificates_are_looked_at_when_the_client_is_made), cmocka_unit_test(all_wait_for_one_fetch),
         cmocka_unit_test(a_failed_fetch_is_told_and_tried_again_by_the_next),
         cmocka_unit_test(a_lease_is_renewed_before_it_ends_and_not_used_after),
+        cmocka_unit_test(a_secret_that_no_header_can_carry_fails_the_call),
         cmocka_unit_test(a_refused_token_is_fetched_anew_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
