@@ -121,6 +121,7 @@ static void begin_head(struct http_call *c, struct trb_slice line)
     c->field_count = 0;
     c->body_len = 0;
     slice_split(&rest, ' ');
+    c->is_redirected = slice_starts(rest, SLICE("3"));
     if (rest.at)
         slice_split(&rest, ' ');
     rest = slice_trim(rest);
@@ -276,8 +277,8 @@ static void say_headers(struct http_call *c)
     curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->lines);
 }
 
-/* What libcurl reads from a function it cannot send twice: so it does not, when a kept connection ends after the
- * request has left and before anything came back. */
+/* What libcurl reads from a function it sends twice only if that can go back. It must not, when a kept connection ends
+ * after the request has left and before anything came back; it may, where a redirect leads. */
 static size_t on_send(char *room, size_t size, size_t count, void *arg)
 {
     struct http_call *c = arg;
@@ -288,10 +289,20 @@ static size_t on_send(char *room, size_t size, size_t count, void *arg)
     return len;
 }
 
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+    struct http_call *c = arg;
+    if (!c->is_redirected || offset || origin != SEEK_SET)
+        return CURL_SEEKFUNC_FAIL;
+    c->is_redirected = false;
+    c->sent = 0;
+    return CURL_SEEKFUNC_OK;
+}
+
 static bool is_once(const struct http_call *c)
 {
     bool may_differ = !strcmp(c->method, "POST") || !strcmp(c->method, "PATCH");
-    return may_differ && c->request.body.len && !c->request.repeatable && !c->request.max_redirects;
+    return may_differ && c->request.body.len && !c->request.repeatable;
 }
 
 static void say_method(struct http_call *c)
@@ -309,6 +320,8 @@ static void say_method(struct http_call *c)
             c->sent = 0;
             curl_easy_setopt(c->easy, CURLOPT_READFUNCTION, on_send);
             curl_easy_setopt(c->easy, CURLOPT_READDATA, c);
+            curl_easy_setopt(c->easy, CURLOPT_SEEKFUNCTION, on_seek);
+            curl_easy_setopt(c->easy, CURLOPT_SEEKDATA, c);
         } else {
             curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, body.len ? body.at : "");
         }

@@ -48,6 +48,7 @@ struct http_call {
     char *body;
     size_t body_len, body_room, sent;
     bool is_cut;
+    bool is_redirected;                 /* the last answer was a redirect: the body may be sent once more */
 };
 #define CALL_MAGIC 0x48434c4cu
 

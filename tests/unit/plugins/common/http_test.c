@@ -294,6 +294,25 @@ static void certificates_are_looked_at_when_the_client_is_made(void **state)
     assert_int_equal(err.code, TRB_INVALID);
 }
 
+static void a_post_that_may_be_redirected_is_sent_again_only_by_a_redirect(void **state)
+{
+    const char *moved = "HTTP/1.1 307 Moved\r\nLocation: /there\r\nContent-Length: 3\r\n\r\nold";
+    begin(ANSWERS(moved, OK, WEB_DROP, moved, WEB_DROP, OK), (struct http_setup){0});
+    ask((struct http_request){.body = SLICE("xyz"), .max_redirects = 1}, "/");
+    assert_string_equal(heard(), "200 OK hi;");
+    assert_memory_equal(server.requests[1], "POST /there HTTP/1.1", 20);
+    assert_non_null(strstr(server.requests[1], "\r\n\r\nxyz"));
+    text_clear(&said);
+    ask((struct http_request){.body = SLICE("x"), .max_redirects = 1}, "/");
+    assert_memory_equal(heard(), "!14 it: the server closed the connection without an answer", 58);
+    assert_int_equal(server.count, 3);
+    text_clear(&said);
+    ask((struct http_request){.body = SLICE("x"), .max_redirects = 1}, "/");
+    assert_memory_equal(heard(), "!14 it: the server closed the connection without an answer", 58);
+    assert_int_equal(server.count, 5);
+    end();
+}
+
 /* -------------------------------------------------------------------------------------- leases */
 static struct lease lease;
 static int fetches;
@@ -411,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_failed_fetch_is_told_and_tried_again_by_the_next),
         cmocka_unit_test(a_lease_is_renewed_before_it_ends_and_not_used_after),
         cmocka_unit_test(a_secret_that_no_header_can_carry_fails_the_call),
+        cmocka_unit_test(a_post_that_may_be_redirected_is_sent_again_only_by_a_redirect),
         cmocka_unit_test(a_refused_token_is_fetched_anew_once)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
