@@ -15,10 +15,12 @@
 #define ARENA_BUDGET (4u << 20)
 #define LIFETIME_UNKNOWN_NS 900000000000ll
 
+/* Only a refusal is quoted: an answer that is none may hold a key in a form that we do not know. */
 static void failed(struct aws *a, trb_code code, const char *what, const struct http_answer *answer)
 {
     struct trb_error err = {.size = sizeof err};
-    trb_error(&err, code, "NO_CREDENTIALS", "aws: %s answered %u: %.*s", what, answer->status, SLICE_ARG(slice_trim(answer->body)));
+    struct trb_slice said = answer->status < 300 ? SLICE("no keys are in it") : slice_trim(answer->body);
+    trb_error(&err, code, "NO_CREDENTIALS", "aws: %s answered %u: %.*s", what, answer->status, SLICE_ARG(said));
     lease_failed(&a->lease, &err);
 }
 

@@ -29,11 +29,12 @@ static int64_t number_at(struct arena *a, struct json_value object, struct trb_s
     return number;
 }
 
+/* Only a refusal is quoted: an answer that is none may hold a token in a form that we do not know. */
 static void refuse(const struct oauth *o, const struct http_answer *answer, struct json_value object, struct arena *a)
 {
     struct trb_error err = {.size = sizeof err};
     struct json_value said = {0};
-    struct trb_slice text = slice_trim(answer->body);
+    struct trb_slice text = answer->status < 300 ? SLICE("no access_token is in it") : slice_trim(answer->body);
     if (object.kind == JSON_OBJECT)
         said = json_find(object, SLICE("error_description"));
     if (said.kind == JSON_STRING)
