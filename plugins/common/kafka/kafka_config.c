@@ -1,5 +1,6 @@
 /* kafka_config: options to librdkafka's properties, and combinations that make no sense refused in words. */
 #include "kafka_config.h"
+#include "kafka_words.h"
 #include <base/json.h>
 #include <base/slice.h>
 #include <base/text.h>
@@ -12,11 +13,12 @@ struct setting {
 
 static void put(struct setting *s, const char *name, const char *value)
 {
-    char why[400];
-    if (s->code || !value)
+    char why[400], words[KAFKA_WORDS], option[KAFKA_WORDS];
+    if (s->code || !value || rd_kafka_conf_set(s->conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK)
         return;
-    if (rd_kafka_conf_set(s->conf, name, value, why, sizeof why) != RD_KAFKA_CONF_OK)
-        s->code = trb_error(s->err, TRB_INVALID, "BAD_OPTION", "%s: %s", name, why);
+    kafka_words(name, option);
+    kafka_words(why, words);
+    s->code = trb_error(s->err, TRB_INVALID, "BAD_OPTION", "%s: %s", option, words);
 }
 
 static void put_number(struct setting *s, const char *name, int64_t value)
@@ -194,7 +196,7 @@ static void put_producer(struct setting *s, const struct kafka_options *o)
 
 const char *kafka_config_group(const struct kafka_options *o)
 {
-    return o->group ? o->group : o->consumer_id;
+    return o->group ? o->group : o->consumer_id ? o->consumer_id : o->other_group;
 }
 
 void kafka_config_serve_tokens(rd_kafka_t *rk)

@@ -1,185 +1,64 @@
-/* pubsub.kafka: topics of an Apache Kafka cluster over librdkafka. components.md 2.6
- *
- * Not here yet: Avro and its schema registry, AWS IAM, private_key_jwt. */
-#include "kafka.h"
-#include <base/clock.h>
-#include <base/slice.h>
-#include <signal.h>
-#include <stdlib.h>
+/* pubsub.kafka: topics of an Apache Kafka cluster over librdkafka. components.md 2.6 */
+#include <kafka/kafka.h>
+#include <trilby/pubsub.h>
 
 static const struct trb_option options[] = {
-    KAFKA_OPTIONS(struct kafka),
+    KAFKA_OPTIONS(struct kafka, options, "true"),
 };
 
-/* --------------------------------------------------------------------------------------- starting */
-void kafka_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+static void sent(struct trb_call *call)
 {
-    struct kafka *k = rd_kafka_opaque(rk);
-    trb_log(k->host, k->origin, level <= 3 ? TRB_LOG_WARN : TRB_LOG_DEBUG, "%s: %s", facility, text);
+    trb_done(call);
 }
 
-/* Everything that waits to be polled for goes to the thread that calls produce_event. */
-static void forward_events(rd_kafka_t *rk)
+static uint32_t emit(struct trb_call *call, struct trb_name topic, struct trb_data data, struct trb_pairs metadata,
+                     void *cookie)
 {
-    rd_kafka_queue_t *from = rd_kafka_queue_get_main(rk), *to = rd_kafka_queue_get_background(rk);
-    rd_kafka_queue_forward(from, to);
-    rd_kafka_queue_destroy(from);
-    rd_kafka_queue_destroy(to);
+    struct trb_pubsub_event event = {.size = sizeof event, .topic = topic, .data = data, .metadata = metadata};
+    return call->host->emit(call, &event, sizeof event, cookie);
 }
 
-static trb_code producer_create(struct kafka *k, struct trb_error *err)
-{
-    char why[300];
-    rd_kafka_conf_t *conf = NULL;
-    trb_code code = kafka_config_create(&k->kafka, false, &conf, err);
-    if (code)
-        return code;
-    rd_kafka_conf_set_opaque(conf, k);
-    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR);
-    rd_kafka_conf_set_log_cb(conf, kafka_log);
-    rd_kafka_conf_set_background_event_cb(conf, produce_event);
-    k->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
-    if (k->producer) {
-        forward_events(k->producer);
-        kafka_config_serve_tokens(k->producer);
-        return TRB_OK;
-    }
-    rd_kafka_conf_destroy(conf);
-    return trb_error(err, TRB_INVALID, "BAD_OPTION", "%s", why);
-}
-
-static trb_code look(struct kafka *k, struct trb_error *err)
-{
-    const struct rd_kafka_metadata *m;
-    int64_t ms = k->kafka.metadata_timeout_ns > 0 ? k->kafka.metadata_timeout_ns / KAFKA_MS : 4000;
-    rd_kafka_resp_err_t fault = rd_kafka_metadata(k->producer, 0, NULL, &m, (int)ms);
-    if (fault)
-        return trb_error(err, TRB_UNAVAILABLE, "BROKERS_DOWN", "no broker of %s can be reached: %s", k->kafka.brokers,
-                         rd_kafka_err2str(fault));
-    rd_kafka_metadata_destroy(m);
-    return TRB_OK;
-}
-
-static void create_locks(struct kafka *k)
-{
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&k->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&k->lock, NULL);
-    list_init(&k->subscriptions);
-    list_init(&k->parts);
-    k->has_lock = true;
-}
-
-static trb_code prepare(struct kafka *k, struct trb_error *err)
-{
-    rd_kafka_conf_t *conf = NULL;
-    trb_code code = names_create(k->kafka.exclude_regex, &k->excluded, err);
-    if (!code && !(code = kafka_config_create(&k->kafka, true, &conf, err)))
-        rd_kafka_conf_destroy(conf);
-    if (!code)
-        code = producer_create(k, err);
-    if (!code && k->kafka.strategy && !slice_is_nocase(slice_of(k->kafka.strategy), SLICE("range")) &&
-        !slice_is_nocase(slice_of(k->kafka.strategy), SLICE("roundrobin")))
-        trb_log(k->host, k->origin, TRB_LOG_WARN, "consumerGroupRebalanceStrategy '%s' is not known here: range is used",
-                k->kafka.strategy);
-    return code;
-}
-
-/* A thread of its own for what waits for the network; it answers and ends. */
-struct errand {
-    struct kafka *kafka;
-    struct trb_call *call;
-    void (*run)(struct kafka *, struct trb_call *);
-};
-
-static void *run_errand(void *arg)
-{
-    struct errand e = *(struct errand *)arg;
-    free(arg);
-    e.run(e.kafka, e.call);
-    return NULL;
-}
-
-static void errand(struct kafka *k, struct trb_call *call, void (*run)(struct kafka *, struct trb_call *))
-{
-    struct errand *e = malloc(sizeof *e);
-    pthread_attr_t detached;
-    pthread_t thread;
-    sigset_t all, before;
-    *e = (struct errand){k, call, run};
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    if (pthread_create(&thread, &detached, run_errand, e))
-        run_errand(e);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&detached);
-}
-
-static void answer_look(struct kafka *k, struct trb_call *call)
-{
-    struct trb_error err = {.size = sizeof err};
-    if (look(k, &err))
-        call->host->fail(call, &err);
-    else
-        trb_done(call);
-}
+static const struct kafka_kind kind = {.sent = sent, .emit = emit};
 
 static void start(void *self, struct trb_call *call, const void *setup)
 {
     struct kafka *k = self;
-    struct trb_error err = {.size = sizeof err};
-    k->host = call->host;
-    k->origin = call->origin;
-    create_locks(k);
-    if (prepare(k, &err))
-        call->host->fail(call, &err);
-    else
-        errand(k, call, answer_look);
+    k->kind = &kind;
+    kafka_start(k, call);
 }
 
-static void ping(void *self, struct trb_call *call, const void *unused)
+static void publish(void *self, struct trb_call *call, const void *question)
 {
-    errand(self, call, answer_look);
+    const struct trb_pubsub_publish *q = question;
+    struct kafka_record record = {.topic = q->topic, .data = q->data, .own = &q->metadata};
+    kafka_send(self, call, &record);
 }
 
-/* --------------------------------------------------------------------------------------- stopping */
-static void close_all(struct kafka *k, struct trb_call *call)
+static void bulk_publish(void *self, struct trb_call *call, const void *question)
 {
-    member_end(k);
-    if (k->producer) {
-        rd_kafka_flush(k->producer, 0);
-        rd_kafka_destroy(k->producer);
-        k->producer = NULL;
+    const struct trb_pubsub_bulk_publish *q = question;
+    struct sending *s = kafka_send_begin(call, q->entries.count);
+    for (uint32_t n = 0; n < q->entries.count; n++) {
+        const struct trb_pubsub_entry *e = trb_list_at(&q->entries, n);
+        struct kafka_record record = {.topic = q->topic, .data = e->data, .own = &e->metadata, .over = &q->metadata};
+        kafka_send_one(self, s, n, &record);
     }
-    k->excluded = names_destroy(k->excluded);
-    pthread_cond_destroy(&k->changed);
-    pthread_mutex_destroy(&k->lock);
-    k->has_lock = false;
-    trb_done(call);
+    kafka_send_end(s);
 }
 
-static void stop(void *self, struct trb_call *call, const void *unused)
+static void subscribe(void *self, struct trb_call *call, const void *question)
 {
-    struct kafka *k = self;
-    if (k->has_lock)
-        errand(k, call, close_all);
-    else
-        trb_done(call);
+    kafka_listen(self, call, &((const struct trb_pubsub_subscribe *)question)->topic, 1);
 }
 
 static const struct trb_pubsub_ops ops = {
-    .size = sizeof ops, .publish = kafka_publish, .bulk_publish = kafka_bulk_publish, .subscribe = kafka_subscribe,
+    .size = sizeof ops, .publish = publish, .bulk_publish = bulk_publish, .subscribe = subscribe,
 };
-static const struct trb_component kafka = {
-    .size = sizeof kafka, .block = "pubsub", .type = "pubsub.kafka", .version = "v1",
+static const struct trb_component component = {
+    .size = sizeof component, .block = "pubsub", .type = "pubsub.kafka", .version = "v1",
     .summary = "Topics of an Apache Kafka cluster.", .caps = TRB_PUBSUB_BULK_PUBLISH,
-    .run = TRB_ANYWHERE, TRB_SELF(struct kafka, options), .ops = &ops,
-    .start = start, .stop = stop, .ping = ping, .cancel = kafka_cancel, .resume = kafka_resume, .settle = kafka_settle,
+    .run = TRB_ANYWHERE, TRB_SELF(struct kafka, options), .ops = &ops, .start = start, .stop = kafka_stop,
+    .ping = kafka_ping, .cancel = kafka_cancel, .resume = kafka_resume, .settle = kafka_settle,
 };
 /* librdkafka's threads may end a moment after it was destroyed: never unmapped. */
-TRB_PLUGIN_FLAGS(0, "kafka", "0.1.0", "Apache-2.0", &kafka);
+TRB_PLUGIN_FLAGS(0, "kafka", "0.1.0", "Apache-2.0", &component);

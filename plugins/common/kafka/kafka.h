@@ -1,23 +1,34 @@
-/* kafka: what the files of pubsub.kafka share.
+/* kafka: records to and from an Apache Kafka cluster, for the components that do so.
  *
  * librdkafka brings its own threads. Deliveries are confirmed on its background thread; one thread of
  * ours is the group's member: it polls, passes messages on and joins or leaves. Everything about
  * subscriptions and partitions is under one lock; the host may be told things under it, for it never
  * calls back inside. */
-#ifndef PUBSUB_KAFKA_H
-#define PUBSUB_KAFKA_H
+#ifndef COMMON_KAFKA_H
+#define COMMON_KAFKA_H
 
+#include "kafka_config.h"
+#include "kafka_words.h"
+#include <base/arena.h>
 #include <base/list.h>
 #include <base/text.h>
-#include <kafka/kafka_config.h>
-#include <base/arena.h>
 #include <pthread.h>
-#include <trilby/pubsub.h>
+#include <trilby/plugin.h>
 
 struct names;                               /* a compiled excludeHeaderMetaRegex */
 
+/* What differs between components. */
+struct kafka;
+
+struct kafka_kind {
+    void (*sent)(struct trb_call *);        /* one record is with the brokers: the answer */
+    uint32_t (*emit)(struct trb_call *, struct trb_name topic, struct trb_data, struct trb_pairs metadata, void *cookie);
+    void (*closed)(struct kafka *);         /* nothing of ours runs any more; or NULL */
+};
+
 struct kafka {
-    struct kafka_options kafka;             /* filled in by the host */
+    struct kafka_options options;           /* filled in by the host */
+    const struct kafka_kind *kind;          /* by the component, before it starts */
 
     const struct trb_host *host;            /* ours, from start to stop */
     const struct trb_origin *origin;
@@ -30,13 +41,14 @@ struct kafka {
     rd_kafka_t *consumer;                   /* while there are subscriptions; the thread's */
     pthread_t thread;
     bool has_lock, has_thread, ends, topics_changed, is_lost;
+    char trouble[KAFKA_WORDS];              /* why no broker can be reached, as last told; "": not known */
 };
 
 struct subscription {
     struct list link;
     struct trb_call *call;
-    struct trb_name topic;                  /* the question's: readable until answered */
-    uint32_t in_flight;
+    const struct trb_name *topics;          /* the texts are the caller's: readable until answered */
+    uint32_t topic_count, in_flight;
     bool has_credit, is_asked, is_opened, is_ending;
 };
 
@@ -65,11 +77,23 @@ struct names *names_destroy(struct names *);            /* NULL is welcome; retu
 bool names_match(const struct names *, struct trb_slice name);
 
 /* --- produce.c ------------------------------------------------------------------------------------- */
-trb_verb kafka_publish, kafka_bulk_publish;
+struct kafka_record {
+    struct trb_name topic;
+    struct trb_data data;                   /* the question's: readable until the answer */
+    const struct trb_pairs *own, *over;     /* over wins; may be NULL */
+    bool is_exact;                          /* names of metadata count by their letters' case */
+};
+/* The answer is kind->sent's, or fail. */
+void kafka_send(struct kafka *, struct trb_call *, const struct kafka_record *);
+/* Many as items of one call: begin, each record once with its index, end. */
+struct sending *kafka_send_begin(struct trb_call *, uint32_t records);
+void kafka_send_one(struct kafka *, struct sending *, uint32_t index, const struct kafka_record *);
+void kafka_send_end(struct sending *);
 void produce_event(rd_kafka_t *, rd_kafka_event_t *, void *self);     /* librdkafka's background thread */
 trb_code produce_error(struct trb_error *err, rd_kafka_resp_err_t fault, const char *what);
 
 /* --- parts.c: partitions and their one message at a time; all under the lock ------------------------ */
+bool subscription_has(const struct subscription *, struct trb_slice topic);
 struct part *part_find(struct kafka *, const char *topic, int32_t number);
 struct part *part_add(struct kafka *, const char *topic, int32_t number);
 void part_revoke(struct kafka *, struct part *);         /* forgets what waits; freed when nothing is in flight */
@@ -82,11 +106,19 @@ void kafka_resume(void *self, struct trb_call *);
 /* --- event.c ------------------------------------------------------------------------------------------ */
 uint32_t event_emit(struct kafka *, struct subscription *, const rd_kafka_message_t *, void *cookie);
 
+/* That no broker can be reached, and why: as it was last told, else fault's; under the lock. */
+trb_code kafka_unreachable(struct kafka *, const char *fault, struct trb_error *err);
+
 /* librdkafka's own words, to our log; its opaque is the struct kafka. */
 void kafka_log(const rd_kafka_t *, int level, const char *facility, const char *text);
 
+/* --- kafka.c: verbs of every such component; self begins with the struct kafka ------------------------ */
+void kafka_start(struct kafka *, struct trb_call *);
+trb_verb kafka_stop, kafka_ping;
+
 /* --- member.c: the thread ------------------------------------------------------------------------------ */
-trb_verb kafka_subscribe;
+/* Listens to topics that nobody else of this component listens to. */
+void kafka_listen(struct kafka *, struct trb_call *, const struct trb_name *topics, uint32_t count);
 void kafka_cancel(void *self, struct trb_call *, uint32_t why);
 void member_wake(struct kafka *);                        /* under the lock */
 void member_end(struct kafka *);                         /* joins */

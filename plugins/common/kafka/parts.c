@@ -17,11 +17,19 @@ struct part *part_find(struct kafka *k, const char *topic, int32_t number)
     return NULL;
 }
 
+bool subscription_has(const struct subscription *s, struct trb_slice topic)
+{
+    for (uint32_t n = 0; n < s->topic_count; n++)
+        if (slice_is(slice_name(s->topics[n]), topic))
+            return true;
+    return false;
+}
+
 static struct subscription *wanted_by(struct kafka *k, const char *topic)
 {
     list_each(node, &k->subscriptions) {
         struct subscription *s = list_item(node, struct subscription, link);
-        if (!s->is_ending && slice_is(slice_name(s->topic), slice_of(topic)))
+        if (!s->is_ending && subscription_has(s, slice_of(topic)))
             return s;
     }
     return NULL;
@@ -87,7 +95,7 @@ void part_push(struct kafka *k, struct part *p, rd_kafka_message_t *record)
     p->last = &m->next;
     p->count++;
     p->bytes += record->len;
-    if (!p->is_paused && (p->count >= k->kafka.channel_buffer || p->bytes >= MOST_BYTES))
+    if (!p->is_paused && (p->count >= k->options.channel_buffer || p->bytes >= MOST_BYTES))
         pause(k, p, true);
     part_go_on(k, p);
 }
@@ -129,27 +137,27 @@ static void finish(struct kafka *k, struct part *p)
     rd_kafka_topic_partition_list_destroy(one);
     drop_first(p);
     p->failures = 0;
-    if (p->is_paused && p->count <= k->kafka.channel_buffer / 2 && p->bytes <= MOST_BYTES / 2)
+    if (p->is_paused && p->count <= k->options.channel_buffer / 2 && p->bytes <= MOST_BYTES / 2)
         pause(k, p, false);
 }
 
 static uint64_t backoff_ns(const struct kafka *k, const struct part *p)
 {
-    double ns = (double)k->kafka.backoff_initial_ns;
+    double ns = (double)k->options.backoff_initial_ns;
     uint32_t random;
-    if (k->kafka.backoff_policy == KAFKA_BACKOFF_CONSTANT)
-        return (uint64_t)k->kafka.backoff_duration_ns;
-    for (uint32_t n = 1; n < p->failures && ns < (double)k->kafka.backoff_max_interval_ns; n++)
-        ns *= k->kafka.backoff_multiplier;
-    if (ns > (double)k->kafka.backoff_max_interval_ns)
-        ns = (double)k->kafka.backoff_max_interval_ns;
+    if (k->options.backoff_policy == KAFKA_BACKOFF_CONSTANT)
+        return (uint64_t)k->options.backoff_duration_ns;
+    for (uint32_t n = 1; n < p->failures && ns < (double)k->options.backoff_max_interval_ns; n++)
+        ns *= k->options.backoff_multiplier;
+    if (ns > (double)k->options.backoff_max_interval_ns)
+        ns = (double)k->options.backoff_max_interval_ns;
     random_bytes(&random, sizeof random);
-    return (uint64_t)(ns * (1 + k->kafka.backoff_randomization * (2.0 * random / UINT32_MAX - 1)));
+    return (uint64_t)(ns * (1 + k->options.backoff_randomization * (2.0 * random / UINT32_MAX - 1)));
 }
 
 static bool gives_up(const struct kafka *k, const struct part *p)
 {
-    const struct kafka_options *o = &k->kafka;
+    const struct kafka_options *o = &k->options;
     return !o->retry_enabled || (o->backoff_max_retries >= 0 && p->failures > o->backoff_max_retries) ||
            (o->backoff_policy == KAFKA_BACKOFF_EXPONENTIAL && o->backoff_max_elapsed_ns > 0 &&
             clock_now_ns() - p->failing_since_ns > (uint64_t)o->backoff_max_elapsed_ns);

@@ -15,12 +15,6 @@ struct record {
     uint32_t index;
 };
 
-struct outgoing {
-    struct trb_name topic;
-    struct trb_data data;
-    const struct trb_pairs *own, *over;     /* over wins; may be NULL */
-};
-
 trb_code produce_error(struct trb_error *err, rd_kafka_resp_err_t fault, const char *what)
 {
     trb_code code = fault == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || fault == RD_KAFKA_RESP_ERR__INVALID_ARG ||
@@ -40,7 +34,7 @@ static void sending_count(struct sending *s)
     mem_free(s);
 }
 
-static void record_end(struct record *r, const struct trb_error *err)
+static void record_end(struct kafka *k, struct record *r, const struct trb_error *err)
 {
     struct sending *s = r->sending;
     if (s->is_bulk)
@@ -48,7 +42,7 @@ static void record_end(struct record *r, const struct trb_error *err)
     else if (err)
         s->call->host->fail(s->call, err);
     else
-        trb_done(s->call);
+        k->kind->sent(s->call);
     mem_free(r);
     sending_count(s);
 }
@@ -58,6 +52,7 @@ static void reached(struct kafka *k)
     pthread_mutex_lock(&k->lock);
     bool was_lost = k->is_lost;
     k->is_lost = false;
+    k->trouble[0] = '\0';
     pthread_mutex_unlock(&k->lock);
     if (was_lost)
         k->host->ready(k->origin);
@@ -71,21 +66,22 @@ static void on_reports(struct kafka *k, rd_kafka_event_t *e)
             produce_error(&err, m->err, "the message was not delivered");
         else
             reached(k);
-        record_end(m->_private, m->err ? &err : NULL);
+        record_end(k, m->_private, m->err ? &err : NULL);
     }
 }
 
 static void on_trouble(struct kafka *k, rd_kafka_event_t *e)
 {
     struct trb_error err = {.size = sizeof err};
+    bool is_down = rd_kafka_event_error(e) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
     trb_log(k->host, k->origin, TRB_LOG_DEBUG, "%s", rd_kafka_event_error_string(e));
-    if (rd_kafka_event_error(e) != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-        return;
     pthread_mutex_lock(&k->lock);
-    bool is_new = !k->is_lost;
-    k->is_lost = true;
+    bool is_new = is_down && !k->is_lost;
+    k->is_lost = k->is_lost || is_down;
+    if (!is_down)
+        kafka_words(rd_kafka_event_error_string(e), k->trouble);
+    kafka_unreachable(k, NULL, &err);
     pthread_mutex_unlock(&k->lock);
-    trb_error(&err, TRB_UNAVAILABLE, "BROKERS_DOWN", "no broker of %s can be reached", k->kafka.brokers);
     if (is_new)
         k->host->lost(k->origin, &err);
 }
@@ -100,10 +96,18 @@ void produce_event(rd_kafka_t *rk, rd_kafka_event_t *e, void *self)
 }
 
 /* -------------------------------------------------------------------------------------- records */
-static struct trb_name find(const struct outgoing *o, const char *key)
+static struct trb_name get(const struct kafka_record *o, const struct trb_pairs *pairs, const char *key)
 {
-    struct trb_name found = o->over ? trb_pair_get(o->over, key) : (struct trb_name){NULL, 0};
-    return found.at ? found : trb_pair_get(o->own, key);
+    for (uint32_t n = 0; o->is_exact && n < pairs->count; n++)
+        if (slice_is(slice_name(trb_pair_at(pairs, n)->key), slice_of(key)))
+            return trb_pair_at(pairs, n)->value;
+    return o->is_exact ? (struct trb_name){NULL, 0} : trb_pair_get(pairs, key);
+}
+
+static struct trb_name find(const struct kafka_record *o, const char *key)
+{
+    struct trb_name found = o->over ? get(o, o->over, key) : (struct trb_name){NULL, 0};
+    return found.at ? found : get(o, o->own, key);
 }
 
 static void add_headers(struct kafka *k, rd_kafka_headers_t *to, const struct trb_pairs *from, const struct trb_pairs *over)
@@ -116,7 +120,7 @@ static void add_headers(struct kafka *k, rd_kafka_headers_t *to, const struct tr
     }
 }
 
-static trb_code partition_of(const struct outgoing *o, int32_t *ret_number, struct trb_error *err)
+static trb_code partition_of(const struct kafka_record *o, int32_t *ret_number, struct trb_error *err)
 {
     struct trb_name text = find(o, "partitionNumber");
     int64_t number;
@@ -130,7 +134,7 @@ static trb_code partition_of(const struct outgoing *o, int32_t *ret_number, stru
 }
 
 /* The payload stays the question's: it is readable until the answer, which follows the report. */
-static trb_code send_record(struct kafka *k, const struct outgoing *o, struct record *r, struct trb_error *err)
+static trb_code send_record(struct kafka *k, const struct kafka_record *o, struct record *r, struct trb_error *err)
 {
     struct trb_name key = find(o, "partitionKey");
     int32_t partition;
@@ -153,13 +157,13 @@ static trb_code send_record(struct kafka *k, const struct outgoing *o, struct re
     return produce_error(err, fault, "the message was not queued");
 }
 
-static void record_send(struct kafka *k, struct sending *s, uint32_t index, const struct outgoing *o)
+void kafka_send_one(struct kafka *k, struct sending *s, uint32_t index, const struct kafka_record *o)
 {
     struct trb_error err = {.size = sizeof err};
     struct record *r = mem_zero(sizeof *r);
     *r = (struct record){s, index};
     if (send_record(k, o, r, &err))
-        record_end(r, &err);
+        record_end(k, r, &err);
 }
 
 static struct sending *sending_create(struct trb_call *call, bool is_bulk, uint32_t records)
@@ -171,23 +175,19 @@ static struct sending *sending_create(struct trb_call *call, bool is_bulk, uint3
     return s;
 }
 
-void kafka_publish(void *self, struct trb_call *call, const void *question)
+void kafka_send(struct kafka *k, struct trb_call *call, const struct kafka_record *o)
 {
-    const struct trb_pubsub_publish *q = question;
     struct sending *s = sending_create(call, false, 1);
-    struct outgoing o = {q->topic, q->data, &q->metadata, NULL};
-    record_send(self, s, 0, &o);
+    kafka_send_one(k, s, 0, o);
     sending_count(s);
 }
 
-void kafka_bulk_publish(void *self, struct trb_call *call, const void *question)
+struct sending *kafka_send_begin(struct trb_call *call, uint32_t records)
 {
-    const struct trb_pubsub_bulk_publish *q = question;
-    struct sending *s = sending_create(call, true, q->entries.count);
-    for (uint32_t n = 0; n < q->entries.count; n++) {
-        const struct trb_pubsub_entry *e = trb_list_at(&q->entries, n);
-        struct outgoing o = {q->topic, e->data, &e->metadata, &q->metadata};
-        record_send(self, s, n, &o);
-    }
+    return sending_create(call, true, records);
+}
+
+void kafka_send_end(struct sending *s)
+{
     sending_count(s);
 }

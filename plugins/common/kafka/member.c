@@ -33,7 +33,7 @@ static void wait_ns(struct kafka *k, uint64_t ns)        /* under the lock */
  * nothing: the end is looked up before anybody is told that we listen. */
 static void resolve_newest(struct kafka *k, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list)
 {
-    if (k->kafka.initial_offset != KAFKA_NEWEST || !list->cnt || rd_kafka_committed(rk, list, ASK_MS))
+    if (k->options.initial_offset != KAFKA_NEWEST || !list->cnt || rd_kafka_committed(rk, list, ASK_MS))
         return;
     for (int n = 0; n < list->cnt; n++) {
         rd_kafka_topic_partition_t *p = &list->elems[n];
@@ -113,7 +113,7 @@ static trb_code consumer_create(struct kafka *k, struct trb_error *err)
 {
     char why[300];
     rd_kafka_conf_t *conf = NULL;
-    trb_code code = kafka_config_create(&k->kafka, true, &conf, err);
+    trb_code code = kafka_config_create(&k->options, true, &conf, err);
     if (code)
         return code;
     rd_kafka_conf_set_opaque(conf, k);
@@ -169,7 +169,8 @@ static rd_kafka_topic_partition_list_t *topics_wanted(struct kafka *k)
         struct subscription *s = list_item(node, struct subscription, link);
         if (s->is_ending)
             continue;
-        rd_kafka_topic_partition_list_add(list, s->topic.at, RD_KAFKA_PARTITION_UA);
+        for (uint32_t n = 0; n < s->topic_count; n++)
+            rd_kafka_topic_partition_list_add(list, s->topics[n].at, RD_KAFKA_PARTITION_UA);
     }
     pthread_mutex_unlock(&k->lock);
     return list;
@@ -188,7 +189,7 @@ static void asked(struct kafka *k, const rd_kafka_topic_partition_list_t *list, 
     pthread_mutex_lock(&k->lock);
     list_each(node, &k->subscriptions) {
         struct subscription *s = list_item(node, struct subscription, link);
-        if (!is_in(list, s->topic.at) || s->is_ending)
+        if (!is_in(list, s->topics[0].at) || s->is_ending)
             continue;
         s->is_asked = true;
         if (!err->code || s->is_opened)
@@ -354,34 +355,40 @@ void member_end(struct kafka *k)
 }
 
 /* ------------------------------------------------------------------------------------------ verbs */
-static bool is_taken(struct kafka *k, struct trb_name topic)
+/* One of these topics that is listened to already; NULL: none. */
+static const char *taken(struct kafka *k, const struct trb_name *topics, uint32_t count)
 {
     list_each(node, &k->subscriptions) {
         struct subscription *s = list_item(node, struct subscription, link);
-        if (!s->is_ending && slice_is(slice_name(s->topic), slice_name(topic)))
-            return true;
+        for (uint32_t n = 0; n < count && !s->is_ending; n++)
+            if (subscription_has(s, slice_name(topics[n])))
+                return topics[n].at;
     }
-    return false;
+    return NULL;
 }
 
-void kafka_subscribe(void *self, struct trb_call *call, const void *question)
+static struct subscription *subscription_create(struct trb_call *call, const struct trb_name *topics, uint32_t count)
 {
-    const struct trb_pubsub_subscribe *q = question;
-    struct kafka *k = self;
+    struct subscription *s = mem_zero(sizeof *s + count * sizeof *s->topics);
+    struct trb_name *own = (struct trb_name *)(s + 1);
+    memcpy(own, topics, count * sizeof *own);
+    *s = (struct subscription){.call = call, .topics = own, .topic_count = count, .has_credit = true};
+    return s;
+}
+
+void kafka_listen(struct kafka *k, struct trb_call *call, const struct trb_name *topics, uint32_t count)
+{
     struct trb_error err = {.size = sizeof err};
     pthread_mutex_lock(&k->lock);
+    const char *twice = taken(k, topics, count);
     if (!k->has_thread)
         k->has_thread = thread_start(k);
     if (!k->has_thread) {
         trb_error(&err, TRB_EXHAUSTED, "NO_THREAD", "there is no thread to be had for the consumer");
-    } else if (is_taken(k, q->topic)) {
-        trb_error(&err, TRB_EXISTS, "SUBSCRIBED", "there is a subscription to %s already", q->topic.at);
+    } else if (twice) {
+        trb_error(&err, TRB_EXISTS, "SUBSCRIBED", "there is a subscription to %s already", twice);
     } else {
-        struct subscription *s = mem_zero(sizeof *s);
-        s->call = call;
-        s->topic = q->topic;
-        s->has_credit = true;
-        list_append(&k->subscriptions, &s->link);
+        list_append(&k->subscriptions, &subscription_create(call, topics, count)->link);
         k->topics_changed = true;
         member_wake(k);
     }

@@ -58,16 +58,13 @@ uint32_t event_emit(struct kafka *k, struct subscription *s, const rd_kafka_mess
     rd_kafka_headers_t *headers = NULL;
     rd_kafka_message_headers(m, &headers);
     size_t room = OWN_PAIRS + (headers ? rd_kafka_header_cnt(headers) : 0);
-    struct drawing d = {.arena = arena_create(SIZE_MAX), .escapes = k->kafka.escape_headers};
+    struct drawing d = {.arena = arena_create(SIZE_MAX), .escapes = k->options.escape_headers};
     d.pairs = arena_alloc(d.arena, room * sizeof *d.pairs);
     add_own(&d, m);
     add_headers(k, &d, headers);
-    struct trb_pubsub_event event = {.size = sizeof event, .topic = s->topic,
-                                     .data = {m->payload, m->len, NULL},
-                                     .metadata = {d.pairs, d.count, sizeof *d.pairs}};
-    if (!m->payload)
-        event.data = (struct trb_data){"null", 4, NULL};
-    uint32_t left = s->call->host->emit(s->call, &event, sizeof event, cookie);
+    struct trb_data data = m->payload ? (struct trb_data){m->payload, m->len, NULL} : (struct trb_data){"null", 4, NULL};
+    struct trb_pairs metadata = {d.pairs, d.count, sizeof *d.pairs};
+    uint32_t left = k->kind->emit(s->call, name_of(rd_kafka_topic_name(m->rkt)), data, metadata, cookie);
     arena_destroy(d.arena);
     return left;
 }
