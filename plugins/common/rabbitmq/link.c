@@ -195,7 +195,7 @@ static void on_greeting(struct rabbit_link *l, uint32_t method, struct wire *w)
         wrong = rabbit_greet_start(l, w);
     else if (method == CONNECTION_TUNE)
         wrong = rabbit_greet_tune(l, w);
-    else if (method == CONNECTION_OPEN_OK)
+    else if (method == CONNECTION_OPEN_OK && l->channel_max)
         on_up(l, l->pulse_ns ? (uint32_t)l->pulse_ns : 0);
     else
         wrong = "the greeting has an unexpected step";
@@ -265,6 +265,7 @@ static void on_connected(void *arg)
     struct rabbit_link *l = checked(arg, struct rabbit_link, LINK_MAGIC);
     l->state = GREETING;
     l->frame_max = RABBIT_FRAME_MAX;
+    l->channel_max = 0;                 /* until tuned */
     l->pulse_ns = 0;
     l->streams->write(l->stream, SLICE("AMQP\0\0\x09\x01"));
     timer_set(l, (uint64_t)l->setup.config->dial_ns, on_silence);

@@ -153,6 +153,14 @@ static void what_is_no_greeting_is_told(void **state)
     assert_non_null(strstr(rabbit_link_fault(link_)->message, "rabbitmq h:1: what it says is not AMQP 0-9-1"));
 }
 
+static void a_greeting_without_its_tuning_is_none(void **state)
+{
+    stream->events.connected(stream->arg);
+    say(0, CONNECTION_OPEN_OK, SLICE("\0"));
+    assert_false(rabbit_link_is_up(link_));
+    assert_non_null(strstr(rabbit_link_fault(link_)->message, "unexpected step"));
+}
+
 static void a_greeting_without_end_is_over_after_four_seconds(void **state)
 {
     stream->events.connected(stream->arg);
@@ -460,6 +468,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_greeting_says_who_asks_and_what_is_kept_to, up_dialling, down),
         cmocka_unit_test_setup_teardown(a_greeting_byte_by_byte, up_dialling, down),
         cmocka_unit_test_setup_teardown(what_is_no_greeting_is_told, up_dialling, down),
+        cmocka_unit_test_setup_teardown(a_greeting_without_its_tuning_is_none, up_dialling, down),
         cmocka_unit_test_setup_teardown(a_greeting_without_end_is_over_after_four_seconds, up_dialling, down),
         cmocka_unit_test_setup_teardown(a_refusal_is_in_the_brokers_words, up_dialling, down),
         CASE(heartbeats_go_out_and_are_awaited),
