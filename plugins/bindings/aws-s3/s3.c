@@ -60,7 +60,7 @@ static void start(void *self, struct trb_call *call, const void *setup)
     struct s3 *s = self;
     struct trb_error err = {.size = sizeof err};
     struct http_setup http = {.host = call->host, .origin = call->origin, .product = "aws s3", .max_answer_bytes = s->max_bytes,
-                              .tls = {.skip_verify = s->insecure_ssl}, .timeout_ns = 600000000000};
+                              .tls = {.skip_verify = s->insecure_ssl}, .timeout_ns = 600000000000, .silence_ns = 30000000000};
     s->host = call->host;
     s->origin = call->origin;
     list_init(&s->jobs);

@@ -358,6 +358,10 @@ static void say_limits(struct http_call *c)
     const struct http_request *r = &c->request;
     bool is_tls = !strncasecmp(c->url, "https:", 6);
     curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, time_left_ms(c));
+    if (c->http->setup.silence_ns > 0) {
+        curl_easy_setopt(c->easy, CURLOPT_LOW_SPEED_LIMIT, 1l);
+        curl_easy_setopt(c->easy, CURLOPT_LOW_SPEED_TIME, (long)(c->http->setup.silence_ns / 1000000000));
+    }
     curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(c->http->setup.connect_timeout_ns / 1000000));
     curl_easy_setopt(c->easy, CURLOPT_FOLLOWLOCATION, r->max_redirects ? 1L : 0L);
     curl_easy_setopt(c->easy, CURLOPT_MAXREDIRS, (long)r->max_redirects);

@@ -35,6 +35,7 @@ struct http_setup {
     uint32_t max_connections;                   /* to one server, others wait; 0: 32 */
     bool http2;                                 /* offered over TLS; off unless asked for */
     const char *user_agent;                     /* NULL: trilby */
+    int64_t silence_ns;                         /* a request is given up when nothing moved for so long; 0: its timeout alone counts */
 };
 
 struct http *http_create(const struct http_setup *, struct trb_error *err);    /* NULL: err says why */
