@@ -81,27 +81,30 @@ def change(keeper, program, colour, feature):
 
 
 def ran(place, name, keeper, components):
-    """The program, run to its end."""
+    """The program, run to its end, and its sidecar."""
     def make():
         _, command, env, features = PROGRAMS[name]
         keeper.flushdb()
         keeper.mset({"colour": "red||1", "size": "42"})
-        program = place.program(command, place.sidecar(more=components), env)
+        sidecar = place.sidecar(more=components)
+        program = place.program(command, sidecar, env)
         if "configuration.subscribe" in features:
             program.wait_line("subscribed")
             change(keeper, program, "blue||2", "configuration.subscribe")
             program.wait_line("unsubscribed")
             change(keeper, program, "green||3", "configuration.unsubscribe")
-        return program.finish()
+        return program.finish(), sidecar
     return place.once(name, make)
 
 
 @pytest.mark.parametrize("name, feature", CASES)
 def test_a_client(place, row, keeper, components, name, feature):
     row(PROGRAMS[name][0], feature)
-    ran(place, name, keeper, components).check(feature)
+    ran(place, name, keeper, components)[0].check(feature)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_nothing_it_does_is_left_out(place, keeper, components, name):
-    assert set(ran(place, name, keeper, components).results()) == set(PROGRAMS[name][3].split())
+def test_nothing_it_does_is_left_out_and_the_sidecar_ends_well(place, keeper, components, name):
+    program, sidecar = ran(place, name, keeper, components)
+    assert set(program.results()) == set(PROGRAMS[name][3].split())
+    sidecar.stop()
