@@ -17,9 +17,9 @@
 
 struct names;                               /* a compiled excludeHeaderMetaRegex */
 
-/* What differs between components. */
 struct kafka;
 
+/* What differs between components. */
 struct kafka_kind {
     void (*sent)(struct trb_call *);        /* one record is with the brokers: the answer */
     uint32_t (*emit)(struct trb_call *, struct trb_name topic, struct trb_data, struct trb_pairs metadata, void *cookie);
@@ -39,6 +39,7 @@ struct kafka {
     pthread_cond_t changed;                 /* for the member's thread, and for those who wait for it */
     struct list subscriptions, parts;
     rd_kafka_t *consumer;                   /* while there are subscriptions; the thread's */
+    rd_kafka_queue_t *events;               /* the consumer's, which its thread waits at */
     pthread_t thread;
     bool has_lock, has_thread, ends, topics_changed, is_lost;
     char trouble[KAFKA_WORDS];              /* why no broker can be reached, as last told; "": not known */
@@ -63,12 +64,13 @@ struct part {
     struct subscription *subscription;      /* NULL: none wants it any more */
     char *topic;
     int32_t number;
+    rd_kafka_queue_t *queue;                /* what was fetched and not taken yet; NULL: revoked */
     struct message *first, **last;
     uint32_t count;
     size_t bytes;
     uint64_t retry_ns, failing_since_ns;    /* the first one waits for its next delivery until then; 0: no */
     uint32_t failures;
-    bool in_flight, is_held, is_revoked, is_paused;
+    bool in_flight, is_held, is_revoked, is_full;
 };
 
 /* --- names.c: which headers and metadata stay out ------------------------------------------------- */
@@ -97,7 +99,7 @@ bool subscription_has(const struct subscription *, struct trb_slice topic);
 struct part *part_find(struct kafka *, const char *topic, int32_t number);
 struct part *part_add(struct kafka *, const char *topic, int32_t number);
 void part_revoke(struct kafka *, struct part *);         /* forgets what waits; freed when nothing is in flight */
-void part_push(struct kafka *, struct part *, rd_kafka_message_t *);
+bool parts_take(struct kafka *);                         /* what was fetched, as far as there is room; true: there was something */
 void part_go_on(struct kafka *, struct part *);          /* emits the first one if it may */
 uint64_t parts_retry(struct kafka *, uint64_t now_ns);   /* emits what is due; when the next is, 0: none */
 void kafka_settle(void *self, void *cookie, const struct trb_settlement *);
