@@ -212,6 +212,16 @@ def test_what_fails_is_said(bench, server, database, operation, sql, params, wor
     until(lambda: invoke(sidecar, "query", "SELECT 1").status == 200, "the next query", 5)
 
 
+@pytest.mark.parametrize("opening", ["BEGIN", "/* so */ start transaction isolation level serializable"])
+def test_a_transaction_that_a_statement_opens_holds_nobody_up(bench, server, database, opening):
+    sidecar = bench.sidecar(resources=[binding_of(server, database)])
+    answer = invoke(sidecar, "exec", opening)
+    assert answer.status == 500 and "transaction" in answer.json["message"], answer.text
+    until(lambda: invoke(sidecar, "query", "SELECT 1").status == 200, "the next query", 5)
+    assert invoke(sidecar, "exec", "INSERT INTO configtable VALUES ('k', 'v', '1', '{}')").status == 200
+    assert database.rows("SELECT key FROM configtable") == ["k"]
+
+
 def test_close_ends_the_binding(bench, server, database):
     sidecar = bench.sidecar(resources=[binding_of(server, database)])
     assert invoke(sidecar, "query", "SELECT 1").status == 200

@@ -86,6 +86,13 @@ static void note(struct pg_entry *e, PGresult *r)
     PQclear(r);
 }
 
+/* What is said next, by whomever, would wait in it for a commit that nobody says. */
+static bool opens_transaction(const PGresult *r)
+{
+    const char *word = PQcmdStatus((PGresult *)(uintptr_t)r);
+    return !strcmp(word, "BEGIN") || !strcmp(word, "START TRANSACTION");
+}
+
 /* False: the connection is of no use any more. */
 static bool take(struct pg_link *l, PGresult *r)
 {
@@ -108,6 +115,11 @@ static bool take(struct pg_link *l, PGresult *r)
     if (!e) {
         PQclear(r);
         return false;
+    }
+    if (opens_transaction(r)) {
+        PQclear(r);
+        pg_link_lose(l, TRB_UNAVAILABLE, "OPEN_TRANSACTION", "a statement has opened a transaction, which no single statement can end");
+        return true;
     }
     note(e, r);
     if (++e->got == e->commands)
