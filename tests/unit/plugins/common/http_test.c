@@ -174,10 +174,12 @@ static void the_deadline_counts_in_every_stage(void **state)
     begin(ANSWERS(WEB_STALL, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc" WEB_STALL), (struct http_setup){0});
     host_deadline_ns = clock_now_ns() + 50 * CLOCK_MS;
     ask((struct http_request){.call = &call, .timeout_ns = 5000000000}, "/");
-    assert_memory_equal(heard(), "!4 it: Operation timed out after ", 32);
+    assert_memory_equal(heard(), "!4 it: ", 7);
+    assert_non_null(strstr(heard(), " timed out after "));
     text_clear(&said);
     ask((struct http_request){.timeout_ns = 50000000}, "/");
-    assert_memory_equal(heard(), "!4 it: Operation timed out after ", 32);
+    assert_memory_equal(heard(), "!4 it: ", 7);
+    assert_non_null(strstr(heard(), " timed out after "));
     end();
 }
 

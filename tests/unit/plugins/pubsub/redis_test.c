@@ -258,7 +258,7 @@ static void a_returned_server_is_found_and_read(void **state)
     struct trb_error err;
     assert_int_equal(publish_with("t", "x", NULL, 0, &err), TRB_UNAVAILABLE);
     redis_server_run(&server);
-    uint64_t end = clock_now_ns() + CLOCK_S;
+    uint64_t end = clock_now_ns() + SOON;
     while (publish("t", "back") != TRB_OK)
         assert_true(clock_now_ns() < end);
     assert_string_equal(hear(l, SOON)->text, "back");

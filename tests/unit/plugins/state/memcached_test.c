@@ -314,7 +314,7 @@ static void a_killed_server_is_an_error_and_its_return_is_found(void **state)
     assert_non_null(strstr(err.message, "memcached 127.0.0.1"));
     assert_int_equal(get("k").code, TRB_UNAVAILABLE);
     memcached_server_run(&server);
-    assert_int_equal(first_answer_after("k", TRB_UNAVAILABLE, 2 * CLOCK_S), TRB_OK);
+    assert_int_equal(first_answer_after("k", TRB_UNAVAILABLE, 20 * CLOCK_S), TRB_OK);
     assert_int_equal(set("k", "3"), TRB_OK);
 }
 
@@ -333,7 +333,7 @@ static void a_dead_server_fails_its_keys_only_and_at_once(void **state)
         assert_int_equal(get(lost).code, TRB_UNAVAILABLE);
         assert_true(get(kept).is_there);
     }
-    assert_true(clock_now_ns() - before < 2 * CLOCK_S);
+    assert_true(clock_now_ns() - before < 5 * CLOCK_S);
     struct trb_state_get gets[] = {{.size = sizeof *gets, .key = name_of(lost)}, {.size = sizeof *gets, .key = name_of(kept)}};
     struct trb_state_bulk_get g = {.size = sizeof g, .items = {gets, 2, sizeof *gets}};
     struct asked a = ask("bulk_get", &g);
@@ -341,20 +341,20 @@ static void a_dead_server_fails_its_keys_only_and_at_once(void **state)
     assert_true(held_from(call_item_at(a.call, 1)->answer).is_there);
     driver_release(&a);
     memcached_server_run(&server);
-    assert_int_equal(first_answer_after(lost, TRB_UNAVAILABLE, 2 * CLOCK_S), TRB_OK);
+    assert_int_equal(first_answer_after(lost, TRB_UNAVAILABLE, 20 * CLOCK_S), TRB_OK);
 }
 
 static void a_stalled_server_is_given_up_and_found_again(void **state)
 {
     struct trb_error err;
     driver_retire(store);
-    store = open_store(server.address, "150");
+    store = open_store(server.address, "500");
     assert_int_equal(set("k", "1"), TRB_OK);
     kill(server.pid, SIGSTOP);
     assert_int_equal(set_as((struct trb_state_set){.key = NAME("k"), .value = data_of("2")}, &err), TRB_UNAVAILABLE);
-    assert_non_null(strstr(err.message, "no answer within 150 ms"));
+    assert_non_null(strstr(err.message, "no answer within 500 ms"));
     kill(server.pid, SIGCONT);
-    assert_int_equal(first_answer_after("k", TRB_UNAVAILABLE, 2 * CLOCK_S), TRB_OK);
+    assert_int_equal(first_answer_after("k", TRB_UNAVAILABLE, 20 * CLOCK_S), TRB_OK);
 }
 
 static void ping_answers(void **state)

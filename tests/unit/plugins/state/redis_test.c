@@ -361,7 +361,7 @@ static void a_killed_server_is_an_error_and_its_return_is_found(void **state)
     assert_non_null(strstr(err.message, "redis 127.0.0.1"));
     assert_int_equal(get("k").code, TRB_UNAVAILABLE);
     redis_server_run(&server);
-    assert_int_equal(first_answer_after(TRB_UNAVAILABLE, CLOCK_S), TRB_OK);
+    assert_int_equal(first_answer_after(TRB_UNAVAILABLE, 20 * CLOCK_S), TRB_OK);
     assert_int_equal(set("k", "3"), TRB_OK);
 }
 
@@ -384,7 +384,7 @@ static void a_stalled_server_is_given_up_and_found_again(void **state)
     assert_int_equal(set_as((struct trb_state_set){.key = NAME("k"), .value = data_of("2")}, &err), TRB_UNAVAILABLE);
     assert_non_null(strstr(err.message, "readTimeout"));
     kill(server.pid, SIGCONT);
-    assert_int_equal(first_answer_after(TRB_UNAVAILABLE, 2 * CLOCK_S), TRB_OK);
+    assert_int_equal(first_answer_after(TRB_UNAVAILABLE, 20 * CLOCK_S), TRB_OK);
 }
 
 static void a_server_that_became_a_replica_is_an_error_for_a_while(void **state)
