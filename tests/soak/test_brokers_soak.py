@@ -28,7 +28,7 @@ SCENES = {
     "pubsub.redis": (("redis", "--durable"), {"processingTimeout": "2s", "redeliverInterval": "200"}),
     "pubsub.kafka": (("kafka",), {"backOffDuration": "1ms"}),
     "pubsub.rabbitmq": (("rabbitmq",), {"reconnectWaitSeconds": "1"}),
-    "pubsub.mqtt3": (("mosquitto",), {"cleanSession": "false"}),
+    "pubsub.mqtt3": (("mosquitto",), {"cleanSession": "false", "redeliverInterval": "2s"}),
     "pubsub.jetstream": (("nats",), {"ackWait": "5s"}),
 }
 ORDERED = {"pubsub.kafka"}

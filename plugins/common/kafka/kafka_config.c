@@ -181,6 +181,7 @@ static void put_consumer(struct setting *s, const struct kafka_options *o)
     put(s, "partition.assignment.strategy", is(o->strategy, "roundrobin") ? "roundrobin" : "range");
     put_number(s, "fetch.min.bytes", o->fetch_min);
     put_number(s, "fetch.message.max.bytes", o->fetch_default);
+    put(s, "queued.max.messages.kbytes", "4096");           /* of each partition */
 }
 
 static void put_producer(struct setting *s, const struct kafka_options *o)

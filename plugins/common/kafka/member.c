@@ -14,11 +14,8 @@
 void member_wake(struct kafka *k)
 {
     pthread_cond_broadcast(&k->changed);
-    if (!k->consumer)
-        return;
-    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(k->consumer);
-    rd_kafka_queue_yield(queue);
-    rd_kafka_queue_destroy(queue);
+    if (k->consumer)
+        rd_kafka_queue_yield(k->events);
 }
 
 static void wait_ns(struct kafka *k, uint64_t ns)        /* under the lock */
@@ -46,11 +43,13 @@ static void resolve_newest(struct kafka *k, rd_kafka_t *rk, rd_kafka_topic_parti
 static void assigned(struct kafka *k, rd_kafka_t *rk, rd_kafka_topic_partition_list_t *list)
 {
     resolve_newest(k, rk, list);
-    rd_kafka_assign(rk, list);
     pthread_mutex_lock(&k->lock);
     for (int n = 0; n < list->cnt; n++)
         if (!part_find(k, list->elems[n].topic, list->elems[n].partition))
             part_add(k, list->elems[n].topic, list->elems[n].partition);
+    pthread_mutex_unlock(&k->lock);
+    rd_kafka_assign(rk, list);
+    pthread_mutex_lock(&k->lock);
     list_each(node, &k->subscriptions) {
         struct subscription *s = list_item(node, struct subscription, link);
         if (!s->is_asked || s->is_opened || s->is_ending)
@@ -129,6 +128,7 @@ static trb_code consumer_create(struct kafka *k, struct trb_error *err)
     rd_kafka_poll_set_consumer(rk);
     pthread_mutex_lock(&k->lock);
     k->consumer = rk;
+    k->events = rd_kafka_queue_get_consumer(rk);
     pthread_mutex_unlock(&k->lock);
     return TRB_OK;
 }
@@ -227,6 +227,8 @@ static void consumer_close(struct kafka *k)
     k->consumer = NULL;
     list_each(node, &k->parts)
         part_revoke(k, list_item(node, struct part, link));
+    rd_kafka_queue_destroy(k->events);
+    k->events = NULL;
     pthread_mutex_unlock(&k->lock);
     rd_kafka_destroy(rk);
 }
@@ -282,26 +284,17 @@ static void end_cancelled(struct kafka *k)
     }
 }
 
-static void take(struct kafka *k, rd_kafka_message_t *m)
+static void take_fetched(struct kafka *k)
 {
-    if (m->err) {
-        trb_log(k->host, k->origin, TRB_LOG_DEBUG, "%s", rd_kafka_message_errstr(m));
-        rd_kafka_message_destroy(m);
-        return;
-    }
     pthread_mutex_lock(&k->lock);
-    struct part *p = part_find(k, rd_kafka_topic_name(m->rkt), m->partition);
-    bool was_lost = k->is_lost;
-    k->is_lost = false;
-    if (p)
-        part_push(k, p, m);
-    else
-        rd_kafka_message_destroy(m);
+    bool is_back = parts_take(k) && k->is_lost;
+    k->is_lost = k->is_lost && !is_back;
     pthread_mutex_unlock(&k->lock);
-    if (was_lost)
+    if (is_back)
         k->host->ready(k->origin);
 }
 
+/* What is polled for are assignments and troubles: messages are in the queues of their partitions. */
 static void poll_once(struct kafka *k)
 {
     pthread_mutex_lock(&k->lock);
@@ -309,8 +302,11 @@ static void poll_once(struct kafka *k)
     pthread_mutex_unlock(&k->lock);
     int ms = due_ns && due_ns - now_ns < IDLE_MS * CLOCK_MS ? (int)((due_ns - now_ns) / CLOCK_MS) + 1 : IDLE_MS;
     rd_kafka_message_t *m = rd_kafka_consumer_poll(k->consumer, ms);
+    if (m && m->err)
+        trb_log(k->host, k->origin, TRB_LOG_DEBUG, "%s", rd_kafka_message_errstr(m));
     if (m)
-        take(k, m);
+        rd_kafka_message_destroy(m);
+    take_fetched(k);
 }
 
 static void *run(void *self)

@@ -35,6 +35,15 @@ static struct subscription *wanted_by(struct kafka *k, const char *topic)
     return NULL;
 }
 
+/* A thread of librdkafka, under a lock of its own. */
+static void on_fetched(rd_kafka_t *rk, void *self)
+{
+    struct kafka *k = self;
+    rd_kafka_queue_yield(k->events);
+}
+
+/* Each partition has a queue of its own, which fills up by itself and is taken from at the application's pace: pausing
+ * would throw away what was fetched. Before the assignment, which fills it. */
 struct part *part_add(struct kafka *k, const char *topic, int32_t number)
 {
     struct part *p = mem_zero(sizeof *p);
@@ -42,6 +51,11 @@ struct part *part_add(struct kafka *k, const char *topic, int32_t number)
     p->topic = mem_text(topic, strlen(topic));
     p->number = number;
     p->last = &p->first;
+    p->queue = rd_kafka_queue_get_partition(k->consumer, topic, number);
+    if (p->queue) {
+        rd_kafka_queue_forward(p->queue, NULL);
+        rd_kafka_queue_cb_event_enable(p->queue, on_fetched, k);
+    }
     list_append(&k->parts, &p->link);
     return p;
 }
@@ -70,24 +84,17 @@ static void part_free(struct part *p)
 void part_revoke(struct kafka *k, struct part *p)
 {
     p->is_revoked = true;
+    if (p->queue) {
+        rd_kafka_queue_cb_event_enable(p->queue, NULL, NULL);
+        rd_kafka_queue_destroy(p->queue);
+        p->queue = NULL;
+    }
     if (!p->in_flight)
         part_free(p);
 }
 
 /* ------------------------------------------------------------------------------------ flow of records */
-static void pause(struct kafka *k, struct part *p, bool on)
-{
-    rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(one, p->topic, p->number);
-    if (on)
-        rd_kafka_pause_partitions(k->consumer, one);
-    else
-        rd_kafka_resume_partitions(k->consumer, one);
-    rd_kafka_topic_partition_list_destroy(one);
-    p->is_paused = on;
-}
-
-void part_push(struct kafka *k, struct part *p, rd_kafka_message_t *record)
+static void push(struct kafka *k, struct part *p, rd_kafka_message_t *record)
 {
     struct message *m = mem_zero(sizeof *m);
     m->record = record;
@@ -95,9 +102,31 @@ void part_push(struct kafka *k, struct part *p, rd_kafka_message_t *record)
     p->last = &m->next;
     p->count++;
     p->bytes += record->len;
-    if (!p->is_paused && (p->count >= k->options.channel_buffer || p->bytes >= MOST_BYTES))
-        pause(k, p, true);
     part_go_on(k, p);
+}
+
+static bool take(struct kafka *k, struct part *p)
+{
+    rd_kafka_message_t *record = NULL;
+    p->is_full = p->count && (p->count >= k->options.channel_buffer || p->bytes >= MOST_BYTES);
+    if (!p->queue || p->is_full || !(record = rd_kafka_consume_queue(p->queue, 0)))
+        return false;
+    if (record->err) {
+        trb_log(k->host, k->origin, TRB_LOG_DEBUG, "%s", rd_kafka_message_errstr(record));
+        rd_kafka_message_destroy(record);
+    } else {
+        push(k, p, record);
+    }
+    return true;
+}
+
+bool parts_take(struct kafka *k)
+{
+    bool any = false;
+    list_each(node, &k->parts)
+        while (take(k, list_item(node, struct part, link)))
+            any = true;
+    return any;
 }
 
 void part_go_on(struct kafka *k, struct part *p)
@@ -137,8 +166,10 @@ static void finish(struct kafka *k, struct part *p)
     rd_kafka_topic_partition_list_destroy(one);
     drop_first(p);
     p->failures = 0;
-    if (p->is_paused && p->count <= k->options.channel_buffer / 2 && p->bytes <= MOST_BYTES / 2)
-        pause(k, p, false);
+    if (!p->is_full || p->count > k->options.channel_buffer / 2 || p->bytes > MOST_BYTES / 2)
+        return;
+    p->is_full = false;
+    member_wake(k);
 }
 
 static uint64_t backoff_ns(const struct kafka *k, const struct part *p)
