@@ -9,6 +9,7 @@ from harness.app import reply
 from harness.errors import error_info, resource_info
 from harness.resources import component, subscription
 from harness.services import Service
+from harness.wait import until
 
 redis = pytest.importorskip("redis")
 
@@ -40,6 +41,32 @@ def test_topics_of_a_namespace(bench, server, namespace, consumer, stream):
     came = app.wait_one("/orders").json
     assert came["topic"] == "orders" and came["data"] == {"a": 1}
     assert streams(server) == {stream}
+    with redis.Redis(port=server.port) as client:
+        [group] = client.xinfo_groups(stream)
+    own = f"{namespace}.{sidecar.app_id}" if namespace else sidecar.app_id
+    assert group["name"].decode() == consumer.replace("{namespace}", own)
+
+
+def test_what_came_while_the_app_was_not_healthy_is_heard_when_it_is(bench, server):
+    app, healthy = bench.app(), {"now": True}
+    app.route("/healthz", lambda request, sock: reply(200 if healthy["now"] else 500))
+    app.route("/orders", reply(200))
+    sidecar = bench.sidecar(app=app, resources=[broker(server), subscription("s", "pubsub", "orders", "/orders")], flags={
+        "enable-app-health-check": "true", "app-health-probe-interval": 1, "app-health-threshold": 1,
+        "app-health-probe-timeout": 500})
+
+    def delivers():
+        assert sidecar.post("/v1.0/publish/pubsub/orders", b"0").status == 204
+        return app.requests("/orders")
+    until(delivers, "a delivery")
+    healthy["now"] = False
+    sidecar.wait_log("App entered un-healthy status")
+    app.forget()
+    for n in range(1, 6):
+        assert sidecar.post("/v1.0/publish/pubsub/orders", str(n).encode()).status == 204
+    assert not app.requests("/orders")
+    healthy["now"] = True
+    until(lambda: {one.json["data"] for one in app.requests("/orders")} >= {1, 2, 3, 4, 5}, "what was published meanwhile", 20)
 
 
 def gone(bench, server):

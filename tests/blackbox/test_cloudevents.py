@@ -4,11 +4,15 @@ receives is one, and what the SDK writes goes through unchanged (contract 5.4, 5
 import base64
 import datetime
 import json
+import uuid
 
 import pytest
 
 from harness.app import reply
+from harness.products import metadata_of
+from harness.products import BROKERS as PRODUCTS
 from harness.pubsub import BROKERS, Scene, entry
+from harness.resources import component
 
 http = pytest.importorskip("cloudevents.http")
 conversion = pytest.importorskip("cloudevents.conversion")
@@ -134,3 +138,30 @@ def test_bulk_publish(scene):
     came = scene.app.wait_for("/events", 3)
     events = [from_http(dict(one.headers), one.body) for one in came]
     assert sorted((attributes(one)["id"], one.get_data()["n"]) for one in events) == [("i0", 0), ("i1", 1), ("i2", 2)]
+
+
+# --- In the binary mode of a broker ---
+
+def test_a_binary_event_of_a_broker_is_routed_by_its_attributes(bench):
+    """Kafka carries the attributes of such an event in headers, ce_ in front; its value is the data."""
+    kafka = pytest.importorskip("kafka")
+    to_record = pytest.importorskip("cloudevents.kafka").to_binary
+    mark = uuid.uuid4().hex[:8]
+    metadata = metadata_of(PRODUCTS, "pubsub.kafka", mark)
+    app = bench.app(start=False)
+    app.route("/dapr/subscribe", reply(200, json.dumps([entry(mark, routes={
+        "rules": [{"match": 'event.type == "com.example.made"', "path": "/made"}], "default": "/others"})])))
+    app.route("/made", reply(200))
+    app.route("/others", reply(200))
+    app.start()
+    bench.sidecar(app=app, app_id=mark, resources=[component("pubsub", "pubsub.kafka", metadata)])
+    client = kafka.KafkaProducer(bootstrap_servers=metadata["brokers"])
+    for type in ("com.example.made", "com.example.other"):
+        record = to_record(made(b"\x00\xfe data", type=type, datacontenttype="application/octet-stream"),
+                           data_marshaller=lambda data: data)
+        client.send(mark, record.value, headers=list(record.headers.items())).get(30)
+    client.close()
+    [came] = app.wait_for("/made", 1, seconds=40)
+    assert came.body == b"\x00\xfe data" and came.header("Ce_id") == "A234-1234"
+    [other] = app.wait_for("/others", 1, seconds=40)
+    assert other.header("Ce_type") == "com.example.other"

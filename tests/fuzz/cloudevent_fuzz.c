@@ -2,6 +2,7 @@
  * reads back, and what is no object is refused with a sentence. */
 #include <base/check.h>
 #include <events/envelope.h>
+#include <events/outbox_event.h>
 
 static void write_as(const char *type, struct trb_slice bytes)
 {
@@ -38,6 +39,40 @@ static void read_as_message(struct trb_slice bytes)
     text_fini(&t);
 }
 
+/* The bytes as an upsert's value, and as metadata beside it. */
+static void wait_in_an_outbox(const char *type, struct trb_slice bytes, bool is_json)
+{
+    struct trb_pair pair = {{bytes.at, bytes.len}, {bytes.at, bytes.len}};
+    struct outbox_event e = {.id = SLICE("outbox-1"), .broker = SLICE("p"), .source = SLICE("a"), .trace_parent = SLICE(""),
+                             .trace_state = SLICE(""), .content_type = slice_of(type), .value = bytes, .is_json = is_json,
+                             .metadata = {&pair, 1, sizeof pair}};
+    struct text t = {0};
+    struct json_value v;
+    struct json_fault fault = {0};
+    if (outbox_event_write(&e, &t, &fault)) {
+        check(envelope_read(text_slice(&t), &v, &fault));
+        check(slice_is(outbox_event_key(v), SLICE("outbox-1")));
+    } else {
+        check(*fault.message);
+    }
+    text_fini(&t);
+}
+
+static void go_out_of_one(struct trb_slice bytes)
+{
+    struct text t = {0};
+    struct json_value v;
+    struct json_fault fault = {0};
+    if (!envelope_read(bytes, &v, &fault))
+        return;
+    struct trb_slice key = outbox_event_key(v);
+    check(!key.at || slice_starts(key, SLICE(OUTBOX_KEY)));
+    outbox_event_readdress(v, SLICE("p"), SLICE("t"), &t);
+    check(envelope_read(text_slice(&t), &v, &fault));
+    check(slice_is(json_find(v, SLICE("topic")).raw, SLICE("\"t\"")));
+    text_fini(&t);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
@@ -48,5 +83,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
     write_as("application/octet-stream", bytes);
     write_as("application/cloudevents+json", bytes);
     read_as_message(bytes);
+    wait_in_an_outbox("application/json", bytes, true);
+    wait_in_an_outbox("text/plain", bytes, true);
+    wait_in_an_outbox("application/cloudevents+json", bytes, false);
+    go_out_of_one(bytes);
     return 0;
 }
