@@ -260,6 +260,32 @@ def test_what_changed_while_the_line_was_broken_is_told(bench, redis_server, kee
         stream.cancel()
 
 
+def test_a_read_that_fails_is_made_again_and_tells_what_changed(bench, redis_server, keeper, mark):
+    """The server pauses between the news of a change and its reading."""
+    metadata = {"redisHost": redis_server.address, "readTimeout": "300ms", "redisMaxRetries": "-1"}
+    sidecar = bench.sidecar(resources=[component("settings", "configuration.redis", metadata)])
+    stream = Stream(sidecar.grpc, [mark])
+    with keeper.pipeline(transaction=False) as both:
+        both.set(mark, "new||1")
+        both.execute_command("CLIENT", "PAUSE", "1000", "ALL")
+        both.execute()
+    assert stream.change() == {mark: ("new", "1")}
+    stream.cancel()
+
+
+def test_what_may_not_be_read_is_not_told_as_removed(bench, redis_server, keeper, mark):
+    keeper.execute_command("ACL", "SETUSER", mark, "on", ">pass", "~*", "&*", "+@all")
+    metadata = {"redisHost": redis_server.address, "redisUsername": mark, "redisPassword": "pass"}
+    sidecar = bench.sidecar(resources=[component("settings", "configuration.redis", metadata)])
+    stream = Stream(sidecar.grpc, [f"{mark}-a", f"{mark}-b"])
+    keeper.execute_command("ACL", "SETUSER", mark, "resetkeys", f"~{mark}-b")
+    keeper.set(f"{mark}-a", "hidden")
+    keeper.set(f"{mark}-b", "told")
+    assert stream.change() == {f"{mark}-b": ("told", "")}
+    stream.cancel()
+    keeper.execute_command("ACL", "DELUSER", mark)
+
+
 def test_a_broken_line_fails_a_subscription_in_words(bench, app, redis_server):
     with closing(Tap(redis_server.port)) as tap:
         sidecar = bench.sidecar(app=app, resources=[component("settings", "configuration.redis", {"redisHost": tap.address})])

@@ -7,11 +7,14 @@
 #include "settings.h"
 #include <base/check.h>
 #include <base/error.h>
+#include <base/map.h>
 #include <base/mem.h>
 #include <base/slice.h>
 #include <base/text.h>
 
 #define PULSE_NS (10000 * REDIS_MS) /* a silent connection is asked so often whether it lives */
+#define REST_NS (500 * REDIS_MS)    /* before what could not be read is read again */
+#define MOST_TWICE 1000             /* with more that wait none of them waits twice */
 
 struct changed { /* a key that is to be read */
     struct list link;
@@ -37,12 +40,14 @@ struct watch {
     struct ear *ears;
     uint32_t ear_count, open_count;
     struct list changed;
-    struct trb_timer *pulse;
-    uint32_t owed; /* reads under way */
-    bool is_open, has_credit, is_ending;
+    struct map waiting; /* of each key the last in changed */
+    struct trb_timer *pulse, *rest;
+    uint32_t owed, changed_count; /* reads under way; how many wait */
+    bool is_open, has_credit, is_ending, has_missed, has_failed, has_been_refused;
 };
 
 static void read_changed(struct watch *);
+static void look_again(struct ear *);
 static void on_pulse(void *);
 
 /* --------------------------------------------------------------------------------------- the end */
@@ -51,6 +56,7 @@ static void close_ears(struct watch *w)
     for (uint32_t i = 0; i < w->ear_count; i++)
         w->ears[i].link = redis_link_destroy(w->ears[i].link);
     w->pulse = w->settings->timers->cancel(w->pulse);
+    w->rest = w->settings->timers->cancel(w->rest);
 }
 
 static void changed_free(struct changed *c)
@@ -66,6 +72,7 @@ static struct trb_call *take_down(struct watch *w)
     list_remove(&w->link);
     while ((node = list_take(&w->changed)))
         changed_free(list_item(node, struct changed, link));
+    map_fini(&w->waiting);
     mem_free(w->ears);
     mem_free(w);
     return call;
@@ -99,17 +106,72 @@ void watch_cancel(struct settings *s, struct trb_call *call)
 }
 
 /* --------------------------------------------------------------------------------------- changes */
+static void on_rested(void *arg)
+{
+    struct watch *w = arg;
+    w->rest = w->settings->timers->cancel(w->rest);
+    if (w->has_missed)
+        look_again(&w->ears[0]);
+    w->has_missed = false;
+    read_changed(w);
+}
+
+/* Is it worth another try? Otherwise, as when a key may not be read, the next is due. */
+static bool rest_from(struct watch *w, const struct resp *reply, const struct trb_error *err)
+{
+    struct trb_error why = ERROR_INIT;
+    if (err)
+        why = *err;
+    else
+        redis_reply_error(reply, &why);
+    bool again = err || why.code == TRB_UNAVAILABLE, *is_said = again ? &w->has_failed : &w->has_been_refused;
+    if (!*is_said)
+        trb_log(w->settings->host, w->settings->origin, TRB_LOG_WARN, "cannot read what changed%s: %s",
+                again ? ", and try again" : "", why.message);
+    *is_said = true;
+    if (again && !w->rest)
+        w->rest = w->settings->timers->start(w->settings->origin, REST_NS, on_rested, w);
+    return again;
+}
+
+static struct trb_slice key_of(const struct changed *c)
+{
+    return (struct trb_slice){c->key, c->len};
+}
+
+/* The key of one that is back may wait again already. */
+static void put_back(struct watch *w, struct changed *c)
+{
+    if (map_get(&w->waiting, key_of(c))) {
+        changed_free(c);
+        return;
+    }
+    map_set(&w->waiting, key_of(c), c);
+    list_prepend(&w->changed, &c->link);
+    w->changed_count++;
+}
+
+static void tell(struct watch *w, const struct changed *c, const struct resp *reply)
+{
+    struct trb_configuration_item item;
+    if (!item_read(reply, (struct trb_name){c->key, c->len}, &item))
+        item.value = item.version = (struct trb_slice){0};
+    w->has_failed = false;
+    w->has_credit = w->settings->host->emit(w->call, &item, sizeof item, NULL) > 0;
+}
+
 static void on_value(struct redis_wish *wish, const struct resp *reply, const struct trb_error *err)
 {
     struct watch *w = wish->self;
     struct changed *c = wish->call;
-    struct trb_configuration_item item;
+    bool is_none = err || (resp_is(reply, RESP_ERROR) && !resp_error_is(reply, "WRONGTYPE"));
     w->owed--;
-    if (!item_read(reply, (struct trb_name){c->key, c->len}, &item))
-        item.value = item.version = (struct trb_slice){0};
-    if (!w->is_ending && !err)
-        w->has_credit = w->settings->host->emit(w->call, &item, sizeof item, NULL) > 0;
-    changed_free(c);
+    if (!w->is_ending && !is_none)
+        tell(w, c, reply);
+    if (!w->is_ending && is_none && rest_from(w, reply, err))
+        put_back(w, c);
+    else
+        changed_free(c);
     if (w->is_ending)
         check_end(w);
     else
@@ -119,34 +181,28 @@ static void on_value(struct redis_wish *wish, const struct resp *reply, const st
 /* One after the other: what is emitted keeps the order of the changes, and stops when nobody takes it. */
 static void read_changed(struct watch *w)
 {
-    if (w->owed || !w->is_open || !w->has_credit || list_is_empty(&w->changed))
+    if (w->owed || w->rest || !w->is_open || !w->has_credit || list_is_empty(&w->changed))
         return;
     struct changed *c = list_item(list_take(&w->changed), struct changed, link);
     struct redis_wish wish = {.answered = on_value, .self = w, .call = c};
-    struct trb_slice key = {c->key, c->len};
+    w->changed_count--;
+    if (map_get(&w->waiting, key_of(c)) == c)
+        map_remove(&w->waiting, key_of(c));
     w->owed++;
-    redis_ask(w->settings->redis, key, &wish, (struct trb_data[]){redis_text("GET"), redis_word(key)}, 2);
+    redis_ask(w->settings->redis, key_of(c), &wish, (struct trb_data[]){redis_text("GET"), redis_word(key_of(c))}, 2);
 }
 
-/* While nobody takes them a key waits once: its newest value is what will be read. */
-static bool is_waiting(struct watch *w, struct trb_slice key)
-{
-    list_each(node, &w->changed) {
-        struct changed *c = list_item(node, struct changed, link);
-        if (c->len == key.len && !memcmp(c->key, key.at, key.len))
-            return true;
-    }
-    return false;
-}
-
+/* While nobody takes them, or many wait, a key waits once: its newest value is what will be read. */
 static void note(struct watch *w, struct trb_slice key)
 {
-    if (!w->has_credit && is_waiting(w, key))
+    if ((!w->has_credit || w->changed_count >= MOST_TWICE) && map_get(&w->waiting, key))
         return;
     struct changed *c = mem_zero(sizeof *c);
     c->key = mem_text(key.at, key.len);
     c->len = key.len;
+    map_set(&w->waiting, key, c);
     list_append(&w->changed, &c->link);
+    w->changed_count++;
     read_changed(w);
 }
 
@@ -245,7 +301,13 @@ static void on_key(struct redis_wish *wish, const struct resp *reply, const stru
     const struct resp *key = resp_is(reply, RESP_ARRAY) && !w->is_ending ? resp_first(reply) : NULL;
     for (uint32_t i = 0; key && i < reply->count; i++, key = resp_next(key))
         note(w, key->text);
-    check_end(w);
+    if (w->is_ending) {
+        check_end(w);
+        return;
+    }
+    if (!resp_is(reply, RESP_ARRAY))
+        w->has_missed |= rest_from(w, reply, err);
+    read_changed(w);
 }
 
 static void on_up(void *arg)
