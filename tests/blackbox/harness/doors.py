@@ -93,8 +93,9 @@ def refused(message, http, grpc, http_message=None):
     return Refusal(message, http, grpc, http_message)
 
 
-def open(sidecar, kind):
-    return {"http": HttpDoor, "grpc": GrpcDoor}[kind](sidecar)
+def open(sidecar, kind, seconds=raw.SECONDS):
+    """seconds: the longest silence of an answer over HTTP."""
+    return HttpDoor(sidecar, seconds) if kind == "http" else GrpcDoor(sidecar)
 
 
 # -------------------------------------------------------------------------------------------- HTTP
@@ -109,14 +110,14 @@ def _details(listed):
 class HttpDoor:
     kind = "http"
 
-    def __init__(self, sidecar):
-        self.sidecar = sidecar
+    def __init__(self, sidecar, seconds=raw.SECONDS):
+        self.sidecar, self.seconds = sidecar, seconds
 
     def call(self, method, path, headers=(), body=None, metadata=None, query=None, expect=(200, 204)):
         pairs = [*(query or {}).items(), *((f"metadata.{key}", value) for key, value in (metadata or {}).items())]
         pairs = [(key, value) for key, value in pairs if value is not None]
         path += "?" + urlencode(pairs) if pairs else ""
-        answer = raw.request(self.sidecar.http, method, path, headers, body)
+        answer = raw.request(self.sidecar.http, method, path, headers, body, self.seconds)
         if answer.status not in expect:
             self.refuse(answer)
         return answer

@@ -6,15 +6,18 @@ import threading
 
 
 class Tap:
-    """A port in front of `port`. What it does to connections is changed while they are open."""
+    """A port in front of `port`. What it does to connections is changed while they are open. told: the server's own
+    words for where it is, made of a port; in its answers they lead to this port."""
 
-    def __init__(self, port):
+    def __init__(self, port, told=None):
         self.target = port
+        self.told = told
         self.lock = threading.Lock()
         self.pairs = []
         self.passed = threading.Event()
         self.passed.set()
         self.left = None                        # so many bytes of answers are still let through, then a reset
+        self.is_slow = False
         self.port = None
         self.listener = None
         self.open()
@@ -49,8 +52,13 @@ class Tap:
         """Nothing arrives any more, on either side."""
         self.passed.clear()
 
+    def slow(self):
+        """Answers arrive byte by byte."""
+        self.is_slow = True
+
     def flow(self):
         self.left = None
+        self.is_slow = False
         self.passed.set()
 
     def cut_answer(self, after):
@@ -86,10 +94,21 @@ class Tap:
             threading.Thread(target=self._carry, args=(near, there, False), daemon=True).start()
             threading.Thread(target=self._carry, args=(there, near, True), daemon=True).start()
 
+    @staticmethod
+    def _trickle(target, data):
+        target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(len(data)):
+            target.sendall(data[at:at + 1])
+
     def _carry(self, source, target, is_answer):
         try:
             while data := source.recv(1 << 16):
                 self.passed.wait()
+                if is_answer and self.told:
+                    data = data.replace(self.told(self.target), self.told(self.port))
+                if is_answer and self.is_slow:
+                    self._trickle(target, data)
+                    continue
                 if is_answer and self.left is not None:
                     data, rest = data[:self.left], data[self.left:]
                     self.left -= len(data)
