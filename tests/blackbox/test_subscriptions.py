@@ -151,6 +151,15 @@ def test_a_path_without_its_slash_is_listed_as_given(memory):
     assert listed(memory) == [as_listed("t", "plain", "PROGRAMMATIC")]
 
 
+def test_a_rule_may_look_for_a_pattern(memory):
+    memory.accept("/com").accept("/others").start(entry("t", routes={
+        "rules": [{"match": r'event.source.matches("^com\\.[a-z]+$")', "path": "/com"}], "default": "/others"}))
+    for source in ("org.other", "com.example"):
+        memory.published("t", {}, query=f"?metadata.cloudevent.source={source}")
+    assert memory.app.wait_one("/others").json["source"] == "org.other"
+    assert memory.app.wait_one("/com").json["source"] == "com.example"
+
+
 def test_an_empty_match_hides_the_rest(memory):
     memory.accept("/first").start(entry("t", routes={"rules": [{"path": "/first"}, {"path": "/second"}],
                                                      "default": "/third"}))

@@ -4,6 +4,7 @@
 #include <base/slice.h>
 #include <base/utf8.h>
 #include <cel/node.h>
+#include <cel/regex.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,20 @@ static struct value overload(struct run *r)
 static struct value boolean(bool b)
 {
     return (struct value){.kind = V_BOOL, .b = b};
+}
+
+/* A match anywhere in the text. */
+static struct value matches(struct run *r, const struct value *a)
+{
+    char why[256];
+    if (a[0].kind != V_STRING || a[1].kind != V_STRING)
+        return overload(r);
+    uint64_t cost = 16 + (a[0].s.len + a[1].s.len) / 64;
+    if (r->steps < cost)
+        return error_value(r, "the expression costs too much");
+    r->steps -= cost;
+    int found = regex_match(a[1].s, a[0].s, why, sizeof why);
+    return found < 0 ? error_value(r, "%s", why) : boolean(found);
 }
 
 /* Characters, not bytes. */
@@ -170,6 +185,7 @@ static const struct {
     {"contains", 2, true, false, contains},
     {"startsWith", 2, true, false, starts_with},
     {"endsWith", 2, true, false, ends_with},
+    {"matches", 2, true, true, matches},
     {"int", 1, false, true, to_int},
     {"uint", 1, false, true, to_uint},
     {"double", 1, false, true, to_double},

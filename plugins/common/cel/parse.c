@@ -191,8 +191,6 @@ static struct node *call(struct parser *p, struct node *target, struct trb_slice
     struct node *n = make(p, N_CALL, target, NULL);
     n->name = name;
     take_items(p, n, ")", false);
-    if (target && slice_is(name, SLICE("matches")))
-        return fail_at(p, start, "matches() is not evaluated by this version");
     if (!p->failed && !function_is_known(name, n->count, target != NULL))
         return fail_at(p, start, "undeclared reference to '%.*s' (in container '')", SLICE_ARG(name));
     return n;
