@@ -119,7 +119,8 @@ def seconds_left(held, key):
                                               ("2592000", 2591990, 2592000), ("4000000", 3999990, 4000000)])
 def test_time_to_live(sidecar, held, given, low, high):
     assert save(sidecar, "ttl", "x", metadata={"ttlInSeconds": given}).status == 204
-    assert low <= seconds_left(held, "app1||ttl") <= high + (1 if high > 100 else 0)   # its clock ticks by seconds
+    # Beyond a month the time is absolute, and its clock, which ticks by seconds, may be late.
+    assert low <= seconds_left(held, "app1||ttl") <= high + (5 if high > 100 else 0)
     assert save(sidecar, "ttl", "y").status == 204
     assert seconds_left(held, "app1||ttl") == -1
     assert sidecar.get("/v1.0/state/store/ttl").header("Metadata.ttlexpiretime") is None
