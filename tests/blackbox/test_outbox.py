@@ -193,10 +193,21 @@ def test_the_row_is_removed(scene, redis_server, mark):
         assert client.keys(f"{mark}||*") == [f"{mark}||k".encode()]
 
 
-def test_a_prefix_and_encryption_do_not_matter(scene):
+def test_a_prefix_does_not_matter(scene):
     scene.start(memory(), store(keyPrefix="name"))
     transacted(scene.sidecar, upsert("k", 1))
     assert scene.data() == ["1"]
+
+
+def test_an_encrypted_store_publishes_what_it_seals(scene, tmp_path):
+    (tmp_path / "secrets.json").write_text(json.dumps({"key": "00" * 32}))
+    scene.start(memory(), component("sec", "secretstores.local.file", {"secretsFile": str(tmp_path / "secrets.json")}),
+                component("store", "state.in-memory", {
+                    **outbox(), "primaryEncryptionKey": {"secretKeyRef": {"name": "key", "key": "key"}}},
+                    auth={"secretStore": "sec"}))
+    transacted(scene.sidecar, upsert("k", {"a": 1}, contentType="application/json"))
+    assert scene.data() == [{"a": 1}]
+    assert get(scene.sidecar, "k").json == {"a": 1}
 
 
 # --- Who does not publish ---
