@@ -1,4 +1,4 @@
-/* json_scan: the byte loops that checking and walking share. Private to json*.c. */
+/* json_scan: the byte loops that checking, walking and writing share. Private to json*.c and text.c. */
 #ifndef BASE_JSON_SCAN_H
 #define BASE_JSON_SCAN_H
 
@@ -36,6 +36,25 @@ static inline const char *scan_plain(const char *at, const char *end)
     }
 #endif
     while (at < end && (uint8_t)*at >= 0x20 && (uint8_t)*at < 0x80 && *at != '"' && *at != '\\')
+        at++;
+    return at;
+}
+
+/* As above, and < > & end it too. */
+static inline const char *scan_html_plain(const char *at, const char *end)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    for (uint64_t word, angles, amps, marks; end - at >= 8; at += 8) {
+        memcpy(&word, at, 8);
+        angles = ((word | SCAN_ONES * 2) ^ SCAN_ONES * '>') - SCAN_ONES;      /* < and > differ in one bit */
+        amps = (word ^ SCAN_ONES * '&') - SCAN_ONES;
+        marks = scan_marks(word) | ((angles | amps) & SCAN_HIGHS);
+        if (marks)
+            return at + (__builtin_ctzll(marks) >> 3);
+    }
+#endif
+    while (at < end && (uint8_t)*at >= 0x20 && (uint8_t)*at < 0x80 && *at != '"' && *at != '\\' && *at != '<' && *at != '>' &&
+           *at != '&')
         at++;
     return at;
 }

@@ -318,14 +318,17 @@ static struct member *list_members(struct arena *a, struct json_value object, si
 {
     struct json_value v;
     struct trb_slice raw;
-    size_t count = 0;
-    for (struct json_cursor c = json_enter(object); json_member(&c, &raw, &v);)
-        count++;
-    struct member *all = mem_alloc(count * sizeof *all);
-    size_t i = 0;
-    for (struct json_cursor c = json_enter(object); json_member(&c, &raw, &v); i++)
-        all[i] = (struct member){json_text(a, (struct json_value){JSON_STRING, raw}), v};
-    qsort(all, count, sizeof *all, compare);
+    size_t count = 0, room = 8;
+    bool in_order = true;
+    struct member *all = mem_alloc(room * sizeof *all);
+    for (struct json_cursor c = json_enter(object); json_member(&c, &raw, &v); count++) {
+        if (count == room)
+            all = mem_grow(all, (room *= 2) * sizeof *all);
+        all[count] = (struct member){json_text(a, (struct json_value){JSON_STRING, raw}), v};
+        in_order = in_order && (!count || compare(&all[count - 1], &all[count]) < 0);
+    }
+    if (!in_order)
+        qsort(all, count, sizeof *all, compare);
     *ret_count = count;
     return all;
 }

@@ -1,6 +1,7 @@
 /* text: a growing text, and the three ways in which others want strings escaped. */
 #include <base/buf.h>
 #include <base/check.h>
+#include <base/json_scan.h>
 #include <base/mem.h>
 #include <base/slice.h>
 #include <base/text.h>
@@ -104,11 +105,6 @@ static void add_json_escape(struct text *t, unsigned char c)
         text_addf(t, "\\u%04x", c);
 }
 
-static bool is_json_plain(unsigned char c, bool html)
-{
-    return c >= 0x20 && c != '"' && c != '\\' && (!html || (c != '<' && c != '>' && c != '&'));
-}
-
 /* Returns the bytes it dealt with at s, which starts with a byte above 0x7f. */
 static size_t add_json_rune(struct text *t, struct trb_slice s, bool html)
 {
@@ -127,9 +123,7 @@ void text_add_json(struct text *t, struct trb_slice s, bool html)
 {
     text_addc(t, '"');
     while (s.len) {
-        size_t n = 0;
-        while (n < s.len && (unsigned char)s.at[n] < 0x80 && is_json_plain((unsigned char)s.at[n], html))
-            n++;
+        size_t n = (size_t)((html ? scan_html_plain : scan_plain)(s.at, s.at + s.len) - s.at);
         text_add(t, slice_cut(s, n));
         s = slice_skip(s, n);
         if (!s.len)

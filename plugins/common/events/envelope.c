@@ -13,14 +13,16 @@ static bool is_binary_type(struct trb_slice content_type)
            slice_is_nocase(type, SLICE("application/cloudevents+protobuf"));
 }
 
-/* A further member, never the first. */
-static void member(struct text *t, const char *name, struct trb_slice value)
+#define USUAL_MEMBERS 512                   /* bytes of an envelope beside its data */
+
+/* A further member, never the first; what leads to it is one piece: ,"name": */
+static void add_member(struct text *t, struct trb_slice lead, struct trb_slice value)
 {
-    text_add(t, SLICE(",\""));
-    text_adds(t, name);
-    text_add(t, SLICE("\":"));
+    text_add(t, lead);
     text_add_json(t, value, true);
 }
+
+#define member(t, name, value) add_member(t, SLICE(",\"" name "\":"), value)
 
 static void begin_base64(struct text *t, struct trb_slice data)
 {
@@ -102,6 +104,7 @@ static void write_new(const struct envelope *e, struct text *t)
     struct trb_slice trace = chosen(e, "cloudevent.traceparent", chosen(e, "cloudevent.traceid", e->trace_parent));
     size_t now_len = clock_rfc3339_local(clock_wall_ns(), now);
     uuid_v4(id);
+    text_room(t, e->data.len + USUAL_MEMBERS);
     begin_data(t, e);
     member(t, "datacontenttype", e->content_type.len ? e->content_type : SLICE("text/plain"));
     if (until.at)
@@ -127,11 +130,11 @@ static bool lacks(struct json_value event, const char *name)
     return json_find(event, slice_of(name)).kind == JSON_NONE;
 }
 
-static void complete(struct text *t, struct json_value event, const char *name, struct trb_slice value)
-{
-    if (lacks(event, name))
-        member(t, name, value);
-}
+#define complete(t, event, name, value)                                                                                \
+    do {                                                                                                               \
+        if (lacks(event, name))                                                                                        \
+            member(t, name, value);                                                                                    \
+    } while (0)
 
 static void complete_trace(const struct envelope *e, struct text *t, struct json_value event)
 {
@@ -204,7 +207,11 @@ bool envelope_write(const struct envelope *e, struct text *t, struct json_fault 
 void envelope_wrap_raw(const struct trb_pubsub_event *event, struct trb_slice pubsub, struct trb_slice topic,
                        struct text *t)
 {
-    static const char *const traces[] = {"traceid", "traceparent", "tracestate"};
+    static const struct {
+        const char *name;
+        struct trb_slice lead;
+    } traces[] = {{"traceid", {",\"traceid\":", 11}}, {"traceparent", {",\"traceparent\":", 15}},
+                  {"tracestate", {",\"tracestate\":", 14}}};
     char id[UUID_TEXT];
     uuid_v4(id);
     begin_base64(t, slice_from(event->data.at ? event->data.at : "", event->data.len));
@@ -215,9 +222,9 @@ void envelope_wrap_raw(const struct trb_pubsub_event *event, struct trb_slice pu
     member(t, "specversion", SLICE("1.0"));
     member(t, "topic", topic);
     for (uint32_t i = 0; i < 3; i++) {
-        struct trb_slice value = pair_get(&event->metadata, traces[i]);
+        struct trb_slice value = pair_get(&event->metadata, traces[i].name);
         if (value.at)
-            member(t, traces[i], value);
+            add_member(t, traces[i].lead, value);
     }
     member(t, "type", SLICE("com.dapr.event.sent"));
     text_addc(t, '}');

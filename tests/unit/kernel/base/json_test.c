@@ -153,6 +153,17 @@ static void the_canonical_form_sorts_and_escapes(void **state)
     text_fini(&t);
 }
 
+static void the_canonical_form_sorts_any_number_of_members_and_keeps_the_last_of_a_name(void **state)
+{
+    struct text t = {0};
+    json_canonical(parsed("{\"k\":1,\"j\":2,\"i\":3,\"h\":4,\"g\":5,\"f\":6,\"e\":7,\"d\":8,\"c\":9,\"a\":0,\"a\":{},\"e\":[]}"), &t);
+    assert_string_equal(t.at, "{\"a\":{},\"c\":9,\"d\":8,\"e\":[],\"f\":6,\"g\":5,\"h\":4,\"i\":3,\"j\":2,\"k\":1}");
+    text_clear(&t);
+    json_canonical(parsed("{\"a\":1,\"a\":2,\"b\":3,\"b\":4}"), &t);
+    assert_string_equal(t.at, "{\"a\":2,\"b\":4}");
+    text_fini(&t);
+}
+
 static void a_fault_says_what_and_where(void **state)
 {
     assert_string_equal(fault_of(""), "unexpected end of JSON input");
@@ -234,6 +245,7 @@ int main(void)
         cmocka_unit_test(keys_are_compared_unescaped),
         cmocka_unit_test(white_space_goes_and_every_token_stays),
         cmocka_unit_test(the_canonical_form_sorts_and_escapes),
+        cmocka_unit_test(the_canonical_form_sorts_any_number_of_members_and_keeps_the_last_of_a_name),
         cmocka_unit_test(a_fault_says_what_and_where),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(the_public_suite_agrees),

@@ -83,6 +83,29 @@ static void json_strings_are_escaped_twice_as_carefully_for_html(void **state)
     text_fini(&t);
 }
 
+/* Texts are looked at several bytes at a time: each byte at each place, before and behind each other. */
+static void every_byte_is_escaped_wherever_it_stands(void **state)
+{
+    char text[18];
+    for (size_t at = 0; at < sizeof text; at++)
+        for (unsigned c = 0; c < 0x80; c++) {
+            struct text fast = {0}, slow = {0};
+            memset(text, c % 3 ? '>' - 1 : 'x', sizeof text);
+            text[at] = (char)c;
+            text_add_json(&fast, slice_from(text, sizeof text), true);
+            for (size_t i = 0; i < sizeof text; i++) {
+                struct text one = {0};
+                text_add_json(&one, slice_from(text + i, 1), true);
+                text_add(&slow, slice_from(one.at + 1, one.len - 2));
+                text_fini(&one);
+            }
+            assert_int_equal(fast.len, slow.len + 2);
+            assert_memory_equal(fast.at + 1, slow.at, slow.len);
+            text_fini(&fast);
+            text_fini(&slow);
+        }
+}
+
 static void pairs_are_an_object(void **state)
 {
     struct trb_pair two[] = {{NAME("a"), NAME("<1>")}, {NAME("b\""), NAME("")}};
@@ -170,6 +193,7 @@ int main(void)
         cmocka_unit_test(truth_has_many_words),
         cmocka_unit_test(utf8_is_strict),
         cmocka_unit_test(json_strings_are_escaped_twice_as_carefully_for_html),
+        cmocka_unit_test(every_byte_is_escaped_wherever_it_stands),
         cmocka_unit_test(pairs_are_an_object),
         cmocka_unit_test(quoted_text_is_gos),
         cmocka_unit_test(base64_goes_both_ways_for_every_length),
