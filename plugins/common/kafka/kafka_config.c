@@ -184,9 +184,13 @@ static void put_consumer(struct setting *s, const struct kafka_options *o)
     put(s, "queued.max.messages.kbytes", "4096");           /* of each partition */
 }
 
+/* What comes while a request is on its way makes the next one: batches grow with the load, and nothing lingers. With
+ * acknowledgements by all a broker takes the requests of a connection one by one, so more on their way would gain
+ * little, and one that is sent again would come behind its successor. */
 static void put_producer(struct setting *s, const struct kafka_options *o)
 {
     put(s, "linger.ms", "0");
+    put(s, "max.in.flight.requests.per.connection", o->required_acks == 0 ? "1" : "5");
     put(s, "partitioner", "fnv1a_random");
     put(s, "compression.codec", o->compression);
     put(s, "acks", o->required_acks == 0 ? "all" : o->required_acks == 1 ? "1" : "0");

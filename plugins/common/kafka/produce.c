@@ -4,15 +4,16 @@
 #include <base/slice.h>
 #include <stdatomic.h>
 
+struct record {
+    struct sending *sending;
+    uint32_t index;
+};
+
 struct sending {                            /* one question with all its records */
     struct trb_call *call;
     bool is_bulk;
     _Atomic uint32_t missing;               /* one more than the records, until all are queued */
-};
-
-struct record {
-    struct sending *sending;
-    uint32_t index;
+    struct record records[];
 };
 
 trb_code produce_error(struct trb_error *err, rd_kafka_resp_err_t fault, const char *what)
@@ -43,7 +44,6 @@ static void record_end(struct kafka *k, struct record *r, const struct trb_error
         s->call->host->fail(s->call, err);
     else
         k->kind->sent(s->call);
-    mem_free(r);
     sending_count(s);
 }
 
@@ -60,12 +60,14 @@ static void reached(struct kafka *k)
 
 static void on_reports(struct kafka *k, rd_kafka_event_t *e)
 {
+    bool is_reached = false;
     for (const rd_kafka_message_t *m; (m = rd_kafka_event_message_next(e));) {
         struct trb_error err = {.size = sizeof err};
         if (m->err)
             produce_error(&err, m->err, "the message was not delivered");
-        else
+        else if (!is_reached)
             reached(k);
+        is_reached = is_reached || !m->err;
         record_end(k, m->_private, m->err ? &err : NULL);
     }
 }
@@ -110,13 +112,15 @@ static struct trb_name find(const struct kafka_record *o, const char *key)
     return found.at ? found : get(o, o->own, key);
 }
 
-static void add_headers(struct kafka *k, rd_kafka_headers_t *to, const struct trb_pairs *from, const struct trb_pairs *over)
+static void add_headers(struct kafka *k, rd_kafka_headers_t **to, const struct trb_pairs *from, const struct trb_pairs *over)
 {
     for (uint32_t n = 0; from && n < from->count; n++) {
         const struct trb_pair *p = trb_pair_at(from, n);
         if (names_match(k->excluded, slice_name(p->key)) || (over && trb_pair_get(over, p->key.at).at))
             continue;
-        rd_kafka_header_add(to, p->key.at, (ssize_t)p->key.len, p->value.at ? p->value.at : "", (ssize_t)p->value.len);
+        if (!*to)
+            *to = rd_kafka_headers_new(from->count);
+        rd_kafka_header_add(*to, p->key.at, (ssize_t)p->key.len, p->value.at ? p->value.at : "", (ssize_t)p->value.len);
     }
 }
 
@@ -144,23 +148,24 @@ static trb_code send_record(struct kafka *k, const struct kafka_record *o, struc
     if (!key.at)
         key = find(o, "__key");
     bool is_tombstone = !o->data.at || slice_is(slice_from(o->data.at, o->data.len), SLICE("null"));
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(8);
-    add_headers(k, headers, o->own, o->over);
-    add_headers(k, headers, o->over, NULL);
+    rd_kafka_headers_t *headers = NULL;
+    add_headers(k, &headers, o->own, o->over);
+    add_headers(k, &headers, o->over, NULL);
     rd_kafka_resp_err_t fault = rd_kafka_producev(
         k->producer, RD_KAFKA_V_TOPIC(o->topic.at), RD_KAFKA_V_PARTITION(partition),
         RD_KAFKA_V_VALUE(is_tombstone ? NULL : (void *)(uintptr_t)o->data.at, is_tombstone ? 0 : o->data.len),
         RD_KAFKA_V_KEY(key.at, key.len), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(r), RD_KAFKA_V_END);
     if (!fault)
         return TRB_OK;
-    rd_kafka_headers_destroy(headers);
+    if (headers)
+        rd_kafka_headers_destroy(headers);
     return produce_error(err, fault, "the message was not queued");
 }
 
 void kafka_send_one(struct kafka *k, struct sending *s, uint32_t index, const struct kafka_record *o)
 {
     struct trb_error err = {.size = sizeof err};
-    struct record *r = mem_zero(sizeof *r);
+    struct record *r = &s->records[index];
     *r = (struct record){s, index};
     if (send_record(k, o, r, &err))
         record_end(k, r, &err);
@@ -168,7 +173,7 @@ void kafka_send_one(struct kafka *k, struct sending *s, uint32_t index, const st
 
 static struct sending *sending_create(struct trb_call *call, bool is_bulk, uint32_t records)
 {
-    struct sending *s = mem_zero(sizeof *s);
+    struct sending *s = mem_alloc(sizeof *s + records * sizeof *s->records);
     s->call = call;
     s->is_bulk = is_bulk;
     atomic_init(&s->missing, records + 1);
