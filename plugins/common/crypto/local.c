@@ -79,7 +79,7 @@ static void seal(const struct crypto_local *l, struct trb_call *call, const stru
     crypto_key_unref(k);
 }
 
-static void open(const struct crypto_local *l, struct trb_call *call, const struct trb_crypto_open *q, opener *how, const char *front)
+static void unseal(const struct crypto_local *l, struct trb_call *call, const struct trb_crypto_open *q, opener *how, const char *front)
 {
     struct trb_error err = {.size = sizeof err};
     struct bytes made;
@@ -103,7 +103,7 @@ void crypto_local_wrap_key(const struct crypto_local *l, struct trb_call *call, 
 
 void crypto_local_unwrap_key(const struct crypto_local *l, struct trb_call *call, const void *question)
 {
-    open(l, call, question, crypto_unwrap, WRAPPING_KEY);
+    unseal(l, call, question, crypto_unwrap, WRAPPING_KEY);
 }
 
 void crypto_local_encrypt(const struct crypto_local *l, struct trb_call *call, const void *question)
@@ -113,7 +113,7 @@ void crypto_local_encrypt(const struct crypto_local *l, struct trb_call *call, c
 
 void crypto_local_decrypt(const struct crypto_local *l, struct trb_call *call, const void *question)
 {
-    open(l, call, question, crypto_open, ENCRYPTION_KEY);
+    unseal(l, call, question, crypto_open, ENCRYPTION_KEY);
 }
 
 void crypto_local_sign(const struct crypto_local *l, struct trb_call *call, const void *question)
