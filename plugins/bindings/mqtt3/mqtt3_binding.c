@@ -38,8 +38,8 @@ static const struct trb_option options[] = {
     TRB_INT(struct binding, max_retries, "backOffMaxRetries", .fallback = "0", .min = -1,
             .doc = "How often a message is delivered again, every 5 s, that the application failed on; -1: without end."),
     TRB_DURATION(struct binding, redeliver_ns, "redeliverInterval", .fallback = "60s",
-                 .doc = "A message that stayed unacknowledged comes again within this time, by a new connection of the same session; "
-                        "0: when the connection ends for another reason. Not with cleanSession."),
+                 .doc = "What a handler failed on is handed to it again within this time; until then the broker counts it as "
+                        "unacknowledged, and sends it again to the next connection. 0: only then."),
     TRB_INT(struct binding, unused_qos, "qos", .doc = "Accepted; messages are sent and asked for at least once (1)."),
 };
 

@@ -46,17 +46,48 @@ static void acknowledge(struct mqtt *m, struct mqtt_message *x)
     message_free(x);
 }
 
+static void refuse(struct mqtt *m, struct mqtt_message *x)
+{
+    mqtt_renew_later(m);
+    if (m->refused_count >= MAX_PARKED || m->refused_bytes + x->bytes.len > MAX_PARKED_BYTES) {
+        m->is_owing = true;
+        message_free(x);
+        return;
+    }
+    list_append(&m->refused, &x->link);
+    m->refused_count++;
+    m->refused_bytes += x->bytes.len;
+}
+
+void incoming_again(struct mqtt *m)
+{
+    struct list now;
+    struct list *node;
+    list_init(&now);
+    while ((node = list_take(&m->refused)))
+        list_append(&now, node);
+    m->refused_count = 0;
+    m->refused_bytes = 0;
+    while ((node = list_take(&now))) {
+        struct mqtt_listener *l = listener_for(m, slice_name(item(node)->topic));
+        if (l)
+            listener_push(l, item(node));
+        else
+            incoming_park(m, item(node));
+    }
+}
+
 void mqtt_settle(struct mqtt_message *x, uint32_t verdict)
 {
     struct mqtt *m = x->mqtt;
     struct mqtt_listener *l = x->listener;
     bool is_done = verdict == TRB_ACK || verdict == TRB_DROP;
-    if (verdict == TRB_RETRY && x->id && !x->is_stale)
-        mqtt_renew_later(m);
     x->listener = NULL;
     x->is_settled = is_done;
     if (verdict == TRB_HELD)
         incoming_park(m, x);
+    else if (verdict == TRB_RETRY && x->id && !x->is_stale && m->setup.redeliver_ns)
+        refuse(m, x);
     else if (!is_done || !x->id)
         message_free(x);
     else if (m->state == MQTT_UP && !x->is_stale)
@@ -234,6 +265,8 @@ void incoming_up(struct mqtt *m, bool has_session)
 void incoming_end(struct mqtt *m)
 {
     list_each(node, &m->parked)
+        message_free(item(node));
+    list_each(node, &m->refused)
         message_free(item(node));
     list_each(node, &m->owed)
         message_free(owed_item(node));

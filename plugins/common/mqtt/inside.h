@@ -35,10 +35,11 @@ struct mqtt {
 
     struct list owed;                           /* messages that the broker wants acknowledged */
     struct list parked;                         /* those that nobody listens to yet */
-    uint32_t parked_count, queued_count;
-    size_t parked_bytes, queued_bytes;
+    struct list refused;                        /* those that a handler failed on, until the renewal gives them to it again */
+    uint32_t parked_count, queued_count, refused_count;
+    size_t parked_bytes, queued_bytes, refused_bytes;
     uint8_t released[8192];                     /* QoS 2: acknowledged, and not yet released by the broker */
-    bool told_parked;
+    bool told_parked, is_owing;                 /* owing: something refused is not kept here: only the broker has it */
 
     struct list listeners;
 };
@@ -73,7 +74,7 @@ void mqtt_send(struct mqtt *, struct trb_slice packet);
 void mqtt_send_short(struct mqtt *, uint32_t kind, uint32_t id);
 void mqtt_lose(struct mqtt *, trb_code, const char *reason, const char *sentence);
 void mqtt_read_again(struct mqtt *);
-void mqtt_renew_later(struct mqtt *);           /* something was left unacknowledged */
+void mqtt_renew_later(struct mqtt *);           /* something was refused */
 uint32_t mqtt_id_take(struct mqtt *);           /* 0: all are taken */
 void mqtt_id_give(struct mqtt *, uint32_t id);
 void mqtt_tick_now(struct mqtt *);              /* something with a limit has begun */
@@ -92,6 +93,7 @@ void incoming_release(struct mqtt *, uint32_t id);
 void incoming_up(struct mqtt *, bool has_session);
 void incoming_down(struct mqtt *);
 void incoming_park(struct mqtt *, struct mqtt_message *);
+void incoming_again(struct mqtt *);             /* what was refused goes to its listeners */
 void incoming_unpark(struct mqtt *, struct mqtt_listener *);
 void incoming_balance(struct mqtt *);           /* reads on, or pauses, as the queues are */
 void incoming_end(struct mqtt *);

@@ -110,6 +110,7 @@ static void hang_up(struct mqtt *m, const struct trb_error *err)
     m->stream = m->streams->destroy(m->stream);
     m->streams_had++;
     m->renewal = m->timers->cancel(m->renewal);
+    m->is_owing = false;
     m->again = m->timers->cancel(m->again);
     m->is_paused = false;
     m->pinged_ns = 0;
@@ -117,6 +118,7 @@ static void hang_up(struct mqtt *m, const struct trb_error *err)
     if (!was_up)
         return;
     incoming_down(m);
+    incoming_again(m);
     outgoing_down(m, err);
     listeners_down(m);
 }
@@ -142,14 +144,15 @@ void mqtt_lose(struct mqtt *m, trb_code code, const char *reason, const char *se
     leave(m);
 }
 
-/* MQTT sends again only what a connection has left unacknowledged, and brokers stop at some number of these: a
- * connection of the same session makes it begin anew. */
+/* What was refused is kept unacknowledged and handled again. What there was no room for MQTT sends again only to another
+ * connection of the same session. */
 static void on_renewal(void *arg)
 {
     struct mqtt *m = checked(arg, struct mqtt, MQTT_MAGIC);
     struct trb_error err = {0};
     m->renewal = m->timers->cancel(m->renewal);
-    if (m->state != MQTT_UP)
+    incoming_again(m);
+    if (m->state != MQTT_UP || !m->is_owing || m->setup.config->clean_session)
         return;
     trb_error(&err, TRB_UNAVAILABLE, "RENEWED", "the connection was renewed");
     m->failures = 0;
@@ -158,7 +161,7 @@ static void on_renewal(void *arg)
 
 void mqtt_renew_later(struct mqtt *m)
 {
-    if (m->setup.redeliver_ns && !m->renewal && m->state == MQTT_UP && !m->setup.config->clean_session)
+    if (!m->renewal && m->state == MQTT_UP)
         m->renewal = m->timers->start(m->setup.origin, m->setup.redeliver_ns, on_renewal, m);
 }
 
@@ -406,6 +409,7 @@ void mqtt_start(const struct mqtt_setup *setup, struct mqtt **place, struct trb_
     list_init(&m->flying);
     list_init(&m->owed);
     list_init(&m->parked);
+    list_init(&m->refused);
     list_init(&m->listeners);
     *place = m;
     dial(m);

@@ -26,8 +26,8 @@ static const struct trb_option options[] = {
     TRB_BOOL(struct bus, retain, "retain", .fallback = "false",
              .doc = "Ask the broker to keep the last message of a topic for those who subscribe later; a publication may say it itself."),
     TRB_DURATION(struct bus, redeliver_ns, "redeliverInterval", .fallback = "60s",
-                 .doc = "What a handler failed on comes again within this time, by a new connection of the same session, because "
-                        "MQTT delivers again only then; 0: when the connection ends for another reason. Not with cleanSession."),
+                 .doc = "What a handler failed on is handed to it again within this time; until then the broker counts it as "
+                        "unacknowledged, and sends it again to the next connection. 0: only then."),
 };
 
 /* ------------------------------------------------------------------------------------ publishing */

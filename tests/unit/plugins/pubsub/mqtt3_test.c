@@ -492,6 +492,29 @@ static void an_acknowledgement_waits_for_the_handler(void **state)
     hush(l);
 }
 
+static void what_was_refused_comes_again_on_the_same_connection(void **state)
+{
+    meet(WITH("consumerID", "c", "redeliverInterval", "200ms"));
+    struct listener *l = listen_to_peer();
+    SAYS("\x32\x06\x00\x01t\x00\x07x\x32\x06\x00\x01t\x00\x08y");
+    settle(l, hear(l, SOON), TRB_RETRY);
+    settle(l, hear(l, SOON), TRB_RETRY);
+    struct heard *x = hear(l, SOON), *y = hear(l, SOON);
+    assert_string_equal(x->text, "x");
+    assert_string_equal(y->text, "y");
+    settle(l, y, TRB_ACK);
+    HEARS("\x40\x02\x00\x08");
+    settle(l, x, TRB_RETRY);
+    close(peer.fd);
+    meet_again(PRESENT);
+    HEARS("\x82\x06\x00\x02\x00\x01t\x01");
+    SAYS("\x90\x03\x00\x02\x01\x3a\x06\x00\x01t\x00\x07x");
+    settle(l, hear(l, SOON), TRB_ACK);
+    HEARS("\x40\x02\x00\x07");
+    assert_null(hear(l, 3 * NOT));
+    hush(l);
+}
+
 static void a_handler_outlives_the_connection(void **state)
 {
     meet(WITH("consumerID", "c"));
@@ -652,6 +675,7 @@ int main(void)
         PEER(exactly_once_goes_on_where_it_was),
         PEER(without_a_session_what_was_under_way_fails),
         PEER(an_acknowledgement_waits_for_the_handler),
+        PEER(what_was_refused_comes_again_on_the_same_connection),
         PEER(a_handler_outlives_the_connection),
         PEER(an_id_that_means_another_message_is_not_mixed_up),
         PEER(exactly_once_arrives_once),
