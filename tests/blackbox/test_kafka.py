@@ -12,8 +12,10 @@ import pytest
 
 from harness.app import App, reply
 from harness.ports import free_port
+from harness.products import told_by_kafka
 from harness.resources import component
 from harness.services import Service
+from harness.tap import Tap
 from harness.wait import until
 
 PATIENCE = 40
@@ -216,6 +218,68 @@ def test_one_message_of_a_partition_at_a_time(bench, broker, mark):
     assert side.came() == list(range(30)) and worst[0] == 1
 
 
+# --- Many at once ---
+
+class Batches(Side):
+    """As Side, whose app takes batches; fails: messages whose entry is answered with RETRY, so often."""
+
+    def __init__(self, bench, broker, mark, fails=None, **metadata):
+        self.fails, self.batches = dict(fails or {}), []
+        super().__init__(bench, broker, mark)
+        self.app = App(subscriptions=[{"pubsubname": "pubsub", "topic": mark, "route": "/t", "bulkSubscribe": {
+            "enabled": True, "maxMessagesCount": 10, "maxAwaitDurationMs": 500}}])
+        self.app.route("/t", self.answer)
+        self.app.start()
+        bench.stack.callback(self.app.stop)
+        given = {"brokers": broker.address, "authType": "none", "initialOffset": "oldest", "consumerGroup": mark,
+                 "backOffDuration": "100ms", **metadata}
+        self.reader = bench.sidecar(app=self.app, app_id=mark, resources=[component("pubsub", "pubsub.kafka", given)])
+
+    def answer(self, request, sock):
+        statuses, batch = [], []
+        for one in request.json["entries"]:
+            data = one["event"]["data"]
+            batch.append(data)
+            failed = self.fails.get(data, 0) > 0
+            self.fails[data] = self.fails.get(data, 0) - 1
+            statuses.append({"entryId": one["entryId"], "status": "RETRY" if failed else "SUCCESS"})
+        self.batches.append(batch)
+        return reply(200, json.dumps({"statuses": statuses}))
+
+    def handled(self):
+        return [data for batch in list(self.batches) for data in batch]
+
+
+def bulk_published(side, topic, numbers):
+    answer = side.sidecar.post(f"/v1.0/publish/bulk/pubsub/{topic}", [
+        {"entryId": str(n), "event": n, "contentType": "application/json"} for n in numbers])
+    assert answer.status == 204, answer.text
+
+
+def test_batches_are_filled_from_one_partition(bench, broker, mark):
+    side = Batches(bench, broker, mark)
+    bulk_published(side, mark, range(40))
+    until(lambda: len(side.handled()) >= 40, lambda: f"forty: {side.batches}", PATIENCE)
+    assert side.handled() == list(range(40)) and max(len(batch) for batch in side.batches) == 10
+
+
+def test_what_failed_of_a_batch_comes_again_and_the_rest_does_not(bench, broker, mark):
+    side = Batches(bench, broker, mark, fails={3: 2, 5: 1})
+    bulk_published(side, mark, range(20))
+    until(lambda: set(side.handled()) == set(range(20)) and side.handled().count(3) == 3, lambda: f"all: {side.batches}", PATIENCE)
+    assert sorted(side.handled()) == sorted([*range(20), 3, 3, 5])
+
+
+def test_what_failed_of_a_batch_is_not_passed_by_a_restart(bench, broker, mark):
+    side = Batches(bench, broker, mark, fails={3: 1000}, backOffDuration="60s")
+    bulk_published(side, mark, range(10))
+    until(lambda: 9 in side.handled(), lambda: f"the batch: {side.batches}", PATIENCE)
+    side.reader.stop()
+    again = Batches(bench, broker, mark)
+    until(lambda: 9 in again.handled(), lambda: f"what was left: {again.batches}", PATIENCE)
+    assert again.handled() == list(range(3, 10))
+
+
 # --- Groups and restarts ---
 
 def test_two_groups_each_get_everything_and_one_group_shares(bench, broker, mark):
@@ -267,6 +331,22 @@ def test_a_stop_under_load_loses_nothing_acknowledged(bench, broker, mark):
           lambda: f"all of them; missing {sorted(set(kept) - handled - set(again.came()))[:20]}", PATIENCE)
     assert len(again.came()) == len(set(again.came()))
     assert len(handled & set(again.came())) <= 1
+
+
+def test_what_waits_for_a_slow_app_is_fetched_once(bench, broker, mark):
+    """Many more than may wait in the sidecar: the broker keeps the rest until there is room."""
+    count, size = 4000, 500
+    first = Side(bench, broker, mark)
+    for at in range(0, count, 1000):
+        body = json.dumps([{"entryId": str(n), "event": {"n": n, "fill": "x" * size}, "contentType": "application/json"}
+                           for n in range(at, at + 1000)])
+        assert first.sidecar.post(f"/v1.0/publish/bulk/pubsub/{mark}", body).status == 204
+    tap = Tap(broker.port, told_by_kafka)
+    bench.stack.callback(tap.close)
+    side = Side(bench, tap, mark, mark)
+    until(lambda: len(side.app.requests("/t")) == count, lambda: f"{count}; came: {len(side.app.requests('/t'))}", PATIENCE)
+    assert [one["n"] for one in side.came()] == list(range(count))
+    assert tap.answered < 3 * count * (size + 400)
 
 
 def test_what_the_app_holds_at_the_stop_is_delivered_again(bench, broker, mark):

@@ -137,14 +137,17 @@ BINDINGS = {
 }
 
 
+def told_by_kafka(port):
+    return b"127.0.0.1" + struct.pack(">i", port)
+
+
 def tap_of(table, type):
     """A broker of Kafka tells its clients where it is: behind the Tap, where the Tap is."""
     name = table[type].service
     address = server(name)
     if address is None:
         pytest.skip(f"without {name} (tests/services/with {name})")
-    told = (lambda port: b"127.0.0.1" + struct.pack(">i", port)) if name == "kafka" else None
-    return Tap(int(address.rpartition(":")[2]), told)
+    return Tap(int(address.rpartition(":")[2]), told_by_kafka if name == "kafka" else None)
 
 
 def metadata_of(table, type, mark, at=None):

@@ -18,6 +18,7 @@ class Tap:
         self.passed.set()
         self.left = None                        # so many bytes of answers are still let through, then a reset
         self.is_slow = False
+        self.answered = 0                       # bytes that the server has said
         self.port = None
         self.listener = None
         self.open()
@@ -104,6 +105,7 @@ class Tap:
         try:
             while data := source.recv(1 << 16):
                 self.passed.wait()
+                self.answered += len(data) if is_answer else 0
                 if is_answer and self.told:
                     data = data.replace(self.told(self.target), self.told(self.port))
                 if is_answer and self.is_slow:
