@@ -58,7 +58,7 @@ static void read_topics(void *self, struct trb_call *call, const void *unused)
 {
     struct binding *b = self;
     if (b->topic_count) {
-        kafka_listen(&b->kafka, call, b->topics, b->topic_count);
+        kafka_listen(&b->kafka, call, b->topics, b->topic_count, 1);
         return;
     }
     trb_log(b->kafka.host, b->kafka.origin, TRB_LOG_WARN, "there are no topics: nothing is read");

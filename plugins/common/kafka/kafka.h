@@ -50,15 +50,24 @@ struct subscription {
     struct trb_call *call;
     const struct trb_name *topics;          /* the texts are the caller's: readable until answered */
     uint32_t topic_count, in_flight;
+    uint32_t window;                        /* messages of a partition that may be with the app at once */
     bool has_credit, is_asked, is_opened, is_ending;
 };
 
-struct message {
+#define MESSAGE_WAITS 0u
+#define MESSAGE_FLIES 1u
+#define MESSAGE_DONE 2u                     /* leaves once it is the first */
+#define MESSAGE_FAILED 3u
+
+struct message {                            /* the cookie of its event */
     struct message *next;
+    struct part *part;
     rd_kafka_message_t *record;
+    uint32_t state;
 };
 
-/* One partition of ours: its messages wait here, one at a time is on its way to the app. */
+/* One partition of ours: its messages wait here; the first ones, as many as the window is wide, may be on their way
+ * to the app. Its position is behind those that are done without a gap. */
 struct part {
     struct list link;
     struct subscription *subscription;      /* NULL: none wants it any more */
@@ -68,9 +77,9 @@ struct part {
     struct message *first, **last;
     uint32_t count;
     size_t bytes;
-    uint64_t retry_ns, failing_since_ns;    /* the first one waits for its next delivery until then; 0: no */
-    uint32_t failures;
-    bool in_flight, is_held, is_revoked, is_full;
+    uint64_t retry_ns, failing_since_ns;    /* those that failed wait for their next delivery until then; 0: no */
+    uint32_t failures, in_flight;
+    bool has_failed, is_held, is_revoked, is_full;
 };
 
 /* --- names.c: which headers and metadata stay out ------------------------------------------------- */
@@ -100,7 +109,7 @@ struct part *part_find(struct kafka *, const char *topic, int32_t number);
 struct part *part_add(struct kafka *, const char *topic, int32_t number);
 void part_revoke(struct kafka *, struct part *);         /* forgets what waits; freed when nothing is in flight */
 bool parts_take(struct kafka *);                         /* what was fetched, as far as there is room; true: there was something */
-void part_go_on(struct kafka *, struct part *);          /* emits the first one if it may */
+void part_go_on(struct kafka *, struct part *);          /* emits what may go */
 uint64_t parts_retry(struct kafka *, uint64_t now_ns);   /* emits what is due; when the next is, 0: none */
 void kafka_settle(void *self, void *cookie, const struct trb_settlement *);
 void kafka_resume(void *self, struct trb_call *);
@@ -120,7 +129,8 @@ trb_verb kafka_stop, kafka_ping;
 
 /* --- member.c: the thread ------------------------------------------------------------------------------ */
 /* Listens to topics that nobody else of this component listens to. */
-void kafka_listen(struct kafka *, struct trb_call *, const struct trb_name *topics, uint32_t count);
+void kafka_listen(struct kafka *, struct trb_call *, const struct trb_name *topics, uint32_t count,
+                  uint32_t window);
 void kafka_cancel(void *self, struct trb_call *, uint32_t why);
 void member_wake(struct kafka *);                        /* under the lock */
 void member_end(struct kafka *);                         /* joins */

@@ -363,16 +363,18 @@ static const char *taken(struct kafka *k, const struct trb_name *topics, uint32_
     return NULL;
 }
 
-static struct subscription *subscription_create(struct trb_call *call, const struct trb_name *topics, uint32_t count)
+static struct subscription *subscription_create(struct trb_call *call, const struct trb_name *topics, uint32_t count,
+                                                uint32_t window)
 {
     struct subscription *s = mem_zero(sizeof *s + count * sizeof *s->topics);
     struct trb_name *own = (struct trb_name *)(s + 1);
     memcpy(own, topics, count * sizeof *own);
-    *s = (struct subscription){.call = call, .topics = own, .topic_count = count, .has_credit = true};
+    *s = (struct subscription){.call = call, .topics = own, .topic_count = count, .has_credit = true,
+                               .window = window ? window : 1};
     return s;
 }
 
-void kafka_listen(struct kafka *k, struct trb_call *call, const struct trb_name *topics, uint32_t count)
+void kafka_listen(struct kafka *k, struct trb_call *call, const struct trb_name *topics, uint32_t count, uint32_t window)
 {
     struct trb_error err = {.size = sizeof err};
     pthread_mutex_lock(&k->lock);
@@ -384,7 +386,7 @@ void kafka_listen(struct kafka *k, struct trb_call *call, const struct trb_name 
     } else if (twice) {
         trb_error(&err, TRB_EXISTS, "SUBSCRIBED", "there is a subscription to %s already", twice);
     } else {
-        list_append(&k->subscriptions, &subscription_create(call, topics, count)->link);
+        list_append(&k->subscriptions, &subscription_create(call, topics, count, window)->link);
         k->topics_changed = true;
         member_wake(k);
     }

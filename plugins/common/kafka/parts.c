@@ -1,4 +1,4 @@
-/* parts: in each partition one message is on its way; the next goes only after its settlement. */
+/* parts: in each partition only the first messages are on their way; the next go when those are settled. */
 #include "kafka.h"
 #include <base/clock.h>
 #include <base/codec.h>
@@ -98,6 +98,7 @@ static void push(struct kafka *k, struct part *p, rd_kafka_message_t *record)
 {
     struct message *m = mem_zero(sizeof *m);
     m->record = record;
+    m->part = p;
     *p->last = m;
     p->last = &m->next;
     p->count++;
@@ -129,14 +130,33 @@ bool parts_take(struct kafka *k)
     return any;
 }
 
+static bool may_go(const struct part *p)
+{
+    const struct subscription *s = p->subscription;
+    return !p->is_held && !p->is_revoked && !p->has_failed && s && !s->is_ending && s->has_credit;
+}
+
 void part_go_on(struct kafka *k, struct part *p)
 {
-    struct subscription *s = p->subscription;
-    if (p->in_flight || p->is_held || p->is_revoked || p->retry_ns || !p->first || !s || s->is_ending || !s->has_credit)
-        return;
-    p->in_flight = true;
-    s->in_flight++;
-    s->has_credit = event_emit(k, s, p->first->record, p) > 0;
+    struct message *m = p->first;
+    for (uint32_t n = 0; m && may_go(p) && n < p->subscription->window; n++, m = m->next) {
+        if (m->state != MESSAGE_WAITS)
+            continue;
+        m->state = MESSAGE_FLIES;
+        p->in_flight++;
+        p->subscription->in_flight++;
+        p->subscription->has_credit = event_emit(k, p->subscription, m->record, m) > 0;
+    }
+}
+
+/* Those that failed are as if they had never been on their way. */
+static void forgive(struct part *p)
+{
+    for (struct message *m = p->first; m; m = m->next)
+        if (m->state == MESSAGE_FAILED)
+            m->state = MESSAGE_WAITS;
+    p->has_failed = false;
+    p->retry_ns = 0;
 }
 
 uint64_t parts_retry(struct kafka *k, uint64_t now_ns)
@@ -145,7 +165,7 @@ uint64_t parts_retry(struct kafka *k, uint64_t now_ns)
     list_each(node, &k->parts) {
         struct part *p = list_item(node, struct part, link);
         if (p->retry_ns && p->retry_ns <= now_ns) {
-            p->retry_ns = 0;
+            forgive(p);
             part_go_on(k, p);
         } else if (p->retry_ns && (!next_ns || p->retry_ns < next_ns)) {
             next_ns = p->retry_ns;
@@ -155,16 +175,26 @@ uint64_t parts_retry(struct kafka *k, uint64_t now_ns)
 }
 
 /* ---------------------------------------------------------------------------------------- settlements */
-static void finish(struct kafka *k, struct part *p)
+static void note_position(struct kafka *k, struct part *p, int64_t offset)
 {
     rd_kafka_topic_partition_list_t *one = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(one, p->topic, p->number)->offset = p->first->record->offset + 1;
+    rd_kafka_topic_partition_list_add(one, p->topic, p->number)->offset = offset + 1;
     rd_kafka_resp_err_t fault = rd_kafka_offsets_store(k->consumer, one);
     if (fault)
-        trb_log(k->host, k->origin, TRB_LOG_WARN, "the position %lld of %s/%d could not be noted: %s",
-                (long long)p->first->record->offset, p->topic, (int)p->number, rd_kafka_err2str(fault));
+        trb_log(k->host, k->origin, TRB_LOG_WARN, "the position %lld of %s/%d could not be noted: %s", (long long)offset,
+                p->topic, (int)p->number, rd_kafka_err2str(fault));
     rd_kafka_topic_partition_list_destroy(one);
-    drop_first(p);
+}
+
+/* Those at the beginning that are done leave. */
+static void finish(struct kafka *k, struct part *p)
+{
+    int64_t offset = -1;
+    for (; p->first && p->first->state == MESSAGE_DONE; drop_first(p))
+        offset = p->first->record->offset;
+    if (offset < 0)
+        return;
+    note_position(k, p, offset);
     p->failures = 0;
     if (!p->is_full || p->count > k->options.channel_buffer / 2 || p->bytes > MOST_BYTES / 2)
         return;
@@ -194,40 +224,57 @@ static bool gives_up(const struct kafka *k, const struct part *p)
             clock_now_ns() - p->failing_since_ns > (uint64_t)o->backoff_max_elapsed_ns);
 }
 
-/* The app failed: again after a pause, or, when that is over, past it. */
+static void skip(struct kafka *k, struct part *p)
+{
+    for (struct message *m = p->first; m; m = m->next) {
+        if (m->state != MESSAGE_FAILED)
+            continue;
+        m->state = MESSAGE_DONE;
+        trb_log(k->host, k->origin, TRB_LOG_ERROR, "message %lld of %s/%d could not be handled and is skipped",
+                (long long)m->record->offset, p->topic, (int)p->number);
+    }
+    p->has_failed = false;
+    finish(k, p);
+}
+
+/* The app failed, and has nothing more in its hands: again after a pause, or, when that is over, past it. */
 static void retry(struct kafka *k, struct part *p)
 {
     if (!p->failures++)
         p->failing_since_ns = clock_now_ns();
     if (gives_up(k, p)) {
-        trb_log(k->host, k->origin, TRB_LOG_ERROR, "message %lld of %s/%d could not be handled and is skipped",
-                (long long)p->first->record->offset, p->topic, (int)p->number);
-        finish(k, p);
+        skip(k, p);
         return;
     }
     p->retry_ns = clock_now_ns() + backoff_ns(k, p) + 1;
     member_wake(k);
 }
 
+static void judge(struct kafka *k, struct message *m, uint32_t verdict)
+{
+    struct part *p = m->part;
+    m->state = verdict == TRB_RETRY ? MESSAGE_FAILED : verdict == TRB_HELD ? MESSAGE_WAITS : MESSAGE_DONE;
+    p->has_failed |= verdict == TRB_RETRY;
+    p->is_held |= verdict == TRB_HELD;
+    finish(k, p);
+    if (p->has_failed && !p->in_flight)
+        retry(k, p);
+    part_go_on(k, p);
+}
+
 void kafka_settle(void *self, void *cookie, const struct trb_settlement *how)
 {
     struct kafka *k = self;
-    struct part *p = cookie;
+    struct message *m = cookie;
+    struct part *p = m->part;
     pthread_mutex_lock(&k->lock);
     struct subscription *s = p->subscription;
-    p->in_flight = false;
+    p->in_flight--;
     s->in_flight--;
-    if (p->is_revoked) {
+    if (!p->is_revoked)
+        judge(k, m, how->verdict);
+    else if (!p->in_flight)
         part_free(p);
-    } else {
-        if (how->verdict == TRB_RETRY)
-            retry(k, p);
-        else if (how->verdict == TRB_HELD)
-            p->is_held = true;
-        else
-            finish(k, p);
-        part_go_on(k, p);
-    }
     pthread_cond_broadcast(&k->changed);
     if (s->is_ending)
         member_wake(k);

@@ -138,7 +138,8 @@ static void open_on(struct trb_request *rq, struct trb_instance *i, struct subsc
     l->tongue = s->origin == STREAMING || app_speaks_grpc(b->kernel) ? &rpc_tongue : &http_tongue;
     s->refs++;
     s->listener = l;
-    struct trb_pubsub_subscribe q = {.size = sizeof q, .topic = l->topic, .metadata = s->metadata};
+    struct trb_pubsub_subscribe q = {.size = sizeof q, .topic = l->topic, .metadata = s->metadata,
+                                     .batch = s->is_bulk ? s->bulk_max : 0};
     l->stream = b->kernel->stream_open(b->kernel, b, i, TRB_AT(pubsub, subscribe), &q,
                                        first_step(s), l, on_ended);
     b->kernel->stream_on_open(l->stream, on_opened);

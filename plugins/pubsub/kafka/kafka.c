@@ -48,7 +48,8 @@ static void bulk_publish(void *self, struct trb_call *call, const void *question
 
 static void subscribe(void *self, struct trb_call *call, const void *question)
 {
-    kafka_listen(self, call, &((const struct trb_pubsub_subscribe *)question)->topic, 1);
+    const struct trb_pubsub_subscribe *q = question;
+    kafka_listen(self, call, &q->topic, 1, TRB_KNOWS(q, batch) ? q->batch : 1);
 }
 
 static const struct trb_pubsub_ops ops = {
