@@ -437,6 +437,27 @@ def test_a_token(bench, server, tmp_path):
     assert_it_is_refused(bench, guarded, "wr0ng-token", token="wr0ng-token")
 
 
+@pytest.mark.parametrize("more", [{}, {"durableName": "d"}, {"durableName": "d", "queueGroupName": "g"}])
+def test_a_token_that_is_refused_for_a_while(bench, server, tmp_path, more):
+    """libnats then closes its connection for good: there is another one, and nothing is lost."""
+    guarded = Guarded(bench, tmp_path, 'authorization: { token: "s3cret-token" }\n', token="s3cret-token")
+    side = Side(bench, guarded.url, "app", "t", token="s3cret-token", **more)
+    side.published("t", 1)
+    side.await_all([1])
+    text = (tmp_path / "conf").read_text()
+    (tmp_path / "conf").write_text(text.replace("s3cret-token", "another"))
+    guarded.process.send_signal(signal.SIGHUP)
+    until(lambda: side.sidecar.logged("refused to let us sign in"), "the end of the connection", PATIENCE)
+    assert side.publish("t", 2).status == 500
+    (tmp_path / "conf").write_text(text)
+    guarded.process.send_signal(signal.SIGHUP)
+    until(lambda: side.publish("t", 3).status == 204, "another connection", PATIENCE)
+    side.await_all([3])
+    side.published("t", 4)
+    side.await_all([4])
+    assert side.came().count(1) == side.came().count(4) == 1
+
+
 def certificate(folder, name, issuer=None):
     words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
              folder / f"{name}.key", "-out", folder / f"{name}.crt", "-days", "2", "-subj", f"/CN={name}", "-addext",

@@ -101,9 +101,12 @@ static void on_closed(natsConnection *nc, void *arg)
 {
     struct bus *b = arg;
     pthread_mutex_lock(&b->lock);
+    bool is_early = !b->stopping;
     b->is_closed = true;
     pthread_cond_broadcast(&b->changed);
     pthread_mutex_unlock(&b->lock);
+    if (is_early)
+        trb_log(b->host, b->origin, TRB_LOG_WARN, "NATS has refused to let us sign in again; it is tried by new connections");
 }
 
 static void look(struct bus *b, struct job *job)
@@ -112,18 +115,23 @@ static void look(struct bus *b, struct job *job)
     consumers_look(b);
 }
 
-static void on_back(natsConnection *nc, void *arg)
+static void say_ready(struct bus *b, struct job *job)
 {
-    struct bus *b = arg;
-    struct job *job = mem_zero(sizeof *job);
-    job->run = look;
     pthread_mutex_lock(&b->lock);
     bool was_lost = b->is_lost && !b->stopping;
     b->is_lost = false;
-    line_push(&b->keeper, job);
+    if (job)
+        line_push(&b->keeper, job);
     pthread_mutex_unlock(&b->lock);
     if (was_lost)
         b->host->ready(b->origin);
+}
+
+static void on_back(natsConnection *nc, void *arg)
+{
+    struct job *job = mem_zero(sizeof *job);
+    job->run = look;
+    say_ready(arg, job);
 }
 
 static void on_trouble(natsConnection *nc, natsSubscription *sub, natsStatus s, void *arg)
@@ -183,7 +191,7 @@ static natsStatus set_options(struct bus *b, natsOptions *o)
     return s;
 }
 
-static trb_code open_stream_api(struct bus *b, struct trb_error *err)
+static trb_code open_stream_api(struct bus *b, natsConnection *nc, jsCtx **ret_js, struct trb_error *err)
 {
     jsOptions o;
     jsOptions_Init(&o);
@@ -192,11 +200,11 @@ static trb_code open_stream_api(struct bus *b, struct trb_error *err)
     o.Wait = API_WAIT_MS;
     o.PublishAsync.AckHandler = publish_acked;
     o.PublishAsync.AckHandlerClosure = b;
-    natsStatus s = natsConnection_JetStream(&b->js, b->nc, &o);
+    natsStatus s = natsConnection_JetStream(ret_js, nc, &o);
     return s ? bus_error(err, s, 0, "JetStream cannot be used") : TRB_OK;
 }
 
-trb_code connect_now(struct bus *b, struct trb_error *err)
+static trb_code connect(struct bus *b, natsConnection **ret_nc, struct trb_error *err)
 {
     natsOptions *o = NULL;
     natsStatus s = natsOptions_Create(&o);
@@ -213,11 +221,53 @@ trb_code connect_now(struct bus *b, struct trb_error *err)
         const char *why = nats_GetLastError(NULL);
         trb_error(err, TRB_INVALID, BAD, "tls_client_cert, tls_client_key or seedKey cannot be used: %s",
                   why && *why ? why : natsStatus_GetText(s));
-    } else if ((s = natsConnection_Connect(&b->nc, o))) {
+    } else if ((s = natsConnection_Connect(ret_nc, o))) {
         bus_error(err, s, 0, "cannot connect to NATS");
     }
     natsOptions_Destroy(o);
-    return s ? err->code : open_stream_api(b, err);
+    return s ? err->code : TRB_OK;
+}
+
+trb_code connect_now(struct bus *b, struct trb_error *err)
+{
+    trb_code code = connect(b, &b->nc, err);
+    return code ? code : open_stream_api(b, b->nc, &b->js, err);
+}
+
+static bool set_closed(struct bus *b, bool is_closed)
+{
+    pthread_mutex_lock(&b->lock);
+    bool is_other = !b->stopping && b->is_closed != is_closed;
+    if (is_other)
+        b->is_closed = is_closed;
+    pthread_mutex_unlock(&b->lock);
+    return is_other;
+}
+
+/* A connection that was twice refused to sign in again, libnats closes for good. What waits for the old one has failed
+ * before the sender has the new one. */
+bool connect_again(struct bus *b)
+{
+    struct trb_error err = {0};
+    natsConnection *nc = NULL;
+    jsCtx *js = NULL;
+    if (!set_closed(b, false))
+        return false;
+    if (connect(b, &nc, &err)) {
+        set_closed(b, true);
+        return false;
+    }
+    line_end(&b->sender);
+    jsCtx_Destroy(b->js);
+    natsConnection_Destroy(b->nc);
+    b->nc = nc;
+    b->js = open_stream_api(b, nc, &js, &err) ? NULL : js;
+    publish_lose(b);
+    b->sender.ends = false;
+    if (!line_start(b, &b->sender))
+        set_closed(b, true);                    /* what is to be sent waits for a thread */
+    say_ready(b, NULL);
+    return true;
 }
 
 void connect_end(struct bus *b)

@@ -304,12 +304,13 @@ static bool is_gone(struct subscription *s)
     return status == NATS_NOT_FOUND || why == JSConsumerNotFoundErr || why == JSStreamNotFoundErr;
 }
 
-static void renew(struct subscription *s)
+/* A durable one that is there knows itself where it was. */
+static void renew(struct subscription *s, bool is_gone)
 {
     struct bus *b = s->bus;
     struct trb_error err = {0};
     pthread_mutex_lock(&b->lock);
-    uint64_t floor = messages_floor(s);
+    uint64_t floor = is_gone || !b->durable ? messages_floor(s) : 0;
     pthread_mutex_unlock(&b->lock);
     end_listening(s, false);
     if (establish(s, floor, &err))
@@ -325,6 +326,7 @@ void consumers_look(struct bus *b)
 {
     struct subscription *open[256];
     uint32_t count = 0;
+    bool is_new = connect_again(b);
     if (natsConnection_Status(b->nc) != NATS_CONN_STATUS_CONNECTED)
         return;
     pthread_mutex_lock(&b->lock);
@@ -334,7 +336,9 @@ void consumers_look(struct bus *b)
             open[count++] = s;
     }
     pthread_mutex_unlock(&b->lock);
-    for (uint32_t n = 0; n < count; n++)
-        if (!open[n]->sub || is_gone(open[n]))
-            renew(open[n]);
+    for (uint32_t n = 0; n < count; n++) {
+        bool gone = is_gone(open[n]);
+        if (gone || is_new || !open[n]->sub)
+            renew(open[n], gone);
+    }
 }

@@ -98,12 +98,14 @@ void conditions_init(pthread_cond_t *);
 /* --- connect.c --------------------------------------------------------------------------------------- */
 trb_code connect_check(struct bus *, struct trb_error *);
 trb_code connect_now(struct bus *, struct trb_error *);      /* blocks */
+bool connect_again(struct bus *);               /* the keeper's; true: there is a new connection, where the old was closed */
 void connect_end(struct bus *);
 
 /* --- publish.c --------------------------------------------------------------------------------------- */
 trb_verb bus_publish, bus_bulk_publish;
 void publish_acked(jsCtx *, natsMsg *, jsPubAck *, jsPubAckErr *, void *bus);
-void publish_end(struct bus *);                 /* what is still waited for fails */
+void publish_lose(struct bus *);                /* what is still waited for fails; while there is no sender */
+void publish_end(struct bus *);                 /* the same, for good */
 
 /* --- consumer.c: subscriptions and their consumers at the server ---------------------------------------- */
 trb_verb bus_subscribe;

@@ -77,6 +77,27 @@ void publish_acked(jsCtx *js, natsMsg *msg, jsPubAck *ack, jsPubAckErr *bad, voi
     sending_end(s, bad ? &err : NULL);
 }
 
+/* An answer may come meanwhile: each is taken once. */
+void publish_lose(struct bus *b)
+{
+    struct trb_error err = {0};
+    uint32_t cursor = 0;
+    trb_error(&err, TRB_UNAVAILABLE, "CLOSED", "the connection was closed before the message was confirmed; it may have arrived");
+    for (;;) {
+        pthread_mutex_lock(&b->lock);
+        struct map_entry *e = map_next(&b->pending, &cursor);
+        struct sending *s = e ? e->value : NULL;
+        if (s)
+            map_remove(&b->pending, slice_name(e->key));
+        b->pending_count -= s != NULL;
+        pthread_mutex_unlock(&b->lock);
+        if (!s)
+            return;
+        s->msg = NULL;                          /* libnats had it to the end */
+        sending_end(s, &err);
+    }
+}
+
 void publish_end(struct bus *b)
 {
     struct trb_error err = {0};
