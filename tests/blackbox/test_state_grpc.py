@@ -425,6 +425,7 @@ def test_transaction_with_a_time_to_live(dapr, store, key):
 
 
 # ----------------------------------------------------------------------------- QueryStateAlpha1
+@pytest.mark.parametrize("store", [one for one in STORES if one != "redis"])
 def test_query_of_a_store_that_cannot(dapr, store):
     assert_failure(failure(dapr.QueryStateAlpha1, store_name=store, query="{}"), "INTERNAL", "state store does not support querying",
                    [resource_info("state", store), error_info("DAPR_STATE_QUERYING_NOT_SUPPORTED")])

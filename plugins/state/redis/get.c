@@ -1,5 +1,7 @@
-/* get: a hash of data and version; or a plain string that somebody else wrote, which has no version. */
+/* get: a hash of data and version; or a JSON document of these; or a plain string that somebody else wrote, which
+ * has no version. Where the request says JSON the document is looked for first, else the hash. */
 #include "store.h"
+#include <base/json.h>
 #include <base/slice.h>
 
 static void finish(struct redis_wish *w, struct trb_slice value, struct trb_slice etag)
@@ -38,6 +40,53 @@ static void ask_text(struct redis_wish *w)
     redis_ask(store_of(w)->redis, slice_name(q->key), w, words, 2);
 }
 
+/* ----------------------------------------------------------------------------------- a document */
+static void ask_hash(struct redis_wish *);
+
+static bool is_document_first(const struct redis_wish *w)
+{
+    return says_json(store_of(w), &((const struct trb_state_get *)w->question)->metadata);
+}
+
+static void read_document(struct redis_wish *w, struct trb_slice text)
+{
+    struct json_value v;
+    struct json_fault fault;
+    if (!json_parse(text, &v, &fault))
+        v = (struct json_value){0};
+    struct json_value data = json_find(v, SLICE("data")), version = json_find(v, SLICE("version"));
+    if (data.raw.at && version.kind == JSON_NUMBER)
+        finish(w, data.raw, version.raw);
+    else
+        fail(w, data.raw.at ? "has no member version" : "has no member data");
+}
+
+/* A key that is none goes to those who read it otherwise: the hash first, which comes here last. */
+static void on_document(struct redis_wish *w, const struct resp *reply, const struct trb_error *err)
+{
+    if (resp_is(reply, RESP_STRING))
+        read_document(w, reply->text);
+    else if (resp_is(reply, RESP_NULL))
+        finish(w, (struct trb_slice){0}, (struct trb_slice){0});
+    else if (wish_may_repeat(w, err))
+        get_send(w);
+    else if (err)
+        wish_fail_reply(w, reply, err);
+    else if (is_document_first(w))
+        ask_hash(w);
+    else
+        ask_text(w);
+}
+
+static void ask_document(struct redis_wish *w)
+{
+    const struct trb_state_get *q = w->question;
+    struct trb_data words[] = {redis_text("JSON.GET"), redis_name(q->key), redis_text(".")};
+    w->answered = on_document;
+    redis_ask(store_of(w)->redis, slice_name(q->key), w, words, 3);
+}
+
+/* --------------------------------------------------------------------------------------- a hash */
 static void read_hash(struct redis_wish *w, const struct resp *hash)
 {
     struct trb_slice data = {0}, version = {0};
@@ -60,6 +109,8 @@ static void on_hash(struct redis_wish *w, const struct resp *reply, const struct
 {
     if (resp_is(reply, RESP_ARRAY))
         read_hash(w, reply);
+    else if (resp_error_is(reply, "WRONGTYPE") && store_of(w)->has_json && !is_document_first(w))
+        ask_document(w);
     else if (resp_error_is(reply, "WRONGTYPE"))
         ask_text(w);
     else if (wish_may_repeat(w, err))
@@ -68,12 +119,20 @@ static void on_hash(struct redis_wish *w, const struct resp *reply, const struct
         wish_fail_reply(w, reply, err);
 }
 
-void get_send(struct redis_wish *w)
+static void ask_hash(struct redis_wish *w)
 {
     const struct trb_state_get *q = w->question;
     struct trb_data words[] = {redis_text("HGETALL"), redis_name(q->key)};
     w->answered = on_hash;
     redis_ask(store_of(w)->redis, slice_name(q->key), w, words, 2);
+}
+
+void get_send(struct redis_wish *w)
+{
+    if (is_document_first(w))
+        ask_document(w);
+    else
+        ask_hash(w);
 }
 
 void store_get(void *self, struct trb_call *call, const void *question)

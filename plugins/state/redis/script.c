@@ -1,12 +1,13 @@
 /* script: what runs inside Redis, because reading a version and writing must be one step. */
 #include "store.h"
+#include <base/json.h>
 #include <base/slice.h>
 
 #define REFUSED_SET "ERR failed to set key "
 #define REFUSED_REMOVE "ERR failed to delete key "
 
 /* ARGV: etag or 0, value, 0 to leave the first-write mark else 1, seconds to live or empty. */
-const char script_set[] =
+static const char set[] =
     "local held = redis.pcall('HGET', KEYS[1], 'version')\n"
     "if type(held) == 'table' then\n"
     "  redis.call('DEL', KEYS[1])\n"
@@ -25,12 +26,42 @@ const char script_set[] =
     "return version\n";
 
 /* ARGV: etag. */
-const char script_remove[] =
+static const char remove_[] =
     "local held = redis.pcall('HGET', KEYS[1], 'version')\n"
-    "if held and type(held) ~= 'table' and held ~= '' and held ~= ARGV[1] then\n"
+    "if type(held) == 'table' then\n"
+    "  held = redis.pcall('JSON.GET', KEYS[1], '$.version')\n"
+    "  held = type(held) == 'string' and string.match(held, '^%[(%d+)%]$')\n"
+    "end\n"
+    "if held and held ~= '' and held ~= ARGV[1] then\n"
     "  return redis.error_reply('" REFUSED_REMOVE "' .. KEYS[1])\n"
     "end\n"
     "return redis.call('DEL', KEYS[1])\n";
+
+/* As script_set, for a JSON document: the mark stays in it, and so does the time to live. */
+static const char set_json[] =
+    "local held = redis.pcall('JSON.GET', KEYS[1], '$.version')\n"
+    "local version = type(held) == 'string' and string.match(held, '^%[(%d+)%]$')\n"
+    "local mark = false\n"
+    "if version then\n"
+    "  mark = redis.call('JSON.GET', KEYS[1], '$[\"first-write\"]') ~= '[]'\n"
+    "elseif held then\n"
+    "  redis.call('DEL', KEYS[1])\n"
+    "end\n"
+    "if version and version ~= ARGV[1] and (ARGV[1] ~= '0' or mark) then\n"
+    "  return redis.error_reply('" REFUSED_SET "' .. KEYS[1])\n"
+    "end\n"
+    "local left = redis.call('PTTL', KEYS[1])\n"
+    "version = (tonumber(version) or 0) + 1\n"
+    "local first = (mark or ARGV[3] == '0') and ',\"first-write\":0}' or '}'\n"
+    "redis.call('JSON.SET', KEYS[1], '$',\n"
+    "  '{\"data\":' .. ARGV[2] .. ',\"version\":' .. string.format('%d', version) .. first)\n"
+    "local ttl = tonumber(ARGV[4])\n"
+    "if ttl and ttl > 0 then redis.call('EXPIRE', KEYS[1], ARGV[4])\n"
+    "elseif ttl then redis.call('PERSIST', KEYS[1])\n"
+    "elseif left > 0 then redis.call('PEXPIRE', KEYS[1], left) end\n"
+    "return version\n";
+
+const char *const scripts[SCRIPTS] = {[SCRIPT_SET] = set, [SCRIPT_REMOVE] = remove_, [SCRIPT_SET_JSON] = set_json};
 
 bool is_refusal(const struct resp *reply)
 {
@@ -70,6 +101,27 @@ static trb_code read_ttl(const struct store *s, const struct trb_state_set *q, c
     return TRB_OK;
 }
 
+static void script_words(const struct store *s, uint32_t script, bool text, struct trb_data words[2])
+{
+    text = text || !s->sha[script][0];
+    words[0] = redis_text(text ? "EVAL" : "EVALSHA");
+    words[1] = redis_text(text ? scripts[script] : s->sha[script]);
+}
+
+bool says_json(const struct store *s, const struct trb_pairs *metadata)
+{
+    return s->has_json && slice_is(slice_name(trb_pair_get(metadata, "contentType")), SLICE("application/json"));
+}
+
+/* Bytes that only say they are JSON stay bytes. */
+uint32_t set_script(const struct store *s, const struct trb_state_set *q)
+{
+    struct json_value v;
+    struct json_fault fault;
+    return says_json(s, &q->metadata) && (q->is_json || json_parse(slice_from(q->value.at, q->value.len), &v, &fault)) ? SCRIPT_SET_JSON
+                                                                                                      : SCRIPT_SET;
+}
+
 trb_code set_words_fill(const struct store *s, const struct trb_state_set *q, bool text, struct set_words *to,
                         struct trb_error *err)
 {
@@ -79,9 +131,7 @@ trb_code set_words_fill(const struct store *s, const struct trb_state_set *q, bo
         code = read_ttl(s, q, to->ttl, &to->words[7], err);
     if (code)
         return code;
-    text = text || !s->set_sha[0];
-    to->words[0] = redis_text(text ? "EVAL" : "EVALSHA");
-    to->words[1] = redis_text(text ? script_set : s->set_sha);
+    script_words(s, set_script(s, q), text, to->words);
     to->words[2] = redis_text("1");
     to->words[3] = redis_name(q->key);
     to->words[4] = redis_number(to->etag, etag);
@@ -98,9 +148,7 @@ bool remove_is_plain(const struct trb_state_delete *q)
 void remove_words_fill(const struct store *s, const struct trb_state_delete *q, bool text,
                        struct trb_data words[REMOVE_WORDS])
 {
-    text = text || !s->remove_sha[0];
-    words[0] = redis_text(text ? "EVAL" : "EVALSHA");
-    words[1] = redis_text(text ? script_remove : s->remove_sha);
+    script_words(s, SCRIPT_REMOVE, text, words);
     words[2] = redis_text("1");
     words[3] = redis_name(q->key);
     words[4] = redis_name(q->etag);

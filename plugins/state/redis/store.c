@@ -1,14 +1,17 @@
-/* state.redis: a key is a hash of its bytes and a counter, written by scripts, pipelined over one
- * connection per loop. */
+/* state.redis: a key is a hash of its bytes and a counter, or a JSON document of these, written by scripts, pipelined
+ * over one connection per loop. */
 #include "store.h"
 #include <base/slice.h>
+
+#define PROMISES (TRB_STATE_ETAG | TRB_STATE_TRANSACTIONAL | TRB_STATE_QUERY | TRB_STATE_TTL | TRB_STATE_KEYS_LIKE)
 
 static const struct trb_option options[] = {
     REDIS_OPTIONS(struct store, config),
     TRB_INT(struct store, default_ttl_s, "ttlInSeconds", .fallback = "0", .min = -1,
             .doc = "Seconds to live for writes that do not say; 0: an expiry is left as it is."),
     TRB_STRING(struct store, query_indexes, "queryIndexes",
-               .doc = "Accepted, but without effect: queries are not supported yet."),
+               .example = "[{\"name\":\"people\",\"indexes\":[{\"key\":\"person.org\",\"type\":\"TEXT\"}]}]",
+               .doc = "Indexes that queries may name, as JSON; they need a server with RedisJSON and RediSearch."),
     TRB_INT(struct store, max_len_approx, "maxLenApprox", .doc = "Accepted for compatibility; a store has no streams."),
     TRB_STRING(struct store, redeliver_interval, "redeliverInterval",
                .doc = "Accepted for compatibility; a store has no streams."),
@@ -17,6 +20,18 @@ static const struct trb_option options[] = {
 };
 
 /* --------------------------------------------------------------------------------------- start */
+static void started(struct store *s, const struct trb_error *err)
+{
+    struct trb_call *call = s->starting;
+    s->starting = NULL;
+    if (!call)
+        return;
+    if (err)
+        s->host->fail(call, err);
+    else
+        trb_done(call);
+}
+
 static void finish_start(struct store *s, const struct resp *reply, const struct trb_error *err)
 {
     struct trb_call *call = s->starting;
@@ -26,8 +41,7 @@ static void finish_start(struct store *s, const struct resp *reply, const struct
         s->starting = NULL;
         redis_fail(call, reply, err);
     } else if (!--s->owed) {
-        s->starting = NULL;
-        trb_done(call);
+        indexes_make(s, started);
     }
 }
 
@@ -38,6 +52,20 @@ static void on_script(struct redis_wish *w, const struct resp *reply, const stru
     if (resp_is(reply, RESP_STRING) && reply->text.len == 40)
         memcpy(sha, reply->text.at, 40);
     finish_start(w->self, reply, err);
+}
+
+/* A question without words: who has the command misses them. */
+static void on_json(struct redis_wish *w, const struct resp *reply, const struct trb_error *err)
+{
+    struct store *s = w->self;
+    s->has_json = resp_is(reply, RESP_ERROR) && !slice_contains(reply->text, SLICE("unknown command")) &&
+                  !resp_error_is(reply, "NOPERM");
+    if (!err && !s->has_json) {
+        s->host->narrow(s->origin, PROMISES & ~TRB_STATE_QUERY);
+        if (s->indexes)
+            trb_log(s->host, s->origin, TRB_LOG_WARN, "queryIndexes has no effect: the server has no RedisJSON");
+    }
+    finish_start(s, reply, err);
 }
 
 static void on_info(struct redis_wish *w, const struct resp *reply, const struct trb_error *err)
@@ -64,10 +92,9 @@ static void on_connected(void *self, struct trb_call *call)
 {
     struct store *s = self;
     s->starting = call;
-    struct trb_data script[] = {redis_text("SCRIPT"), redis_text("LOAD"), redis_text(script_set)};
-    ask(s, on_script, s->set_sha, script, 3);
-    script[2] = redis_text(script_remove);
-    ask(s, on_script, s->remove_sha, script, 3);
+    for (uint32_t i = 0; i < SCRIPTS; i++)
+        ask(s, on_script, s->sha[i], (struct trb_data[]){redis_text("SCRIPT"), redis_text("LOAD"), redis_text(scripts[i])}, 3);
+    ask(s, on_json, NULL, (struct trb_data[]){redis_text("JSON.GET")}, 1);
     ask(s, on_info, NULL, (struct trb_data[]){redis_text("INFO"), redis_text("replication")}, 2);
 }
 
@@ -76,10 +103,13 @@ static void start(void *self, struct trb_call *call, const void *setup)
     struct store *s = self;
     s->host = call->host;
     s->origin = call->origin;
-    if (s->query_indexes && s->query_indexes[0])
-        trb_log(s->host, s->origin, TRB_LOG_WARN, "queryIndexes has no effect: queries are not supported yet");
+    struct trb_error err = {0};
+    if (indexes_parse(s->query_indexes, &s->indexes, &err)) {
+        s->host->fail(call, &err);
+        return;
+    }
     struct redis_setup redis = {.host = s->host, .origin = s->origin, .config = &s->config, .self = s,
-                                .place = &s->redis, .then = on_connected};
+                                .place = &s->redis, .then = on_connected, .back = indexes_remake};
     redis_start(&redis, &s->config, call);
 }
 
@@ -87,6 +117,7 @@ static void stop(void *self, struct trb_call *call, const void *question)
 {
     struct store *s = self;
     s->redis = redis_stop(s->redis);
+    s->indexes = indexes_destroy(s->indexes);
     trb_done(call);
 }
 
@@ -98,12 +129,11 @@ static void ping(void *self, struct trb_call *call, const void *question)
 static const struct trb_state_ops ops = {
     .size = sizeof ops, .get = store_get, .set = store_set, .remove = store_remove, .bulk_get = store_bulk_get,
     .bulk_set = store_bulk_set, .bulk_remove = store_bulk_remove, .transact = store_transact,
-    .keys_like = store_keys_like};
+    .query = store_query, .keys_like = store_keys_like};
 
 static const struct trb_component component = {
     .size = sizeof component, .block = "state", .type = "state.redis", .version = "v1",
-    .summary = "Redis, one hash per key.",
-    .caps = TRB_STATE_ETAG | TRB_STATE_TRANSACTIONAL | TRB_STATE_TTL | TRB_STATE_KEYS_LIKE,
+    .summary = "Redis, one hash or JSON document per key.", .caps = PROMISES,
     .run = TRB_ON_LOOP, TRB_SELF(struct store, options), .ops = &ops, .start = start, .stop = stop, .ping = ping};
 
 TRB_PLUGIN("redis", "1.0.0", "Apache-2.0", &component);

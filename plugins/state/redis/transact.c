@@ -9,7 +9,7 @@ struct transaction {
     struct trb_call *call;
     const struct trb_state_transact *question;
     struct trb_error fault;             /* the first that was told before EXEC */
-    bool knows_set, knows_remove;       /* the whole script has been sent inside */
+    bool knows[SCRIPTS];                /* the whole script has been sent inside */
     uint32_t tries;
 };
 
@@ -67,6 +67,7 @@ static void send(struct transaction *t, struct trb_slice key, const struct trb_d
 static struct trb_state_set as_set(const struct trb_state_operation *o)
 {
     return (struct trb_state_set){.size = sizeof(struct trb_state_set), .key = o->key, .value = o->value, .etag = o->etag,
+                                  .metadata = o->metadata, .is_json = o->is_json,
                                   .concurrency = o->concurrency == TRB_STATE_LAST_WRITE ? o->concurrency : 0,
                                   .has_ttl = o->has_ttl, .ttl_s = o->ttl_s};
 }
@@ -78,17 +79,18 @@ static void send_operation(struct transaction *t, struct trb_slice key, const st
         struct trb_data words[REMOVE_WORDS] = {redis_text("DEL"), redis_name(o->key)};
         bool is_plain = remove_is_plain(&q);
         if (!is_plain)
-            remove_words_fill(t->store, &q, !t->knows_remove, words);
-        t->knows_remove = t->knows_remove || !is_plain;
+            remove_words_fill(t->store, &q, !t->knows[SCRIPT_REMOVE], words);
+        t->knows[SCRIPT_REMOVE] = t->knows[SCRIPT_REMOVE] || !is_plain;
         send(t, key, words, is_plain ? 2 : REMOVE_WORDS);
         return;
     }
     struct trb_state_set q = as_set(o);
     struct set_words words;
     struct trb_error unused;            /* checked before MULTI */
-    if (set_words_fill(t->store, &q, !t->knows_set, &words, &unused))
+    uint32_t script = set_script(t->store, &q);
+    if (set_words_fill(t->store, &q, !t->knows[script], &words, &unused))
         return;
-    t->knows_set = true;
+    t->knows[script] = true;
     send(t, key, words.words, SCRIPT_WORDS);
 }
 
@@ -97,7 +99,7 @@ static void begin(struct transaction *t)
     const struct trb_list *all = &t->question->operations;
     struct trb_slice key = slice_name(((const struct trb_state_operation *)trb_list_at(all, 0))->key);
     t->fault = (struct trb_error){0};
-    t->knows_set = t->knows_remove = false;
+    memset(t->knows, 0, sizeof t->knows);
     send(t, key, (struct trb_data[]){redis_text("MULTI")}, 1);
     for (uint32_t i = 0; i < all->count; i++)
         send_operation(t, key, trb_list_at(all, i));
