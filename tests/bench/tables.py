@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench import brokers, fixed, postgres
+from bench import brokers, components, fixed, postgres
 from bench.measure import Subject, run
 from bench.processes import ANSWER, GrpcNginx, Nginx, Redis, Sidecar
 from bench.loads import GrpcShape, Shape
@@ -269,6 +269,12 @@ def row_memory(options):
                 Result("idle private dirty", f"{dirty / 1024:.1f} MB", "≤ 3 MB", dirty, 3072)]
 
 
+def row_components(options):
+    with Stand(options) as stand:
+        return [Result(f"idle, {name}", f"{max(0, rss) / 1024:.1f} MB more, {max(0, dirty) / 1024:.1f} MB private dirty", "")
+                for name, rss, dirty in components.added_kb(stand)]
+
+
 def row_connections(options):
     with Stand(options) as stand:
         lines = []
@@ -293,7 +299,7 @@ def row_loops(options):
 
 ROWS = {"healthz": row_healthz, "state": row_state, "state-grpc": row_state_grpc, "redis": row_redis,
         "postgres": row_postgres, "kafka": row_kafka, "rabbitmq": row_rabbitmq, "invoke": row_invoke, "proxy": row_proxy, "publish": row_publish,
-        "start": row_start, "memory": row_memory, "connections": row_connections, "stream": row_stream, "loops": row_loops}
+        "start": row_start, "memory": row_memory, "components": row_components, "connections": row_connections, "stream": row_stream, "loops": row_loops}
 
 
 def scale(options):
