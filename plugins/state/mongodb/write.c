@@ -3,7 +3,9 @@
 #include <base/clock.h>
 #include <base/codec.h>
 #include <base/slice.h>
+#include <time.h>
 
+#define LONGEST_PAUSE_MS 64
 #define MOST_TTL_S 2147483647
 #define DUPLICATE 11000
 
@@ -40,7 +42,7 @@ static int64_t count_of(const bson_t *reply, const char *member)
 /* -------------------------------------------------------------------------------------------- sets */
 struct change {
     const struct trb_state_operation *op;
-    const char *guard;                  /* the etag that must be there, or NULL */
+    struct trb_slice guard;             /* the etag that must be there, or none */
     bool upserts, as_binary, only_stale;
 };
 
@@ -61,8 +63,8 @@ static bool update(struct store *s, struct line *l, struct transaction *t, const
     char etag[UUID_TEXT];
     bson_t filter = BSON_INITIALIZER, change = BSON_INITIALIZER, opts, reply;
     bson_append_utf8(&filter, "_id", -1, c->op->key.at, (int)c->op->key.len);
-    if (c->guard)
-        BSON_APPEND_UTF8(&filter, "_etag", c->guard);
+    if (c->guard.len)
+        bson_append_utf8(&filter, "_etag", -1, c->guard.at, (int)c->guard.len);
     if (c->only_stale)
         append_stale(s, &filter);
     uuid_v4(etag);
@@ -99,14 +101,15 @@ static trb_code upsert(struct store *s, struct line *l, struct transaction *t, c
         return trb_error(err, TRB_INVALID, "BAD_TTL", "error parsing TTL: incorrect value for metadata 'ttlInSeconds': "
                          "%lld is not between -1 and %d", (long long)op->ttl_s, MOST_TTL_S);
     uuid_v4(nobody);
-    c.guard = has_etag ? op->etag.at : first ? nobody : NULL;
+    if (has_etag || first)
+        c.guard = has_etag ? slice_name(op->etag) : slice_from(nobody, strlen(nobody));
     bool is_well = update(s, l, t, &c, &count, &e);
     if (!is_well && refuses_bytes(s, &c, &e) && !t->session) {
         c.as_binary = true;
         is_well = update(s, l, t, &c, &count, &e);
     }
     if (!is_well && e.code == DUPLICATE && first && !t->session) {
-        c.guard = NULL, c.upserts = false, c.only_stale = true;
+        c.guard.len = 0, c.upserts = false, c.only_stale = true;
         is_well = update(s, l, t, &c, &count, &e);
     }
     if (!is_well && e.code == DUPLICATE)
@@ -193,9 +196,23 @@ static mongoc_client_session_t *begin_session(struct line *l, bson_error_t *e)
     return made;
 }
 
+/* Those that met do not meet again at once. false: time is over. */
+static bool rest(uint64_t until_ns, uint32_t *most_ms)
+{
+    uint16_t chance;
+    random_bytes(&chance, sizeof chance);
+    uint64_t pause_ns = chance % *most_ms * CLOCK_MS + CLOCK_MS;
+    *most_ms = *most_ms < LONGEST_PAUSE_MS ? *most_ms * 2 : LONGEST_PAUSE_MS;
+    if (clock_now_ns() + pause_ns >= until_ns)
+        return false;
+    nanosleep(&(struct timespec){.tv_nsec = (long)pause_ns}, NULL);
+    return true;
+}
+
 /* Whether a commit arrived may be unknown: it is sent again until the server says, or time is over. */
 static trb_code commit(struct store *s, struct transaction *t, uint64_t until_ns, struct trb_error *err)
 {
+    uint32_t pause_ms = 1;
     bson_error_t e;
     bson_t reply;
     for (;;) {
@@ -206,7 +223,7 @@ static trb_code commit(struct store *s, struct transaction *t, uint64_t until_ns
         bson_destroy(&reply);
         if (is_well)
             return TRB_OK;
-        if (!is_unknown || clock_now_ns() >= until_ns)
+        if (!is_unknown || !rest(until_ns, &pause_ms))
             return connect_fail(s, &e, "cannot commit", err);
     }
 }
@@ -234,6 +251,7 @@ void mongodb_transact(void *self, struct trb_call *call, const void *question)
     const struct trb_state_transact *q = question;
     struct trb_error err = {.size = sizeof err, .item = -1};
     uint64_t until_ns = clock_now_ns() + (uint64_t)s->timeout_ns;
+    uint32_t pause_ms = 1;
     struct transaction t = {0};
     struct line l;
     bson_error_t e;
@@ -245,7 +263,7 @@ void mongodb_transact(void *self, struct trb_call *call, const void *question)
     else
         do
             code = apply_all(s, &l, &t, &q->operations, until_ns, &err);
-        while (code && t.may_repeat && clock_now_ns() < until_ns);
+        while (code && t.may_repeat && rest(until_ns, &pause_ms));
     if (t.session)
         mongoc_client_session_destroy(t.session);
     line_give_back(s, &l);
