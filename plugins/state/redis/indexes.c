@@ -20,11 +20,12 @@ struct indexes {
 static trb_code misread(struct trb_error *err, const char *what)
 {
     return trb_error(err, TRB_INVALID, "BAD_OPTION",
-                     "queryIndexes: %s; it takes [{\"name\":\"N\",\"indexes\":[{\"key\":\"a.b\",\"type\":\"TEXT or NUMERIC\"}]}]",
-                     what);
+                     "queryIndexes: %s; it takes [{\"name\":\"people\",\"indexes\":[{\"key\":\"person.org\",\"type\":"
+                     "\"TEXT\"}]}], type TEXT or NUMERIC", what);
 }
 
-static trb_code read_key(struct arena *a, struct json_value v, uint32_t number, struct index_key *to, struct trb_error *err)
+static trb_code read_key(struct arena *a, struct json_value v, uint32_t number, struct index_key *to,
+                         struct trb_error *err)
 {
     struct json_value key = json_find(v, SLICE("key")), type = json_find(v, SLICE("type"));
     if (v.kind != JSON_OBJECT || key.kind != JSON_STRING || type.kind != JSON_STRING)
@@ -34,7 +35,8 @@ static trb_code read_key(struct arena *a, struct json_value v, uint32_t number, 
                              .is_number = slice_is_nocase(word, SLICE("NUMERIC"))};
     if (!to->path.len)
         return misread(err, "a key has no path");
-    return to->is_number || slice_is_nocase(word, SLICE("TEXT")) ? TRB_OK : misread(err, "a type is neither TEXT nor NUMERIC");
+    bool is_known = to->is_number || slice_is_nocase(word, SLICE("TEXT"));
+    return is_known ? TRB_OK : misread(err, "a type is neither TEXT nor NUMERIC");
 }
 
 static trb_code read_index(struct arena *a, struct json_value v, struct index *to, struct trb_error *err)

@@ -10,8 +10,8 @@ static const struct trb_option options[] = {
     TRB_INT(struct store, default_ttl_s, "ttlInSeconds", .fallback = "0", .min = -1,
             .doc = "Seconds to live for writes that do not say; 0: an expiry is left as it is."),
     TRB_STRING(struct store, query_indexes, "queryIndexes",
-               .example = "[{\"name\":\"people\",\"indexes\":[{\"key\":\"person.org\",\"type\":\"TEXT\"}]}]",
-               .doc = "Indexes that queries may name, as JSON; they need a server with RedisJSON and RediSearch."),
+               .doc = "Indexes that queries may name: [{\"name\":\"people\",\"indexes\":[{\"key\":\"person.org\",\"type\":"
+                      "\"TEXT\"}]}], type TEXT or NUMERIC. Needs a server with RedisJSON and RediSearch."),
     TRB_INT(struct store, max_len_approx, "maxLenApprox", .doc = "Accepted for compatibility; a store has no streams."),
     TRB_STRING(struct store, redeliver_interval, "redeliverInterval",
                .doc = "Accepted for compatibility; a store has no streams."),
