@@ -71,7 +71,7 @@ static void look_again(struct source *s)
     struct trb_error err = {.size = sizeof err};
     int64_t now[3];
     if (!look(s->jwks, now)) {
-        trb_errno(&err, s->jwks);
+        trb_errno(&err, "jwks: the file");
         complain(s, &err);
     } else if (memcmp(now, s->stamp, sizeof now)) {
         memcpy(s->stamp, now, sizeof now);
@@ -103,7 +103,7 @@ static bool judge(struct source *s, const struct http_answer *a, const struct tr
     if (!a)
         *err = *failure;
     else if (a->status != 200)
-        trb_error(err, TRB_UNAVAILABLE, "BAD_STATUS", "jwks: %s answers with the status %u", s->jwks, a->status);
+        trb_error(err, TRB_UNAVAILABLE, "BAD_STATUS", "jwks: the URL answers with the status %u", a->status);
     else
         return take(s, a->body, err);
     return false;
