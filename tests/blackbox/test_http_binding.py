@@ -198,7 +198,7 @@ def test_a_client_that_leaves_leaves_nothing(sidecar, asked):
 
 
 @pytest.mark.parametrize("options,word", [
-    ({"url": "ftp://x"}, "neither http:// nor https://"), ({"MTLSClientCert": "x"}, "MTLSClientKey"), ({"MTLSRootCA": "/no/such/file"}, "MTLSRootCA"),
+    ({"url": "ftp://x"}, "no URL of HTTP"), ({"MTLSClientCert": "x"}, "MTLSClientKey"), ({"MTLSRootCA": "/no/such/file"}, "MTLSRootCA"),
     ({"MTLSRenegotiation": "Sometimes"}, "MTLSRenegotiation"), ({"responseTimeout": "soon"}, "responseTimeout"),
     ({"MTLSRootCA": "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"}, "no certificate")])
 def test_wrong_options_end_the_start(bench, options, word):
