@@ -446,10 +446,16 @@ def admined(scene, tmp_path):
                                     "reload store", "reload pubsub"])
 def test_what_comes_anew_publishes_as_before(admined, change):
     what, name = change.split()
+
+    def opened():
+        return [len(admined.sidecar.logged(f"subscribing to topic '{topic}'")) for topic in ("orders", "callerordersoutbox")]
+    reopens = name.startswith("pubsub")
     transacted(admined.sidecar, upsert("k", "before"))
     assert admined.data() == ["before"]
     for n in range(3):
+        earlier = opened()
         assert getattr(admined.admin, what)(name).status == 200
+        until(lambda: not reopens or all(now > then for now, then in zip(opened(), earlier)), "new subscriptions")
         until(admined.sidecar.is_ready, "readiness")
         transacted(admined.sidecar, upsert("k", f"after {n}"))
         assert admined.data(n + 2)[-1] == f"after {n}"

@@ -1,7 +1,11 @@
 /* outboxes: which internal topics of state stores are listened to. Stores that share one share a subscription, so
  * that none of them takes the events of another for lost. */
 #include "pubsub_block.h"
+#include <base/clock.h>
 #include <base/mem.h>
+
+#define PATIENCE_NS (5 * CLOCK_S)   /* a store that goes is most often one that comes again: nothing may be missed */
+#define NAP_NS (CLOCK_S / 5)        /* how soon patience ends when the process is leaving */
 
 struct wish { /* a store's, while they are collected */
     struct list link;
@@ -13,7 +17,7 @@ struct collecting {
     struct list wishes;
 };
 
-static trb_step look;
+static trb_step look, be_patient, nap;
 
 void outboxes_schedule(struct block *b)
 {
@@ -28,17 +32,21 @@ struct trb_next outboxes_look(struct trb_request *rq)
 }
 
 /* ----------------------------------------------------------------------------------- collecting */
-static void collect(void *arg, const struct trb_outbox *o)
-{
-    struct collecting *c = arg;
-    struct wish *w = arena_zero(c->keep, sizeof *w);
-    w->is = *o;
-    list_append(&c->wishes, &w->link);
-}
-
 static struct wish *wish_of(struct list *node)
 {
     return list_item(node, struct wish, link);
+}
+
+/* A store that is replaced may be there twice for a moment. */
+static void collect(void *arg, const struct trb_outbox *o)
+{
+    struct collecting *c = arg;
+    list_each(node, &c->wishes)
+        if (slice_is(slice_name(wish_of(node)->is.store), slice_name(o->store)))
+            list_remove(node);
+    struct wish *w = arena_zero(c->keep, sizeof *w);
+    w->is = *o;
+    list_append(&c->wishes, &w->link);
 }
 
 static bool is_same_topic(const struct trb_outbox *a, const struct trb_outbox *b)
@@ -99,6 +107,7 @@ static void put(struct block *b, struct subscription *s)
         if (!is_as_before(old, s))
             continue;
         old->is_kept = true;
+        old->unwanted_ns = 0;
         subscription_unref(s);
         return;
     }
@@ -129,13 +138,53 @@ static void mark(struct block *b)
             list_item(node, struct subscription, link)->is_kept = false;
 }
 
-static void sweep(struct block *b)
+static bool is_replaced(struct block *b, const struct subscription *s)
 {
     list_each(node, &b->subscriptions) {
-        struct subscription *s = list_item(node, struct subscription, link);
-        if (s->origin == OUTBOX && !s->is_kept)
-            subscription_remove(b, s);
+        const struct subscription *other = list_item(node, struct subscription, link);
+        if (other->origin == OUTBOX && other->is_kept && slice_is(slice_name(other->pubsub), slice_name(s->pubsub)) &&
+            slice_is(slice_name(other->topic), slice_name(s->topic)))
+            return true;
     }
+    return false;
+}
+
+/* Is one left that goes later? */
+static bool sweep(struct block *b)
+{
+    uint64_t now = clock_now_ns();
+    bool any = false;
+    list_each(node, &b->subscriptions) {
+        struct subscription *s = list_item(node, struct subscription, link);
+        if (s->origin != OUTBOX || s->is_kept)
+            continue;
+        s->unwanted_ns = s->unwanted_ns ? s->unwanted_ns : now;
+        if (now - s->unwanted_ns >= PATIENCE_NS || is_replaced(b, s))
+            subscription_remove(b, s);
+        else
+            any = true;
+    }
+    return any;
+}
+
+struct patience {
+    uint64_t until_ns;
+};
+
+static struct trb_next be_patient(struct trb_request *rq)
+{
+    struct patience *p = trb_request_state(rq, sizeof *p);
+    p->until_ns = clock_now_ns() + PATIENCE_NS;
+    return TRB_GO(nap);
+}
+
+static struct trb_next nap(struct trb_request *rq)
+{
+    struct block *b = rq->self;
+    if (!b->is_leaving && clock_now_ns() < ((struct patience *)rq->state)->until_ns)
+        return rq->kernel->sleep(rq, NAP_NS, TRB_GO(nap));
+    b->is_patient = false;
+    return b->is_leaving ? rq->kernel->task_end(rq) : TRB_GO(look);
 }
 
 static struct trb_next look(struct trb_request *rq)
@@ -149,7 +198,10 @@ static struct trb_next look(struct trb_request *rq)
     mark(b);
     while (!list_is_empty(&c.wishes))
         take_topic(b, &c);
-    sweep(b);
+    if (sweep(b) && !b->is_patient) {
+        b->is_patient = true;
+        b->kernel->task(b->kernel, b, 0, TRB_GO(be_patient), NULL);
+    }
     arena_destroy(c.keep);
     return TRB_GO(listeners_open);
 }

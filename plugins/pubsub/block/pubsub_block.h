@@ -72,6 +72,7 @@ struct subscription { /* constant once made, but for what is said to be the main
     uint64_t bulk_wait_ns;
     struct outbox *outboxes;   /* OUTBOX: every store with this internal topic */
     uint32_t outbox_count;
+    uint64_t unwanted_ns;      /* since when no store has it; the main loop's */
 
     uint32_t refs; /* from here on: the main loop's */
     bool is_shadowed, is_refused, is_resting, is_kept;
@@ -92,6 +93,7 @@ struct block {
     void *drained_token;
     struct trb_json_source source;
     struct trb_outbox_reader reader;
+    bool is_patient;           /* outboxes that no store has are being kept for a while */
     bool is_in_service;        /* until then an earlier copy has the outboxes */
 };
 
