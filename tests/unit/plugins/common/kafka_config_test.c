@@ -69,6 +69,16 @@ static void the_settings_of_a_producer(void **state)
     assert_string_equal(value("linger.ms"), "0");
 }
 
+static void one_request_at_a_time_is_on_its_way_when_all_acknowledge(void **state)
+{
+    struct kafka_options o = plain("none");
+    assert_int_equal(make(&o, false), TRB_OK);
+    assert_string_equal(value("max.in.flight.requests.per.connection"), "1");
+    o.required_acks = 1;
+    assert_int_equal(make(&o, false), TRB_OK);
+    assert_string_equal(value("max.in.flight.requests.per.connection"), "5");
+}
+
 static void a_password_goes_over_tls_unless_that_is_off(void **state)
 {
     struct kafka_options o = plain("password");
@@ -152,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_defaults_of_a_group_member), cmocka_unit_test(the_settings_of_a_producer),
+        cmocka_unit_test(one_request_at_a_time_is_on_its_way_when_all_acknowledge),
         cmocka_unit_test(a_password_goes_over_tls_unless_that_is_off), cmocka_unit_test(oidc_becomes_oauthbearer),
         cmocka_unit_test(certificates_are_pem_text_in_pairs), cmocka_unit_test(the_older_word_for_authentication_still_works),
         cmocka_unit_test(what_does_not_exist_yet_is_said)};
