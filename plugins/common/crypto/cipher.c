@@ -54,8 +54,9 @@ static bool run(const struct run *r, int seals, struct trb_slice text, struct by
     EVP_CIPHER_CTX_free(c);
     if (!fine)
         return bytes_wipe(ret), false;
-    mem_wipe(ret->at + len + last, ret->len - (size_t)(len + last));
-    ret->len = (size_t)(len + last);
+    size_t made = (size_t)len + (size_t)last;
+    mem_wipe(ret->at + made, ret->len - made);
+    ret->len = made;
     return true;
 }
 
