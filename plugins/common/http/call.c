@@ -57,7 +57,8 @@ bool call_copy(struct http_call *c, const struct http_request *r, struct trb_err
     if (!is_token(name_of(method)))
         return trb_error(err, TRB_INVALID, "BAD_METHOD", "%s: %.40s is no method of HTTP", c->http->setup.product, method), false;
     if (strncasecmp(r->url, "http://", 7) && strncasecmp(r->url, "https://", 8))
-        return trb_error(err, TRB_INVALID, "BAD_URL", "%s: the URL begins with neither http:// nor https://", c->http->setup.product), false;
+        return trb_error(err, TRB_INVALID, "BAD_URL", "%s: the URL begins with neither http:// nor https://",
+                         c->http->setup.product), false;
     for (uint32_t n = 0; n < r->headers.count; n++) {
         const struct trb_pair *p = trb_pair_at(&r->headers, n);
         if (!header_add(c, p->key, p->value, err))
