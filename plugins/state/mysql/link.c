@@ -307,7 +307,7 @@ void link_give_back(struct store *s, struct link *l)
 bool link_keep(struct store *s)
 {
     struct trb_error unused = {.size = sizeof unused};
-    struct link *l;
+    struct link *l = NULL;
     bool is_well = !link_take(s, clock_now_ns() + CONNECT_NS, &l, &unused);
     if (is_well) {
         link_limit(s, l);
