@@ -7,6 +7,7 @@
 /* The first column of the first row, "" when there is none; cut to the room. */
 static trb_code ask(struct store *s, struct link *l, const char *sql, char *room, size_t size, struct trb_error *err)
 {
+    room[0] = 0;
     trb_code code = link_run(s, l, slice_of(sql), "cannot look at the tables", err);
     MYSQL_RES *result = code ? NULL : mysql_store_result(l->my);
     if (!code && !result)
