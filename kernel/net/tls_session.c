@@ -170,6 +170,8 @@ static int blame(struct stream *s)
     long verdict = SSL_get_verify_result(s->tls->ssl);
     if (s->state == STREAM_SHAKING && verdict != X509_V_OK)
         fail_verify(s, verdict);
+    else if (s->state == STREAM_SHAKING && !ERR_peek_error())
+        stream_fail(s, TRB_UNAVAILABLE, "tls: the other side ended the connection during the handshake; does it speak TLS?");
     else
         stream_fail(s, TRB_UNAVAILABLE, "tls: %s", tls_fault());
     ERR_clear_error();
