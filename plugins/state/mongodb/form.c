@@ -220,7 +220,12 @@ static void add_string(const bson_iter_t *iter, struct text *t)
 static void add_date(const bson_iter_t *iter, struct text *t)
 {
     char room[CLOCK_TEXT];
-    clock_rfc3339_nano(bson_iter_date_time(iter) * (int64_t)CLOCK_MS, room);
+    int64_t ms = bson_iter_date_time(iter), ns;
+    if (__builtin_mul_overflow(ms, (int64_t)CLOCK_MS, &ns)) {
+        text_addf(t, "%lld", (long long)ms); /* beyond the calendar that RFC 3339 times are made of here */
+        return;
+    }
+    clock_rfc3339_nano(ns, room);
     text_addf(t, "\"%s\"", room);
 }
 

@@ -398,7 +398,7 @@ static void a_start_that_cannot_succeed_says_why(void **state)
     refused_with((const char *[]){"endpoints", "a:99999", NULL}, "no port between 1 and 65535");
     refused_with((const char *[]){"endpoints", "http://a/b", NULL}, "is not host:port");
     refused_with((const char *[]){"endpoints", server.address, "cert", "x", NULL}, "both or neither");
-    refused_with((const char *[]){"endpoints", server.address, "tlsEnable", "true", NULL}, "tls: ");
+    refused_with((const char *[]){"endpoints", server.address, "tlsEnable", "true", NULL}, "TLS");
     refused_with((const char *[]){"endpoints", server.address, "tlsEnable", "true", "ca", "no PEM", NULL}, "PEM");
 }
 
