@@ -14,11 +14,15 @@ ORDER = bytes(range(256))
 
 
 async def refused(call, code, words):
-    try:
-        await call
-    except Exception as error:
-        assert error.code().name == code and words in error.details(), error
-    else:
+    """A refusal that comes while the client still sends is "Internal error from Core" to grpcio's asyncio: asked again."""
+    while True:
+        try:
+            await call()
+        except Exception as error:
+            if "Internal error from Core" in error.details():
+                continue
+            assert error.code().name == code and words in error.details(), error
+            return
         raise AssertionError("it was not refused")
 
 
@@ -38,7 +42,7 @@ async def bindings(d):
         answer = await d.invoke_binding("web", "post", '{"id": 1}', {"path": "/orders", "X-Colour": "blue"})
         same((answer.json(), answer.binding_metadata["X-Seen"]), ({"id": 1}, "blue"))
     with feature("binding.error"):
-        await refused(d.invoke_binding("nobinding", "get"), "INTERNAL", "couldn't find output binding nobinding")
+        await refused(lambda: d.invoke_binding("nobinding", "get"), "INTERNAL", "couldn't find output binding nobinding")
 
 
 async def configuration(d):
@@ -49,7 +53,7 @@ async def configuration(d):
     with feature("configuration.get.all"):
         same(set((await d.get_configuration("configstore", [])).items), {"colour", "size"})
     with feature("configuration.error"):
-        await refused(d.get_configuration("nostore", ["colour"]), "INVALID_ARGUMENT",
+        await refused(lambda: d.get_configuration("nostore", ["colour"]), "INVALID_ARGUMENT",
                       "configuration store nostore not found")
 
 
@@ -66,7 +70,7 @@ async def locks(d):
     with feature("lock.missing"):
         same((await d.unlock("lockstore", "order", "bob")).status, UnlockResponseStatus.lock_does_not_exist)
     with feature("lock.error"):
-        await refused(d.try_lock("nostore", "order", "ann", 60), "INVALID_ARGUMENT", "lock store nostore not found")
+        await refused(lambda: d.try_lock("nostore", "order", "ann", 60), "INVALID_ARGUMENT", "lock store nostore not found")
 
 
 async def encryption(d):
@@ -83,9 +87,9 @@ async def encryption(d):
     with feature("crypto.large"):
         assert await opened(await sealed(LARGE, "symmetric", "A256KW")) == LARGE, "other bytes"
     with feature("crypto.error"):
-        await refused(sealed(FEW, "nokey"), "INTERNAL", "failed to perform operation: ")
-        await refused(sealed(FEW, name="nowhere"), "INVALID_ARGUMENT", "crypto provider nowhere not found")
-        await refused(opened(changed(made)), "INTERNAL", "failed to perform operation: ")
+        await refused(lambda: sealed(FEW, "nokey"), "INTERNAL", "failed to perform operation: ")
+        await refused(lambda: sealed(FEW, name="nowhere"), "INVALID_ARGUMENT", "crypto provider nowhere not found")
+        await refused(lambda: opened(changed(made)), "INTERNAL", "failed to perform operation: ")
 
 
 async def main():
