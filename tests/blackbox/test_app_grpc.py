@@ -26,7 +26,7 @@ def answer(data=b"", content_type="", type_url="", **more):
 
 
 def resolver(path):
-    return {"nameResolution": {"component": "sqlite", "version": "v1", "configuration": {"connectionString": path}}}
+    return {"nameResolution": {"component": "sqlite", "version": "v1", "configuration": {"connectionString": path, "updateInterval": "30s"}}}
 
 
 @pytest.fixture(scope="module")
