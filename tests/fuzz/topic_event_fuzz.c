@@ -2,7 +2,6 @@
  * cannot has a sentence. */
 #include <base/check.h>
 #include <plugins/pubsub/block/topic_event.c>
-#include <plugins/pubsub/block/words.c>
 
 static struct arena *arena;
 

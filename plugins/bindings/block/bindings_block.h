@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <trilby/bindings.h>
 #include <trilby/block.h>
+#include <words/words.h>
 
 #define ROW(name, code_, grpc_reason_, http, grpc_)                                                \
     static const struct trb_error_row __attribute__((unused)) name = {                             \
@@ -27,14 +28,7 @@ trb_step invoke_parse, invoke_rpc;                  /* a client's */
 trb_step readers_open, ask_http, ask_rpc;           /* tasks of the main loop */
 trb_step event_parse, forward_begin;                /* an event's */
 
-/* -------------------------------------------------------------------------------------- words */
-void say(const struct trb_kernel *, uint32_t level, const char *format, ...) TRB_PRINTF(3, 4);
-bool app_speaks_grpc(const struct trb_kernel *);
-struct trb_name name_copy(struct trb_request *, struct trb_slice);
-struct trb_name string_copy(struct trb_request *, struct json_value);     /* absent when it is no string */
-struct trb_name failure_text(struct trb_request *, const struct trb_error *);
-/* A member that is text, or absent. false: it is something else. */
-bool member_text(struct trb_request *, struct json_value object, const char *name, struct trb_name *ret);
+#define say(k, level, ...) say_in(k, "dapr.runtime.processor.binding", level, __VA_ARGS__)
 
 /* ------------------------------------------------------------------------------------ binding */
 struct reader;

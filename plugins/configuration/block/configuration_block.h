@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <trilby/block.h>
 #include <trilby/configuration.h>
+#include <words/words.h>
 
 #define ROW(name, code_, http, grpc_)                                                              \
     static const struct trb_error_row __attribute__((unused)) name = {                             \
@@ -40,7 +41,6 @@ struct trb_configuration_get *question_make(struct trb_request *, const struct t
 /* "failed to WHAT [a b] from Configuration store S: why" */
 struct trb_next question_failed(struct trb_request *, const struct trb_error_row *, const char *what,
                                 const struct trb_configuration_get *, struct trb_name store, struct trb_slice why);
-struct trb_slice failure_text(struct trb_request *, const struct trb_error *);
 
 /* {"a":{"value":"1","version":"2"},…} by name; an item that was removed has no members. */
 void items_write(struct text *, const struct trb_configuration_item *const *items, uint32_t count);

@@ -65,11 +65,6 @@ struct trb_configuration_get *question_parse(struct trb_request *rq)
 }
 
 /* -------------------------------------------------------------------------------------- refusals */
-struct trb_slice failure_text(struct trb_request *rq, const struct trb_error *err)
-{
-    return err->text ? rq->kernel->host->buf_bytes(err->text) : slice_of(err->message);
-}
-
 static int by_name(const void *a, const void *b)
 {
     return strcmp(((const struct trb_name *)a)->at, ((const struct trb_name *)b)->at);

@@ -247,10 +247,8 @@ static void on_opened(void *arg)
 
 static void tell_lost(struct watch *w, const struct trb_error *err)
 {
-    char line[512];
-    snprintf(line, sizeof line, "the subscription %s to configuration store %.100s has ended: %.300s", w->id, w->store.at,
-             err ? err->message : "the component gave no reason");
-    w->block->kernel->log(TRB_LOG_ERROR, "dapr.runtime", line);
+    say_in(w->block->kernel, "dapr.runtime", TRB_LOG_ERROR, "the subscription %s to configuration store %.100s has ended: %.300s",
+           w->id, w->store.at, err ? err->message : "the component gave no reason");
 }
 
 static void finish(struct watch *w, const struct trb_error *err)

@@ -54,12 +54,6 @@ struct trb_instance *provider_find(struct trb_request *rq, struct trb_name compo
     return NULL;
 }
 
-struct trb_slice failure_text(struct trb_request *rq)
-{
-    const struct trb_error *err = rq->kernel->failure(rq);
-    return err->text ? rq->kernel->host->buf_bytes(err->text) : slice_of(err->message);
-}
-
 static const struct trb_block crypto = {
     .size = sizeof crypto, .abi = TRB_BLOCK_ABI, .name = "crypto", .self_size = sizeof(struct block),
     .routes = routes, .route_count = sizeof routes / sizeof routes[0], .route_size = sizeof routes[0],

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <trilby/block.h>
 #include <trilby/crypto.h>
+#include <words/words.h>
 
 #define ROW(name, code_, http, grpc_)                                                              \
     static const struct trb_error_row __attribute__((unused)) name = {                             \
@@ -21,7 +22,5 @@ trb_step subtle_refuse;
 
 /* Any component, then this one. NULL: *ret_refusal. */
 struct trb_instance *provider_find(struct trb_request *, struct trb_name component, struct trb_next *ret_refusal);
-/* The text of what a component said, readable until the next step. */
-struct trb_slice failure_text(struct trb_request *);
 
 #endif

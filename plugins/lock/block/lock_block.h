@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <trilby/block.h>
 #include <trilby/lock.h>
+#include <words/words.h>
 
 #define ROW(name, code_, http, grpc_)                                                              \
     static const struct trb_error_row __attribute__((unused)) name = {                             \

@@ -11,18 +11,8 @@ static struct json_value member(struct json_value object, const char *camel, con
 
 static bool text_of(struct trb_request *rq, struct json_value v, struct trb_name *ret)
 {
-    *ret = (struct trb_name){"", 0};
-    if (v.kind == JSON_NONE || v.kind == JSON_NULL)
-        return true;
-    if (v.kind != JSON_STRING)
-        return false;
-    struct arena *scratch = arena_create(SIZE_MAX);
-    struct trb_slice text = json_text(scratch, v);
-    char *copy = trb_alloc(rq, text.len + 1);
-    memcpy(copy, text.at, text.len);
-    *ret = (struct trb_name){copy, text.len};
-    arena_destroy(scratch);
-    return true;
+    *ret = v.kind == JSON_STRING ? string_copy(rq, v) : NAME("");
+    return v.kind == JSON_STRING || v.kind == JSON_NULL || v.kind == JSON_NONE;
 }
 
 /* A whole number of 32 bits, or one in quotes. */
@@ -103,9 +93,7 @@ bool wish_key(struct trb_request *rq, const struct wish *w, const struct trb_err
 /* --------------------------------------------------------------------------------------- answers */
 struct trb_next lock_failed(struct trb_request *rq, const struct trb_error_row *row, const char *front)
 {
-    const struct trb_error *err = rq->kernel->failure(rq);
-    struct trb_slice text = err->text ? rq->kernel->host->buf_bytes(err->text) : slice_of(err->message);
-    return trb_refuse(rq, row, "%s: %.*s", front, SLICE_ARG(text));
+    return trb_refuse(rq, row, "%s: %.*s", front, SLICE_ARG(component_said(rq, rq->kernel->failure(rq))));
 }
 
 struct trb_next lock_reply_json(struct trb_request *rq, struct trb_name json)

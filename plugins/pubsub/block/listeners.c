@@ -4,11 +4,9 @@
 #include "steps/delivery.h"
 #include <base/clock.h>
 #include <base/mem.h>
+#include <words/rest.h>
 
 #define OPENING_NS (5 * CLOCK_S)        /* so long a stream that does not open keeps the process unready */
-#define REST_NS (CLOCK_S / 2)           /* before the second attempt; twice as long each time */
-#define MAX_REST_NS (60 * CLOCK_S)
-#define NAP_NS (CLOCK_S / 5)            /* how soon a rest hears that the process is leaving */
 
 static trb_step rest, wake_up;
 
@@ -228,21 +226,17 @@ static struct trb_next rest(struct trb_request *rq)
     struct subscription *s = still_there(rq->self, rq->kernel->task_arg(rq));
     if (!s)
         return rq->kernel->task_end(rq);
-    uint64_t ns = REST_NS << (s->attempts < 7 ? s->attempts : 7);
-    s->attempts++;
     r->sub = s;
-    r->until_ns = clock_now_ns() + (ns < MAX_REST_NS ? ns : MAX_REST_NS);
+    r->until_ns = rest_until(s->attempts++);
     return TRB_GO(wake_up);
 }
 
 static struct trb_next wake_up(struct trb_request *rq)
 {
     struct resting *r = rq->state;
-    uint64_t now = clock_now_ns();
-    if (now < r->until_ns && !((struct block *)rq->self)->is_leaving) {
-        uint64_t left = r->until_ns - now;
-        return rq->kernel->sleep(rq, left < NAP_NS ? left : NAP_NS, TRB_GO(wake_up));
-    }
+    struct trb_next next;
+    if (rest_goes_on(rq, r->until_ns, ((struct block *)rq->self)->is_leaving, TRB_GO(wake_up), &next))
+        return next;
     struct subscription *s = still_there(rq->self, r->sub);
     if (s)
         s->is_resting = false;

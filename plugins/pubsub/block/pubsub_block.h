@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <trilby/block.h>
 #include <trilby/pubsub.h>
+#include <words/words.h>
 
 #define ROW(name, code_, reason_, http, grpc_)                                                     \
     static const struct trb_error_row __attribute__((unused)) name = {                             \
@@ -30,14 +31,7 @@ trb_step publish_parse, publish_rpc, bulk_publish_parse, bulk_publish_rpc, subsc
     component_here, event_parse, bulk_event_parse, stream_event_parse, outbox_event_parse, outboxes_look;
 
 #define SCOPE "dapr.runtime"
-void say(const struct trb_kernel *, uint32_t level, const char *format, ...) TRB_PRINTF(3, 4);
-
-/* -------------------------------------------------------------------------------------- words */
-bool app_speaks_grpc(const struct trb_kernel *);
-struct trb_name name_copy(struct trb_request *, struct trb_slice);    /* whatever is inside it */
-/* The text of a string; absent when it is no string. */
-struct trb_name string_copy(struct trb_request *, struct json_value);
-struct trb_name failure_text(struct trb_request *, const struct trb_error *);
+#define say(k, level, ...) say_in(k, SCOPE, level, __VA_ARGS__)
 
 /* ------------------------------------------------------------------------------ subscriptions */
 struct rule {

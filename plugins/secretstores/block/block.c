@@ -21,11 +21,6 @@ bool scope_allows(const struct trb_request *rq, struct trb_slice store, struct t
     return scopes_allow(((const struct block *)rq->self)->scopes, store, secret);
 }
 
-struct trb_slice secret_failure_text(struct trb_request *rq, const struct trb_error *err)
-{
-    return err->text ? rq->kernel->host->buf_bytes(err->text) : slice_of(err->message);
-}
-
 struct trb_next reply_text(struct trb_request *rq, struct text *t)
 {
     char *copy = trb_alloc(rq, t->len);

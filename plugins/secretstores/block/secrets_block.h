@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <trilby/block.h>
 #include <trilby/secretstores.h>
+#include <words/words.h>
 
 #define ROW(name, code_, http, grpc_)                                                              \
     static const struct trb_error_row __attribute__((unused)) name = {                             \
@@ -22,7 +23,6 @@ trb_step secret_get_read, secret_bulk_read;
 struct trb_instance *store_find(struct trb_request *, struct trb_name, struct trb_next *ret_refusal);
 /* Does the configuration's scope of this store let the app read that secret? */
 bool scope_allows(const struct trb_request *, struct trb_slice store, struct trb_slice secret);
-struct trb_slice secret_failure_text(struct trb_request *, const struct trb_error *);
 
 /* One allow list, one deny list and a default per store, from spec.secrets.scopes. */
 struct scopes;

@@ -119,9 +119,7 @@ static struct trb_name prefix_text(const struct trb_kernel *k, struct trb_instan
 
 static void warn(const struct trb_kernel *k, struct trb_instance *i, const char *note)
 {
-    char line[512];
-    snprintf(line, sizeof line, "component %.200s: %s", k->instance_name(i).at, note);
-    k->log(TRB_LOG_WARN, "dapr.runtime", line);
+    say_in(k, "dapr.runtime", TRB_LOG_WARN, "component %.200s: %s", k->instance_name(i).at, note);
 }
 
 static void *component_up(void *self, struct trb_instance *i, struct trb_error *err)

@@ -11,11 +11,6 @@ static const char *code_name(trb_code code)
     return code >= 0 && code <= TRB_UNAUTHENTICATED ? names[code] : "Unknown";
 }
 
-static struct trb_slice own_text(struct trb_request *rq, const struct trb_error *err)
-{
-    return err->text ? rq->kernel->host->buf_bytes(err->text) : slice_of(err->message);
-}
-
 /* A component that chose the status has made the whole error: it is passed on where the contract lets it. */
 static bool is_structured(const struct trb_error *err)
 {
@@ -24,7 +19,7 @@ static bool is_structured(const struct trb_error *err)
 
 struct trb_name failure_text(struct trb_request *rq, const struct trb_error *err)
 {
-    struct trb_slice text = own_text(rq, err);
+    struct trb_slice text = component_said(rq, err);
     const char *front = err->kind == TRB_STATE_ETAG_MISMATCH  ? "possible etag mismatch. error from state store"
                         : err->kind == TRB_STATE_ETAG_INVALID ? "invalid etag value" : NULL;
     if (is_structured(err))
@@ -80,7 +75,7 @@ struct trb_next failure_pass(struct trb_request *rq, const struct trb_error *err
     const char *reason = *err->reason ? trb_printf(rq, "%s", err->reason).at : "ERROR";
     *row = (struct trb_error_row){.size = sizeof *row, .code = reason, .reason = reason, .category = "state",
                                   .http_status = err->http_status, .grpc = err->code};
-    struct trb_refusal r = {.size = sizeof r, .row = row, .message = own_text(rq, err)};
+    struct trb_refusal r = {.size = sizeof r, .row = row, .message = component_said(rq, err)};
     return rq->kernel->refuse(rq, &r);
 }
 

@@ -11,28 +11,10 @@ struct trb_name fault_text(struct trb_request *rq, struct trb_slice body, const 
 }
 
 /* -------------------------------------------------------------------------------------- members */
-static struct trb_name copied(struct trb_request *rq, struct trb_slice from)
-{
-    char *at = trb_alloc(rq, from.len + 1);
-    memcpy(at, from.at, from.len);
-    return (struct trb_name){at, from.len};
-}
-
-static struct trb_name unescaped(struct trb_request *rq, struct json_value v)
-{
-    struct trb_slice inner = slice_from(v.raw.at + 1, v.raw.len - 2);
-    if (!memchr(inner.at, '\\', inner.len))
-        return copied(rq, inner);
-    struct arena *scratch = arena_create(SIZE_MAX);
-    struct trb_name name = copied(rq, json_text(scratch, v));
-    arena_destroy(scratch);
-    return name;
-}
-
 static bool text_of(struct trb_request *rq, struct json_value v, struct trb_name *ret)
 {
     if (v.kind == JSON_STRING)
-        *ret = unescaped(rq, v);
+        *ret = string_copy(rq, v);
     return v.kind == JSON_STRING || v.kind == JSON_NULL || v.kind == JSON_NONE;
 }
 
@@ -66,12 +48,12 @@ static const char *metadata_of(struct trb_request *rq, struct json_value all, co
     for (uint32_t i = 0; i < wins.count; i++)
         pairs[n++] = *trb_pair_at(&wins, i);
     while (json_member(&c, &raw, &v)) {
-        struct trb_name key = unescaped(rq, (struct json_value){JSON_STRING, raw});
+        struct trb_name key = string_copy(rq, (struct json_value){JSON_STRING, raw});
         if (v.kind != JSON_STRING && v.kind != JSON_NULL)
             return trb_printf(rq, "json: cannot unmarshal %s into Go struct field %s.metadata of type string",
                               json_kind_name(v), type).at;
         if (!is_taken(wins, key))
-            pairs[n++] = (struct trb_pair){key, v.kind == JSON_STRING ? unescaped(rq, v) : NAME("")};
+            pairs[n++] = (struct trb_pair){key, v.kind == JSON_STRING ? string_copy(rq, v) : NAME("")};
     }
     *ret = (struct trb_pairs){pairs, n, sizeof *pairs};
     return NULL;
@@ -91,7 +73,7 @@ struct trb_data value_data(struct trb_request *rq, struct json_value v, struct t
         return (struct trb_data){v.raw.at, v.raw.len, body.owner};
     struct text t = {0};
     json_compact(v, &t);
-    struct trb_name compact = copied(rq, text_slice(&t));
+    struct trb_name compact = name_copy(rq, text_slice(&t));
     text_fini(&t);
     return (struct trb_data){compact.at, compact.len, NULL};
 }

@@ -15,6 +15,7 @@
 #include <rpc/rpc.h>
 #include <trilby/block.h>
 #include <trilby/state.h>
+#include <words/words.h>
 
 struct store {                        /* instance_data: what the runtime's own options said */
     struct trb_name prefix;           /* "orders||", or empty */

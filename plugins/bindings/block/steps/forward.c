@@ -33,7 +33,7 @@ static const char *failure_of(struct trb_request *rq)
     const struct trb_error *err = rq->kernel->failure(rq);
     const struct trb_binding_answer *a = rq->kernel->answer(rq);
     if (err)
-        return failure_text(rq, err).at;
+        return component_text(rq, err).at;
     return TRB_HAS(a, failure.at) ? name_copy(rq, a->failure).at : NULL;
 }
 

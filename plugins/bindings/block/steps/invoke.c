@@ -108,6 +108,14 @@ static struct trb_data value_of(struct trb_request *rq, struct json_value v)
     return (struct trb_data){compact.at, compact.len, NULL};
 }
 
+/* A member that is text, or absent. false: it is something else. */
+static bool member_text(struct trb_request *rq, struct json_value object, const char *name, struct trb_name *ret)
+{
+    struct json_value v = json_find_nocase(object, slice_of(name));
+    *ret = v.kind == JSON_STRING ? string_copy(rq, v) : NAME("");
+    return v.kind == JSON_STRING || v.kind == JSON_NULL || v.kind == JSON_NONE;
+}
+
 static const char *take_members(struct trb_request *rq, struct invocation *v, struct json_value body)
 {
     if (body.kind != JSON_OBJECT && body.kind != JSON_NULL)
@@ -230,6 +238,6 @@ static struct trb_next reply(struct trb_request *rq)
     if (a)
         show_metadata(rq, &a->metadata);
     if (!is_well)
-        return refuse(rq, v->name, a ? name_copy(rq, a->failure).at : failure_text(rq, err).at);
+        return refuse(rq, v->name, a ? name_copy(rq, a->failure).at : component_text(rq, err).at);
     return rq->door == TRB_DOOR_GRPC ? reply_rpc(rq, a) : reply_http(rq, a);
 }

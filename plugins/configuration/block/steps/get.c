@@ -57,7 +57,7 @@ static struct trb_next reply(struct trb_request *rq)
     const struct trb_error *failure = rq->kernel->answer(rq) ? NULL : rq->kernel->failure(rq);
     if (failure)
         return question_failed(rq, &GET_FAILED, "get", g->question, rq->kernel->instance_name(g->store),
-                               failure_text(rq, failure));
+                               component_said(rq, failure));
     uint32_t count;
     item *items = items_of(rq, &count);
     return rq->door == TRB_DOOR_GRPC ? reply_rpc(rq, items, count) : reply_http(rq, items, count);

@@ -60,9 +60,8 @@ static struct trb_next failed(struct trb_request *rq, const char *why)
 {
     struct watch *w = rq->kernel->task_arg(rq);
     item changed = rq->kernel->event(rq);
-    struct trb_name line = trb_printf(rq, "error sending configuration item %s of %s to the app: %s", changed->key.at,
-                                      watch_store(w).at, why);
-    rq->kernel->log(TRB_LOG_ERROR, "dapr.runtime", line.at);
+    say_in(rq->kernel, "dapr.runtime", TRB_LOG_ERROR, "error sending configuration item %s of %s to the app: %s", changed->key.at,
+           watch_store(w).at, why);
     return settled(rq);
 }
 
@@ -91,12 +90,6 @@ static struct trb_data on_invoke(struct trb_request *rq, struct trb_name path, s
     return rpc_message(rq, &common_invoke_request_pb, &m);
 }
 
-static bool app_speaks_grpc(const struct trb_request *rq)
-{
-    struct trb_slice protocol = slice_name(rq->kernel->info->app_protocol);
-    return slice_is(protocol, SLICE("grpc")) || slice_is(protocol, SLICE("grpcs"));
-}
-
 struct trb_next tell_app(struct trb_request *rq)
 {
     struct watch *w = rq->kernel->task_arg(rq);
@@ -105,7 +98,7 @@ struct trb_next tell_app(struct trb_request *rq)
     struct trb_name path = path_make(rq, w, rq->kernel->event(rq));
     t->headers[0] = (struct trb_pair){NAME("Content-Type"), NAME("application/json")};
     t->call = (struct trb_outcall){.size = sizeof t->call, .body_mode = TRB_BODY_GIVEN, .flags = TRB_OUT_NO_TRACE};
-    if (app_speaks_grpc(rq)) {
+    if (app_speaks_grpc(rq->kernel)) {
         t->call.to = TRB_TO_APP_GRPC;
         t->call.method = SLICE("/dapr.proto.runtime.v1.AppCallback/OnInvoke");
         t->call.body = on_invoke(rq, path, body);

@@ -56,7 +56,7 @@ static struct trb_next unwrapped(struct trb_request *rq)
     if (!answer)
         rq->kernel->log(TRB_LOG_WARN, "dapr.runtime",
                         trb_printf(rq, "the file key of a stream to decrypt could not be unwrapped: %.*s",
-                                   SLICE_ARG(failure_text(rq))).at);
+                                   SLICE_ARG(component_said(rq, rq->kernel->failure(rq)))).at);
     if (!opener_unlock(opener_of(d), is_key ? (const uint8_t *)answer->plain.at : NULL))
         return crossing_fail(rq, &d->crossing, "%s", opener_fault(opener_of(d)));
     return TRB_GO(crossing_run);

@@ -59,7 +59,7 @@ static struct trb_next wrapped(struct trb_request *rq)
     }
     mem_wipe(e->file_key, sizeof e->file_key);
     if (!answer)
-        return crossing_fail(rq, &e->crossing, "failed to wrap the file key: %.*s", SLICE_ARG(failure_text(rq)));
+        return crossing_fail(rq, &e->crossing, "failed to wrap the file key: %.*s", SLICE_ARG(component_said(rq, rq->kernel->failure(rq))));
     if (!made)
         return crossing_fail(rq, &e->crossing, "the header of the encrypted stream would be too long");
     e->crossing.engine = (struct engine){made, take, end, fault, head, destroy};

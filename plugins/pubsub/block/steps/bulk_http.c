@@ -154,7 +154,7 @@ static struct trb_data failed_entries(struct trb_request *rq, struct trb_name *r
         const struct trb_error *err = bulk_failure(rq, i);
         if (!err)
             continue;
-        struct trb_name why = failure_text(rq, err);
+        struct trb_name why = component_text(rq, err);
         if (!ret_first->at)
             *ret_first = why;
         else

@@ -43,7 +43,7 @@ static struct trb_next all_failed(struct trb_request *rq)
     struct trb_name why = {NULL, 0};
     for (uint32_t i = 0; !why.at; i++)
         if (bulk_failure(rq, i))
-            why = failure_text(rq, bulk_failure(rq, i));
+            why = component_text(rq, bulk_failure(rq, i));
     return refuse_because(rq, t, &PUBLISH_FAILED, "topic", slice_name(t->topic), slice_name(why),
                           trb_printf(rq, "error when publishing to topic %s in pubsub %s: %s", t->topic.at,
                                      t->pubsub.at, why.at));
@@ -61,7 +61,7 @@ struct trb_next bulk_reply_rpc(struct trb_request *rq, uint32_t failed)
         const struct trb_error *err = bulk_failure(rq, i);
         if (err)
             answer.failed_entries.at[answer.failed_entries.count++] =
-                (struct runtime_bulk_publish_response_failed_entry){b->entries[i].id, failure_text(rq, err)};
+                (struct runtime_bulk_publish_response_failed_entry){b->entries[i].id, component_text(rq, err)};
     }
     return rpc_reply(rq, &runtime_bulk_publish_response_pb, &answer);
 }

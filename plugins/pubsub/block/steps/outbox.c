@@ -179,7 +179,7 @@ static struct trb_next forwarded(struct trb_request *rq)
     struct waiting *w = rq->state;
     const struct trb_error *err = rq->kernel->failure(rq);
     if (err)
-        return fail(rq, "it could not be published", failure_text(rq, err).at);
+        return fail(rq, "it could not be published", component_text(rq, err).at);
     w->remove = (struct trb_state_delete){.size = sizeof w->remove, .key = w->key,
                                           .metadata = {.stride = sizeof(struct trb_pair)}};
     w->naps = 0;
@@ -205,5 +205,5 @@ static struct trb_next forget(struct trb_request *rq)
 static struct trb_next forgotten(struct trb_request *rq)
 {
     const struct trb_error *err = rq->kernel->failure(rq);
-    return err ? not_forgotten(rq, failure_text(rq, err).at) : end(rq, TRB_ACK);
+    return err ? not_forgotten(rq, component_text(rq, err).at) : end(rq, TRB_ACK);
 }

@@ -97,6 +97,6 @@ static struct trb_next reply(struct trb_request *rq)
     struct publish *p = rq->state;
     count_egress(rq, &p->target, !err);
     if (err)
-        return failed(rq, slice_name(failure_text(rq, err)));
+        return failed(rq, slice_name(component_text(rq, err)));
     return rq->door == TRB_DOOR_GRPC ? rpc_reply_empty(rq) : trb_reply_empty(rq, 204);
 }

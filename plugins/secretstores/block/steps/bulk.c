@@ -89,7 +89,7 @@ static struct trb_next reply(struct trb_request *rq)
 {
     const struct trb_error *err = rq->kernel->failure(rq);
     if (err)
-        return refuse(rq, secret_failure_text(rq, err));
+        return refuse(rq, component_said(rq, err));
     struct runtime_get_bulk_secret_response m = secrets(rq);
     return rq->door == TRB_DOOR_GRPC ? rpc_reply(rq, &runtime_get_bulk_secret_response_pb, &m) : reply_body(rq, &m);
 }

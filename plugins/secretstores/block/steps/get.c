@@ -60,7 +60,7 @@ static struct trb_next refuse(struct trb_request *rq)
     struct get *g = rq->state;
     return trb_refuse(rq, &GET_FAILED, "failed getting secret with key %s from secret store %s: %.*s",
                       g->question.name.at, rq->kernel->instance_name(g->store).at,
-                      SLICE_ARG(secret_failure_text(rq, rq->kernel->failure(rq))));
+                      SLICE_ARG(component_said(rq, rq->kernel->failure(rq))));
 }
 
 static struct trb_next reply(struct trb_request *rq)

@@ -1,6 +1,5 @@
 /* topic_event_test: an event as gRPC speaks of it. */
 #include <plugins/pubsub/block/topic_event.c>
-#include <plugins/pubsub/block/words.c>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>

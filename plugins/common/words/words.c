@@ -1,14 +1,16 @@
-/* words: the small translations between JSON, metadata and names that several files need. */
-#include "pubsub_block.h"
+/* words: see words.h. */
+#include <base/slice.h>
+#include <string.h>
+#include <words/words.h>
 
-void say(const struct trb_kernel *k, uint32_t level, const char *format, ...)
+void say_in(const struct trb_kernel *k, const char *scope, uint32_t level, const char *format, ...)
 {
     char line[1024];
     va_list ap;
     va_start(ap, format);
     vsnprintf(line, sizeof line, format, ap);
     va_end(ap);
-    k->log(level, SCOPE, line);
+    k->log(level, scope, line);
 }
 
 bool app_speaks_grpc(const struct trb_kernel *k)
@@ -38,7 +40,12 @@ struct trb_name string_copy(struct trb_request *rq, struct json_value v)
     return name;
 }
 
-struct trb_name failure_text(struct trb_request *rq, const struct trb_error *err)
+struct trb_slice component_said(struct trb_request *rq, const struct trb_error *err)
 {
-    return name_copy(rq, err->text ? rq->kernel->host->buf_bytes(err->text) : slice_of(err->message));
+    return err->text ? rq->kernel->host->buf_bytes(err->text) : slice_of(err->message);
+}
+
+struct trb_name component_text(struct trb_request *rq, const struct trb_error *err)
+{
+    return name_copy(rq, component_said(rq, err));
 }
