@@ -85,6 +85,26 @@ static void end(struct reader_job *j)
 /* ----------------------------------------------------------------------------------- one request */
 static void pump(struct reader_job *);
 
+static bool object_of(struct reader_wish *w, const struct http_answer *a, struct json_value *ret_object)
+{
+    struct json_fault fault;
+    bool is_json = json_parse(a->body, ret_object, &fault);
+    if (!is_json)
+        reader_fail(w, TRB_INTERNAL, "BAD_ANSWER", "the store's answer is not JSON: %s", fault.message);
+    else if (ret_object->kind != JSON_OBJECT)
+        reader_fail(w, TRB_INTERNAL, "BAD_ANSWER", "the store's answer is a JSON %s, not an object", json_kind_name(*ret_object));
+    return is_json && ret_object->kind == JSON_OBJECT;
+}
+
+static void hear(struct reader_store *s, struct reader_wish *w, const struct http_answer *a)
+{
+    struct json_value body;
+    if (a->status != 200)
+        s->product->refuse(w, a);
+    else if (object_of(w, a, &body))
+        (w->kind == READER_PAGE ? s->product->page : s->product->one)(s, w, body);
+}
+
 static void on_answered(void *arg, const struct http_answer *answer, const struct trb_error *err)
 {
     struct flight *f = arg;
@@ -92,7 +112,7 @@ static void on_answered(void *arg, const struct http_answer *answer, const struc
     if (err)
         fail(j, err);
     else if (!j->has_failed)
-        j->store->heard(j->store->self, &f->wish, answer);
+        hear(j->store, &f->wish, answer);
     j->flying--;
     arena_destroy(f->wish.arena);
     mem_free((char *)(uintptr_t)f->name.at);
@@ -114,7 +134,7 @@ static void fly(struct reader_job *j)
     f->wish.arena = arena_create(ARENA_BUDGET);
     f->wish.job = j;
     struct http_request r = {.call = j->call, .secret = true, .timeout_ns = PATIENCE_NS, .answered = on_answered, .arg = f};
-    if (s->ask(s->self, &f->wish, &url, &r, &err)) {
+    if (s->product->ask(s, &f->wish, &url, &r, &err)) {
         r.url = url.at;
         http_ask(s->http, &r);
     } else {
@@ -149,23 +169,29 @@ static void begin(struct reader_store *s, struct trb_call *call, struct trb_pair
     pump(j);
 }
 
-void reader_init(struct reader_store *s)
+void reader_open(struct reader_store *s, struct trb_call *start, const struct reader_product *product)
 {
+    *s = (struct reader_store){.host = start->host, .origin = start->origin, .product = product};
     list_init(&s->jobs);
 }
 
-void reader_get(struct reader_store *s, struct trb_call *call, const struct trb_secret_get *q)
+static void reader_get(void *self, struct trb_call *call, const void *question)
 {
-    begin(s, call, q->metadata, READER_ONE, slice_name(q->name));
+    const struct trb_secret_get *q = question;
+    begin(self, call, q->metadata, READER_ONE, slice_name(q->name));
 }
 
-void reader_bulk(struct reader_store *s, struct trb_call *call, const struct trb_secret_bulk *q)
+static void reader_bulk(void *self, struct trb_call *call, const void *question)
 {
-    begin(s, call, q->metadata, READER_PAGE, (struct trb_slice){NULL, 0});
+    const struct trb_secret_bulk *q = question;
+    begin(self, call, q->metadata, READER_PAGE, (struct trb_slice){NULL, 0});
 }
 
-void reader_cancel(struct reader_store *s, struct trb_call *call, uint32_t why)
+const struct trb_secretstores_ops reader_ops = {.size = sizeof reader_ops, .get = reader_get, .bulk = reader_bulk};
+
+void reader_cancel(void *self, struct trb_call *call, uint32_t why)
 {
+    struct reader_store *s = self;
     list_each (node, &s->jobs) {
         struct reader_job *j = list_item(node, struct reader_job, link);
         if (j->call == call) {
@@ -175,7 +201,7 @@ void reader_cancel(struct reader_store *s, struct trb_call *call, uint32_t why)
     }
 }
 
-/* ------------------------------------------------------------------------------- what heard may say */
+/* ------------------------------------------------------------------------------- what an answer may say */
 void reader_give(struct reader_wish *w, struct trb_name name, const struct trb_pairs *values)
 {
     static const struct trb_pair none;  /* no values, which is not an absent secret */
@@ -226,17 +252,6 @@ trb_code reader_code(uint32_t status)
            : status == 400                  ? TRB_INVALID
            : status == 429 || status >= 500 ? TRB_UNAVAILABLE
                                             : TRB_INTERNAL;
-}
-
-bool reader_object(struct reader_wish *w, const struct http_answer *a, struct json_value *ret_object)
-{
-    struct json_fault fault;
-    bool is_json = json_parse(a->body, ret_object, &fault);
-    if (!is_json)
-        reader_fail(w, TRB_INTERNAL, "BAD_ANSWER", "the store's answer is not JSON: %s", fault.message);
-    else if (ret_object->kind != JSON_OBJECT)
-        reader_fail(w, TRB_INTERNAL, "BAD_ANSWER", "the store's answer is a JSON %s, not an object", json_kind_name(*ret_object));
-    return is_json && ret_object->kind == JSON_OBJECT;
 }
 
 /* ------------------------------------------------------------------------------------------ wiping */

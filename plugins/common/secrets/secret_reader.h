@@ -2,8 +2,8 @@
  * pages of names, and then a request for each, several at a time. The store says what a request looks like
  * and what its answer means; this keeps count, ends calls once, and wipes what it copied. [loop]
  *
- *     get ──► ask(ONE, name) ┄┄► heard ──► reader_give
- *     bulk ─► ask(PAGE, NULL) ┄► heard ──► reader_more(ONE, name) … reader_more(PAGE, next) … reader_give
+ *     get ──► ask(ONE, name) ┄┄► one ───► reader_give
+ *     bulk ─► ask(PAGE, NULL) ┄► page ──► reader_more(ONE, name) … reader_more(PAGE, next) … reader_give
  */
 #ifndef SECRETS_SECRET_READER_H
 #define SECRETS_SECRET_READER_H
@@ -25,35 +25,40 @@ struct reader_wish {                    /* one request of it */
     struct trb_name name;               /* of the secret, or what names the page; absent: the first */
     struct trb_pairs metadata;          /* the client's */
     bool is_bulk;
-    struct arena *arena;                /* lives until heard returns */
+    struct arena *arena;                /* lives until one, page or refuse returns */
     struct reader_job *job;
 };
 
-struct reader_store {
-    const struct trb_host *host;
-    const struct trb_origin *origin;
-    struct http *http;
-    void *self;
+/* What a product is like. self: the instance. */
+struct reader_product {
     /* Fills url and what else the request needs, from the wish's arena; false: err says why not. */
     bool (*ask)(void *self, struct reader_wish *, struct text *url, struct http_request *, struct trb_error *err);
-    void (*heard)(void *self, struct reader_wish *, const struct http_answer *);
+    void (*one)(void *self, struct reader_wish *, struct json_value object);    /* of an answer of 200 */
+    void (*page)(void *self, struct reader_wish *, struct json_value object);
+    void (*refuse)(struct reader_wish *, const struct http_answer *);           /* any other status */
+};
+
+struct reader_store {                   /* the first member of an instance */
+    const struct trb_host *host;
+    const struct trb_origin *origin;
+    struct http *http;                  /* the store's to create and destroy */
+    const struct reader_product *product;
     struct list jobs;
 };
 
-void reader_init(struct reader_store *);                                        /* after its members are set */
-void reader_get(struct reader_store *, struct trb_call *, const struct trb_secret_get *);
-void reader_bulk(struct reader_store *, struct trb_call *, const struct trb_secret_bulk *);
-void reader_cancel(struct reader_store *, struct trb_call *, uint32_t why);
+/* In start, first. */
+void reader_open(struct reader_store *, struct trb_call *start, const struct reader_product *);
+/* The rest of a component: its verbs, whole. */
+extern const struct trb_secretstores_ops reader_ops;
+void reader_cancel(void *self, struct trb_call *, uint32_t why);
 
-/* Inside heard. */
+/* Inside one, page, refuse. */
 void reader_give(struct reader_wish *, struct trb_name name, const struct trb_pairs *values);  /* a secret */
 void reader_give_one(struct reader_wish *, struct trb_slice value);             /* … of one value, under the wish's name */
 void reader_more(struct reader_wish *, uint32_t kind, struct trb_slice name);   /* copied; asked for later */
 TRB_PRINTF(4, 5) void reader_fail(struct reader_wish *, trb_code, const char *reason, const char *format, ...);
 /* The code for a status that is no success: 404 NOT_FOUND, 403 DENIED, 429 and 5xx UNAVAILABLE, … */
 trb_code reader_code(uint32_t status);
-/* The answer's body as a JSON object; false: the job has failed. */
-bool reader_object(struct reader_wish *, const struct http_answer *, struct json_value *ret_object);
 /* Text of a JSON string, wiped with the arena. */
 struct trb_name reader_text(struct reader_wish *, struct json_value string);
 void reader_wipe_later(struct arena *, struct trb_slice);                       /* bytes of the arena */

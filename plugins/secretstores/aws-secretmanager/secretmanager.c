@@ -10,10 +10,10 @@
 #include <secrets/secret_reader.h>
 
 struct manager {
+    struct reader_store reader;         /* first: its verbs are ours */
     struct aws_config config;           /* options, filled in by the host */
     uint32_t is_multiple;
     struct aws aws;                     /* ours, from start to stop */
-    struct reader_store reader;
     bool has_aws;
 };
 
@@ -24,8 +24,7 @@ static const struct trb_option options[] = {
 };
 
 /* ----------------------------------------------------------------------------------------- start */
-static bool ask(void *, struct reader_wish *, struct text *url, struct http_request *, struct trb_error *);
-static void heard(void *, struct reader_wish *, const struct http_answer *);
+static const struct reader_product product;
 
 static void start(void *self, struct trb_call *call, const void *setup)
 {
@@ -34,8 +33,7 @@ static void start(void *self, struct trb_call *call, const void *setup)
     struct http_setup http = {.host = call->host, .origin = call->origin, .product = "aws secretsmanager"};
     if (!m->is_multiple)
         call->host->narrow(call->origin, ~TRB_SECRET_MULTIPLE);
-    m->reader = (struct reader_store){.host = call->host, .origin = call->origin, .self = m, .ask = ask, .heard = heard};
-    reader_init(&m->reader);
+    reader_open(&m->reader, call, &product);
     m->reader.http = http_create(&http, &err);
     if (m->reader.http)
         m->has_aws = true;
@@ -107,8 +105,9 @@ static void give_members(struct reader_wish *w, struct trb_name name, struct jso
     reader_give(w, name, &values);
 }
 
-static void heard_secret(struct manager *m, struct reader_wish *w, struct json_value body)
+static void heard_secret(void *self, struct reader_wish *w, struct json_value body)
 {
+    const struct manager *m = self;
     struct json_value said = json_find(body, SLICE("Name")), string = json_find(body, SLICE("SecretString")), object;
     struct trb_name name = said.kind == JSON_STRING ? json_name(w->arena, said) : w->name;
     struct trb_pair pair = {name, {NULL, 0}};
@@ -125,7 +124,7 @@ static void heard_secret(struct manager *m, struct reader_wish *w, struct json_v
     reader_give(w, name, &values);
 }
 
-static void heard_names(struct reader_wish *w, struct json_value body)
+static void heard_names(void *self, struct reader_wish *w, struct json_value body)
 {
     struct json_value list = json_find(body, SLICE("SecretList")), next = json_find(body, SLICE("NextToken")), entry;
     struct json_cursor c = {0};
@@ -163,39 +162,11 @@ static void refuse(struct reader_wish *w, const struct http_answer *a)
                 kind.len ? ": " : "", SLICE_ARG(said));
 }
 
-static void heard(void *self, struct reader_wish *w, const struct http_answer *a)
-{
-    struct json_value body;
-    if (a->status != 200)
-        refuse(w, a);
-    else if (reader_object(w, a, &body)) {
-        if (w->kind == READER_PAGE)
-            heard_names(w, body);
-        else
-            heard_secret(self, w, body);
-    }
-}
+static const struct reader_product product = {.ask = ask, .one = heard_secret, .page = heard_names, .refuse = refuse};
 
-/* ----------------------------------------------------------------------------------------- verbs */
-static void get(void *self, struct trb_call *call, const void *question)
-{
-    reader_get(&((struct manager *)self)->reader, call, question);
-}
-
-static void bulk(void *self, struct trb_call *call, const void *question)
-{
-    reader_bulk(&((struct manager *)self)->reader, call, question);
-}
-
-static void cancel(void *self, struct trb_call *call, uint32_t why)
-{
-    reader_cancel(&((struct manager *)self)->reader, call, why);
-}
-
-static const struct trb_secretstores_ops ops = {.size = sizeof ops, .get = get, .bulk = bulk};
 static const struct trb_component secretmanager = {
     .size = sizeof secretmanager, .block = "secretstores", .type = "secretstores.aws.secretmanager", .version = "v1",
     .summary = "Secrets of AWS Secrets Manager.", .caps = TRB_SECRET_MULTIPLE, .run = TRB_ON_LOOP, TRB_SELF(struct manager, options),
-    .ops = &ops, .start = start, .stop = stop, .cancel = cancel,
+    .ops = &reader_ops, .start = start, .stop = stop, .cancel = reader_cancel,
 };
 TRB_PLUGIN("aws-secretmanager", "0.1.0", "Apache-2.0", &secretmanager);

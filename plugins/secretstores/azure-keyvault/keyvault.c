@@ -13,11 +13,11 @@
 #define API "api-version=7.4"
 
 struct keyvault {
+    struct reader_store reader;         /* first: its verbs are ours */
     const char *name;                   /* options, filled in by the host */
     struct azure_config config;
     struct text base;                   /* ours, from start to stop: "https://name.vault.azure.net" */
     struct azure azure;
-    struct reader_store reader;
     bool has_azure;
 };
 
@@ -28,8 +28,7 @@ static const struct trb_option options[] = {
 };
 
 /* ----------------------------------------------------------------------------------------- start */
-static bool ask(void *, struct reader_wish *, struct text *url, struct http_request *, struct trb_error *);
-static void heard(void *, struct reader_wish *, const struct http_answer *);
+static const struct reader_product product;
 
 static const char *const suffixes[] = {".vault.azure.net", ".vault.azure.cn", ".vault.usgovcloudapi.net"};
 
@@ -67,8 +66,7 @@ static void start(void *self, struct trb_call *call, const void *setup)
     struct keyvault *k = self;
     struct trb_error err = {.size = sizeof err};
     struct http_setup http = {.host = call->host, .origin = call->origin, .product = "azure keyvault"};
-    k->reader = (struct reader_store){.host = call->host, .origin = call->origin, .self = k, .ask = ask, .heard = heard};
-    reader_init(&k->reader);
+    reader_open(&k->reader, call, &product);
     if (find_vault(k, &err))
         k->reader.http = http_create(&http, &err);
     k->has_azure = k->reader.http != NULL;
@@ -126,8 +124,9 @@ static struct trb_slice name_in(struct trb_slice id)
     return rest.at ? slice_split(&rest, '/') : SLICE("");
 }
 
-static void heard_names(struct keyvault *k, struct reader_wish *w, struct json_value body)
+static void heard_names(void *self, struct reader_wish *w, struct json_value body)
 {
+    struct keyvault *k = self;
     struct json_value list = member(body, SLICE("value")), next = member(body, SLICE("nextLink")), entry;
     struct trb_name most = trb_pair_get(&w->metadata, "maxresults");
     uint64_t count = 0, limit = 0;
@@ -153,7 +152,7 @@ static void heard_names(struct keyvault *k, struct reader_wish *w, struct json_v
         reader_more(w, READER_PAGE, slice_name(arena_printf(w->arena, "%llu %.*s", (unsigned long long)count, SLICE_ARG(link))));
 }
 
-static void heard_secret(struct reader_wish *w, struct json_value body)
+static void heard_secret(void *self, struct reader_wish *w, struct json_value body)
 {
     struct json_value value = member(body, SLICE("value"));
     if (value.kind == JSON_STRING)
@@ -176,39 +175,11 @@ static void refuse(struct reader_wish *w, const struct http_answer *a)
                 a->status, SLICE_ARG(said));
 }
 
-static void heard(void *self, struct reader_wish *w, const struct http_answer *a)
-{
-    struct json_value body;
-    if (a->status != 200)
-        refuse(w, a);
-    else if (reader_object(w, a, &body)) {
-        if (w->kind == READER_PAGE)
-            heard_names(self, w, body);
-        else
-            heard_secret(w, body);
-    }
-}
+static const struct reader_product product = {.ask = ask, .one = heard_secret, .page = heard_names, .refuse = refuse};
 
-/* ----------------------------------------------------------------------------------------- verbs */
-static void get(void *self, struct trb_call *call, const void *question)
-{
-    reader_get(&((struct keyvault *)self)->reader, call, question);
-}
-
-static void bulk(void *self, struct trb_call *call, const void *question)
-{
-    reader_bulk(&((struct keyvault *)self)->reader, call, question);
-}
-
-static void cancel(void *self, struct trb_call *call, uint32_t why)
-{
-    reader_cancel(&((struct keyvault *)self)->reader, call, why);
-}
-
-static const struct trb_secretstores_ops ops = {.size = sizeof ops, .get = get, .bulk = bulk};
 static const struct trb_component keyvault = {
     .size = sizeof keyvault, .block = "secretstores", .type = "secretstores.azure.keyvault", .version = "v1",
     .summary = "Secrets of an Azure Key Vault.", .run = TRB_ON_LOOP, TRB_SELF(struct keyvault, options),
-    .ops = &ops, .start = start, .stop = stop, .cancel = cancel,
+    .ops = &reader_ops, .start = start, .stop = stop, .cancel = reader_cancel,
 };
 TRB_PLUGIN("azure-keyvault", "0.1.0", "Apache-2.0", &keyvault);

@@ -13,10 +13,10 @@
 #define SCOPE "https://www.googleapis.com/auth/cloud-platform"
 
 struct manager {
+    struct reader_store reader;         /* first: its verbs are ours */
     struct gcp_config config;           /* options, filled in by the host */
     const char *endpoint;
     struct gcp gcp;                     /* ours, from start to stop */
-    struct reader_store reader;
     bool has_gcp;
 };
 
@@ -27,16 +27,14 @@ static const struct trb_option options[] = {
 };
 
 /* ----------------------------------------------------------------------------------------- start */
-static bool ask(void *, struct reader_wish *, struct text *url, struct http_request *, struct trb_error *);
-static void heard(void *, struct reader_wish *, const struct http_answer *);
+static const struct reader_product product;
 
 static void start(void *self, struct trb_call *call, const void *setup)
 {
     struct manager *m = self;
     struct trb_error err = {.size = sizeof err};
     struct http_setup http = {.host = call->host, .origin = call->origin, .product = "gcp secretmanager"};
-    m->reader = (struct reader_store){.host = call->host, .origin = call->origin, .self = m, .ask = ask, .heard = heard};
-    reader_init(&m->reader);
+    reader_open(&m->reader, call, &product);
     m->reader.http = http_create(&http, &err);
     m->has_gcp = m->reader.http != NULL;
     if (m->has_gcp && gcp_start(&m->gcp, &m->config, call->host, m->reader.http, SCOPE, &err))
@@ -125,7 +123,7 @@ static struct json_value member(struct json_value object, struct trb_slice name)
     return object.kind == JSON_OBJECT ? json_find(object, name) : (struct json_value){0};
 }
 
-static void heard_secret(struct reader_wish *w, struct json_value body)
+static void heard_secret(void *self, struct reader_wish *w, struct json_value body)
 {
     struct json_value data = member(member(body, SLICE("payload")), SLICE("data"));
     struct trb_slice coded = data.kind == JSON_STRING ? json_text(w->arena, data) : SLICE("");
@@ -139,7 +137,7 @@ static void heard_secret(struct reader_wish *w, struct json_value body)
     reader_give_one(w, slice_from(bytes, len));
 }
 
-static void heard_names(struct reader_wish *w, struct json_value body)
+static void heard_names(void *self, struct reader_wish *w, struct json_value body)
 {
     struct json_value list = member(body, SLICE("secrets")), next = member(body, SLICE("nextPageToken")), entry;
     struct json_cursor c = {0};
@@ -168,39 +166,11 @@ static void refuse(struct reader_wish *w, const struct http_answer *a)
                 SLICE_ARG(said));
 }
 
-static void heard(void *self, struct reader_wish *w, const struct http_answer *a)
-{
-    struct json_value body;
-    if (a->status != 200)
-        refuse(w, a);
-    else if (reader_object(w, a, &body)) {
-        if (w->kind == READER_PAGE)
-            heard_names(w, body);
-        else
-            heard_secret(w, body);
-    }
-}
+static const struct reader_product product = {.ask = ask, .one = heard_secret, .page = heard_names, .refuse = refuse};
 
-/* ----------------------------------------------------------------------------------------- verbs */
-static void get(void *self, struct trb_call *call, const void *question)
-{
-    reader_get(&((struct manager *)self)->reader, call, question);
-}
-
-static void bulk(void *self, struct trb_call *call, const void *question)
-{
-    reader_bulk(&((struct manager *)self)->reader, call, question);
-}
-
-static void cancel(void *self, struct trb_call *call, uint32_t why)
-{
-    reader_cancel(&((struct manager *)self)->reader, call, why);
-}
-
-static const struct trb_secretstores_ops ops = {.size = sizeof ops, .get = get, .bulk = bulk};
 static const struct trb_component secretmanager = {
     .size = sizeof secretmanager, .block = "secretstores", .type = "secretstores.gcp.secretmanager", .version = "v1",
     .summary = "Secrets of Google Cloud Secret Manager.", .run = TRB_ON_LOOP, TRB_SELF(struct manager, options),
-    .ops = &ops, .start = start, .stop = stop, .cancel = cancel,
+    .ops = &reader_ops, .start = start, .stop = stop, .cancel = reader_cancel,
 };
 TRB_PLUGIN("gcp-secretmanager", "0.1.0", "Apache-2.0", &secretmanager);

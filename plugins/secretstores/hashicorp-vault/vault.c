@@ -15,11 +15,11 @@
 #define VALUE_TEXT 1u
 
 struct vault {
+    struct reader_store reader;         /* first: its verbs are ours */
     const char *address, *given_token, *token_path, *prefix, *engine, *ca_pem, *ca_path, *ca_cert, *skip_verify, *server_name;
     uint32_t use_prefix, value_type;    /* options, filled in by the host */
     uint64_t max_bytes;
     struct text token, ca;              /* ours, from start to stop */
-    struct reader_store reader;
 };
 
 static const struct trb_option options[] = {
@@ -74,8 +74,7 @@ static bool find_authorities(struct vault *v, struct trb_error *err)
     return true;
 }
 
-static bool ask(void *, struct reader_wish *, struct text *url, struct http_request *, struct trb_error *);
-static void heard(void *, struct reader_wish *, const struct http_answer *);
+static const struct reader_product product;
 
 static void start(void *self, struct trb_call *call, const void *setup)
 {
@@ -83,8 +82,7 @@ static void start(void *self, struct trb_call *call, const void *setup)
     struct trb_error err = {.size = sizeof err};
     if (v->value_type == VALUE_TEXT)
         call->host->narrow(call->origin, ~TRB_SECRET_MULTIPLE);
-    v->reader = (struct reader_store){.host = call->host, .origin = call->origin, .self = v, .ask = ask, .heard = heard};
-    reader_init(&v->reader);
+    reader_open(&v->reader, call, &product);
     if (find_token(v, &err) && find_authorities(v, &err)) {
         struct http_setup http = {.host = call->host, .origin = call->origin, .product = "vault", .max_answer_bytes = v->max_bytes,
                                   .tls = {.ca_pem = {v->ca.at, v->ca.len}, .server_name = v->server_name,
@@ -187,12 +185,10 @@ static void give_text(struct reader_wish *w, struct json_value data)
     small_file_wipe(&compact);
 }
 
-static void heard_secret(struct vault *v, struct reader_wish *w, const struct http_answer *a)
+static void heard_secret(void *self, struct reader_wish *w, struct json_value body)
 {
-    struct json_value body, data;
-    if (!reader_object(w, a, &body))
-        return;
-    data = json_find(body, SLICE("data"));
+    const struct vault *v = self;
+    struct json_value data = json_find(body, SLICE("data"));
     data = data.kind == JSON_OBJECT ? json_find(data, SLICE("data")) : data;
     if (data.kind != JSON_OBJECT)
         reader_fail(w, TRB_INTERNAL, "BAD_ANSWER", "vault: the answer has no data.data; is %s a KV engine of version 2?", v->engine);
@@ -202,12 +198,9 @@ static void heard_secret(struct vault *v, struct reader_wish *w, const struct ht
         give_map(w, data);
 }
 
-static void heard_names(struct reader_wish *w, const struct http_answer *a)
+static void heard_names(void *self, struct reader_wish *w, struct json_value body)
 {
-    struct json_value body, keys, key;
-    if (!reader_object(w, a, &body))
-        return;
-    keys = json_find(body, SLICE("data"));
+    struct json_value keys = json_find(body, SLICE("data")), key;
     keys = keys.kind == JSON_OBJECT ? json_find(keys, SLICE("keys")) : keys;
     struct json_cursor c = json_enter(keys);
     while (keys.kind == JSON_ARRAY && json_next(&c, &key)) {
@@ -220,42 +213,23 @@ static void heard_names(struct reader_wish *w, const struct http_answer *a)
     }
 }
 
-static void heard(void *self, struct reader_wish *w, const struct http_answer *a)
+static void refuse(struct reader_wish *w, const struct http_answer *a)
 {
-    if (a->status == 200 && w->kind == READER_PAGE)
-        heard_names(w, a);
-    else if (a->status == 200)
-        heard_secret(self, w, a);
-    else if (a->status == 404 && w->is_bulk)
+    if (a->status == 404 && w->is_bulk)
         return;                         /* deleted meanwhile, or nothing there at all */
-    else if (a->status == 404)
+    if (a->status == 404)
         reader_fail(w, TRB_NOT_FOUND, "SECRET_NOT_FOUND", "secret key or version not exist");
     else
         reader_fail(w, reader_code(a->status), "VAULT_REFUSED", "vault answered %u to %s: %.*s", a->status,
                     w->kind == READER_PAGE ? "a listing" : w->name.at, SLICE_ARG(slice_trim(a->body)));
 }
 
-/* ----------------------------------------------------------------------------------------- verbs */
-static void get(void *self, struct trb_call *call, const void *question)
-{
-    reader_get(&((struct vault *)self)->reader, call, question);
-}
+static const struct reader_product product = {.ask = ask, .one = heard_secret, .page = heard_names, .refuse = refuse};
 
-static void bulk(void *self, struct trb_call *call, const void *question)
-{
-    reader_bulk(&((struct vault *)self)->reader, call, question);
-}
-
-static void cancel(void *self, struct trb_call *call, uint32_t why)
-{
-    reader_cancel(&((struct vault *)self)->reader, call, why);
-}
-
-static const struct trb_secretstores_ops ops = {.size = sizeof ops, .get = get, .bulk = bulk};
 static const struct trb_component vault = {
     .size = sizeof vault, .block = "secretstores", .type = "secretstores.hashicorp.vault", .version = "v1",
     .summary = "Secrets of HashiCorp Vault, KV engine version 2.", .caps = TRB_SECRET_MULTIPLE,
     .run = TRB_ON_LOOP, TRB_SELF(struct vault, options),
-    .ops = &ops, .start = start, .stop = stop, .cancel = cancel,
+    .ops = &reader_ops, .start = start, .stop = stop, .cancel = reader_cancel,
 };
 TRB_PLUGIN("hashicorp-vault", "0.1.0", "Apache-2.0", &vault);

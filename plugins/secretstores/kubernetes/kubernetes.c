@@ -15,10 +15,10 @@
 #define PLAIN "-_.~"
 
 struct kubernetes {
+    struct reader_store reader;         /* first: its verbs are ours */
     const char *default_namespace, *config_path, *account_path;     /* options, filled in by the host */
     uint64_t max_bytes;
     struct kube_access access;          /* ours, from start to stop */
-    struct reader_store reader;
 };
 
 static const struct trb_option options[] = {
@@ -33,8 +33,7 @@ static const struct trb_option options[] = {
 };
 
 /* ----------------------------------------------------------------------------------------- start */
-static bool ask(void *, struct reader_wish *, struct text *url, struct http_request *, struct trb_error *);
-static void heard(void *, struct reader_wish *, const struct http_answer *);
+static const struct reader_product product;
 
 static struct trb_slice or_absent(const struct text *t)
 {
@@ -45,8 +44,7 @@ static void start(void *self, struct trb_call *call, const void *setup)
 {
     struct kubernetes *k = self;
     struct trb_error err = {.size = sizeof err};
-    k->reader = (struct reader_store){.host = call->host, .origin = call->origin, .self = k, .ask = ask, .heard = heard};
-    reader_init(&k->reader);
+    reader_open(&k->reader, call, &product);
     if (kube_access_find(&k->access, k->config_path, k->account_path, &err)) {
         struct kube_access *a = &k->access;
         struct http_setup http = {.host = call->host, .origin = call->origin, .product = "kubernetes", .max_answer_bytes = k->max_bytes,
@@ -155,7 +153,12 @@ static void give(struct reader_wish *w, struct trb_name name, struct json_value 
     reader_give(w, name, &values);
 }
 
-static void give_all(struct reader_wish *w, struct json_value list)
+static void give_named(void *self, struct reader_wish *w, struct json_value secret)
+{
+    give(w, w->name, secret);
+}
+
+static void give_all(void *self, struct reader_wish *w, struct json_value list)
 {
     struct json_value items = json_find(list, SLICE("items")), item;
     if (items.kind != JSON_ARRAY)
@@ -182,39 +185,11 @@ static void refuse(struct reader_wish *w, const struct http_answer *a)
     reader_fail(w, reader_code(a->status), "KUBERNETES_REFUSED", "kubernetes answered %u: %.*s", a->status, SLICE_ARG(said));
 }
 
-static void heard(void *self, struct reader_wish *w, const struct http_answer *a)
-{
-    struct json_value body;
-    if (a->status != 200)
-        refuse(w, a);
-    else if (reader_object(w, a, &body)) {
-        if (w->kind == READER_ONE)
-            give(w, w->name, body);
-        else
-            give_all(w, body);
-    }
-}
+static const struct reader_product product = {.ask = ask, .one = give_named, .page = give_all, .refuse = refuse};
 
-/* ----------------------------------------------------------------------------------------- verbs */
-static void get(void *self, struct trb_call *call, const void *question)
-{
-    reader_get(&((struct kubernetes *)self)->reader, call, question);
-}
-
-static void bulk(void *self, struct trb_call *call, const void *question)
-{
-    reader_bulk(&((struct kubernetes *)self)->reader, call, question);
-}
-
-static void cancel(void *self, struct trb_call *call, uint32_t why)
-{
-    reader_cancel(&((struct kubernetes *)self)->reader, call, why);
-}
-
-static const struct trb_secretstores_ops ops = {.size = sizeof ops, .get = get, .bulk = bulk};
 static const struct trb_component kubernetes = {
     .size = sizeof kubernetes, .block = "secretstores", .type = "secretstores.kubernetes", .version = "v1",
     .summary = "Secrets of a Kubernetes cluster.", .run = TRB_ON_LOOP, TRB_SELF(struct kubernetes, options),
-    .ops = &ops, .start = start, .stop = stop, .cancel = cancel,
+    .ops = &reader_ops, .start = start, .stop = stop, .cancel = reader_cancel,
 };
 TRB_PLUGIN("kubernetes", "0.1.0", "Apache-2.0", &kubernetes);
