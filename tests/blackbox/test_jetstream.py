@@ -15,6 +15,7 @@ import uuid
 
 import pytest
 
+from harness import broker_side
 from harness.app import App, reply
 from harness.ports import free_port
 from harness.resources import component
@@ -86,31 +87,8 @@ def tap(server):
     made.close()
 
 
-class Side:
-    """A sidecar with the server as `pubsub`, and perhaps an app that listens to one topic at /t."""
-
-    def __init__(self, bench, url, app_id, topic=None, answers=None, ready=True, **metadata):
-        self.app = None
-        if topic:
-            self.app = App(subscriptions=[{"pubsubname": "pubsub", "topic": topic, "route": "/t"}])
-            self.app.route("/t", answers or reply(200))
-            self.app.start()
-            bench.stack.callback(self.app.stop)
-        self.sidecar = bench.sidecar(app=self.app, app_id=app_id, ready=ready, resources=[
-            component("pubsub", "pubsub.jetstream", {"natsURL": url, **metadata})])
-
-    def publish(self, topic, value, query=""):
-        return self.sidecar.post(f"/v1.0/publish/pubsub/{topic}{query}", json.dumps(value))
-
-    def published(self, topic, value, query=""):
-        answer = self.publish(topic, value, query)
-        assert answer.status == 204, answer.text
-
-    def came(self):
-        return [one.json["data"] for one in self.app.requests("/t")]
-
-    def await_all(self, wanted, seconds=PATIENCE):
-        until(lambda: set(wanted) <= set(self.came()), lambda: f"{wanted}; came: {self.came()}", seconds)
+def Side(bench, url, app_id, topic=None, answers=None, ready=True, **metadata):
+    return broker_side.Side(bench, ("pubsub.jetstream", {"natsURL": url, **metadata}), app_id, topic, answers, ready=ready)
 
 
 def the_consumer(server, stream):
@@ -325,25 +303,7 @@ def test_a_line_that_is_silent_ends_in_words(bench, server, mark, tap):
 def test_a_server_that_is_killed_under_load(bench, server, mark):
     """Every acknowledged publication is handled, although the consumer has no name and goes with the server."""
     side = Side(bench, server.url, mark, mark, ackWait="2s")
-    kept, ends = [], threading.Event()
-
-    def publish():
-        n = 0
-        while not ends.is_set():
-            if side.publish(mark, n).status == 204:
-                kept.append(n)
-            n += 1
-    thread = threading.Thread(target=publish, daemon=True)
-    thread.start()
-    for _ in range(2):
-        before = len(kept)
-        until(lambda: len(kept) > before + 50, "publications", PATIENCE)
-        server.restart()
-    before = len(kept)
-    until(lambda: len(kept) > before + 50, "publications after the last kill", PATIENCE)
-    ends.set()
-    thread.join(PATIENCE)
-    until(lambda: set(kept) <= set(side.came()), lambda: f"all; missing {sorted(set(kept) - set(side.came()))[:20]}", 60)
+    side.publishes_through_kills(mark, server.restart, 60)
     side.sidecar.assert_alive()
 
 
@@ -393,8 +353,6 @@ class Guarded:
                                         stdout=open(folder / "log", "wb"), stderr=subprocess.STDOUT,
                                         env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"})
         bench.stack.callback(lambda: (self.process.kill(), self.process.wait()))
-        tap = Tap(self.port)
-        bench.stack.callback(tap.close)
 
         async def make():
             connection = await nats.connect(f"nats://localhost:{self.port}", allow_reconnect=False, **options)

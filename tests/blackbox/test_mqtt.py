@@ -11,8 +11,9 @@ import uuid
 
 import pytest
 
-from harness.app import App, reply
-from harness.ports import free_port
+from harness import broker_side
+from harness.app import reply
+from harness.ports import free_port, is_listening
 from harness.resources import component
 from harness.services import Service
 from harness.tap import Tap
@@ -105,32 +106,8 @@ class Other:
         return until(lambda: self.got and self.got[0], "a message", PATIENCE)
 
 
-class Side:
-    """A sidecar with the broker as `pubsub`, and perhaps an app that listens to one topic at /t."""
-
-    def __init__(self, bench, url, name, topic=None, answers=None, raw=False, **metadata):
-        self.app = None
-        if topic:
-            self.app = App(subscriptions=[{"pubsubname": "pubsub", "topic": topic, "route": "/t",
-                                           "metadata": {"rawPayload": "true"} if raw else {}}])
-            self.app.route("/t", answers or reply(200))
-            self.app.start()
-            bench.stack.callback(self.app.stop)
-        self.sidecar = bench.sidecar(app=self.app, app_id=name, resources=[
-            component("pubsub", "pubsub.mqtt3", {"url": url, **metadata})])
-
-    def publish(self, topic, value, query=""):
-        return self.sidecar.post(f"/v1.0/publish/pubsub/{topic}{query}", json.dumps(value))
-
-    def published(self, topic, value, query=""):
-        answer = self.publish(topic, value, query)
-        assert answer.status == 204, answer.text
-
-    def came(self):
-        return [one.json["data"] for one in self.app.requests("/t")]
-
-    def await_all(self, wanted, seconds=PATIENCE):
-        until(lambda: set(wanted) <= set(self.came()), lambda: f"{wanted}; came: {self.came()}", seconds)
+def Side(bench, url, name, topic=None, answers=None, raw=False, **metadata):
+    return broker_side.Side(bench, ("pubsub.mqtt3", {"url": url, **metadata}), name, topic, answers, raw)
 
 
 # --- What is on the wire ---
@@ -332,25 +309,7 @@ def test_a_broker_that_is_refused_and_comes_back(bench, broker, mark, tap):
 def test_a_broker_that_is_killed_under_load(bench, broker, mark):
     """Every acknowledged publication is handled."""
     side = Side(bench, broker.url, mark, mark)
-    kept, ends = [], threading.Event()
-
-    def publish():
-        n = 0
-        while not ends.is_set():
-            if side.publish(mark, n).status == 204:
-                kept.append(n)
-            n += 1
-    thread = threading.Thread(target=publish, daemon=True)
-    thread.start()
-    for _ in range(2):
-        before = len(kept)
-        until(lambda: len(kept) > before + 50, "publications", PATIENCE)
-        broker.restart()
-    before = len(kept)
-    until(lambda: len(kept) > before + 50, "publications after the last kill", PATIENCE)
-    ends.set()
-    thread.join(PATIENCE)
-    until(lambda: set(kept) <= set(side.came()), lambda: f"all; missing {sorted(set(kept) - set(side.came()))[:20]}", PATIENCE)
+    side.publishes_through_kills(mark, broker.restart, PATIENCE)
 
 
 def test_two_clients_of_one_name_are_told(bench, broker, mark):
@@ -396,8 +355,7 @@ def guarded(bench, tmp_path):
     process = subprocess.Popen(["mosquitto", "-c", str(tmp_path / "conf")], env={"PATH": path}, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     bench.stack.callback(lambda: (process.kill(), process.wait()))
-    tap = Tap(port)
-    bench.stack.callback(tap.close)
+    until(lambda: is_listening(port), "the broker", PATIENCE)
     return port, {name: (tmp_path / f"{name}").read_text() for name in ("ca.crt", "client.crt", "client.key")}
 
 

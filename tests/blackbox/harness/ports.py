@@ -45,3 +45,11 @@ def free_port():
             _held.append(claim)
             return port
         claim.close()
+
+
+def is_listening(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
