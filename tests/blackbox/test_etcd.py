@@ -15,7 +15,7 @@ import urllib.request
 import pytest
 
 from harness import rpc
-from harness.ports import free_port
+from harness.ports import free_port, is_open
 from harness.resources import component
 from harness.tap import Tap
 from harness.wait import until
@@ -550,7 +550,7 @@ def test_tls_with_a_certificate_on_both_sides(bench, tmp_path, prefix):
                     "--client-cert-auth", "--trusted-ca-file", str(tmp_path / "ca.pem")).start()
     whole = {"tlsEnable": "true", "ca": made["ca.pem"], "cert": made["client.pem"], "key": made["client.key"]}
     try:
-        until(lambda: _listens(server.port), "etcd", 30)
+        until(lambda: is_open(server.port), "etcd", 30)
         sidecar = bench.sidecar(resources=[store_of(f"localhost:{server.port}", prefix, **whole)])
         for n in range(50):
             assert save(sidecar, f"k{n}", "x" * n * 100).status == 204
@@ -563,15 +563,6 @@ def test_tls_with_a_certificate_on_both_sides(bench, tmp_path, prefix):
             assert made["client.key"].splitlines()[1] not in refused.log_tail()
     finally:
         server.stop()
-
-
-def _listens(port):
-    import socket
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
 
 
 # --- A cluster of three ---

@@ -3,7 +3,6 @@ can be seen from outside. Flags of one feature are tested with it: health (test_
 (test_lifecycle.py), the log (test_logging.py), CORS and the token (test_http_filters.py)."""
 
 import re
-import socket
 import sqlite3
 import subprocess
 
@@ -11,7 +10,7 @@ import pytest
 
 from harness import raw
 from harness.app import reply
-from harness.ports import free_port
+from harness.ports import free_port, is_open
 from harness.resources import component
 from harness.wait import until
 
@@ -32,12 +31,6 @@ def run(binary, *arguments, env=None):
     """A start that ends by itself: its code, standard output and standard error."""
     ended = subprocess.run([binary, *arguments], env=env or {}, capture_output=True, text=True, timeout=60)
     return ended.returncode, ended.stdout, ended.stderr
-
-
-def is_open(port, host="127.0.0.1"):
-    with socket.socket() as probe:
-        probe.settimeout(5)
-        return probe.connect_ex((host, port)) == 0
 
 
 # --- Asking the program itself ---

@@ -12,17 +12,11 @@ import pytest
 from harness import raw
 from harness.app import reply
 from harness.plugins import plugin_folder
-from harness.ports import free_port
+from harness.ports import free_port, is_open
 from harness.resources import component, endpoint, subscription
 from harness.wait import until
 
 STORE = component("store", "state.in-memory")
-
-
-def is_open(port, host="127.0.0.1"):
-    with socket.socket() as probe:
-        probe.settimeout(5)
-        return probe.connect_ex((host, port)) == 0
 
 
 class Held:

@@ -13,7 +13,7 @@ import pytest
 
 from harness import broker_side
 from harness.app import reply
-from harness.ports import free_port, is_listening
+from harness.ports import free_port, is_open
 from harness.resources import component
 from harness.services import Service
 from harness.tap import Tap
@@ -355,7 +355,7 @@ def guarded(bench, tmp_path):
     process = subprocess.Popen(["mosquitto", "-c", str(tmp_path / "conf")], env={"PATH": path}, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     bench.stack.callback(lambda: (process.kill(), process.wait()))
-    until(lambda: is_listening(port), "the broker", PATIENCE)
+    until(lambda: is_open(port), "the broker", PATIENCE)
     return port, {name: (tmp_path / f"{name}").read_text() for name in ("ca.crt", "client.crt", "client.key")}
 
 

@@ -47,9 +47,7 @@ def free_port():
         claim.close()
 
 
-def is_listening(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
+def is_open(port, host="127.0.0.1"):
+    with socket.socket() as probe:
+        probe.settimeout(5)
+        return probe.connect_ex((host, port)) == 0
