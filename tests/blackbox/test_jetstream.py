@@ -354,16 +354,11 @@ class Guarded:
                                         env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"})
         bench.stack.callback(lambda: (self.process.kill(), self.process.wait()))
 
-        async def make():
-            connection = await nats.connect(f"nats://localhost:{self.port}", allow_reconnect=False, **options)
-            try:
-                await connection.jetstream().add_stream(name="S", subjects=["t"])
-            finally:
-                await connection.close()
+        self.options = options
 
         def made():
             try:
-                asyncio.run(asyncio.wait_for(make(), PATIENCE))
+                self.ask(lambda js: js.add_stream(name="S", subjects=["t"]))
                 return True
             except OSError:
                 assert self.process.poll() is None, (folder / "log").read_text()
@@ -371,6 +366,18 @@ class Guarded:
             except nats.errors.NoServersError:
                 return False
         until(made, lambda: (folder / "log").read_text(), PATIENCE)
+
+    def ask(self, what):
+        async def run():
+            connection = await nats.connect(self.url, allow_reconnect=False, **self.options)
+            try:
+                return await what(connection.jetstream())
+            finally:
+                await connection.close()
+        return asyncio.run(asyncio.wait_for(run(), PATIENCE))
+
+    def has_every_acknowledgement(self):
+        return all(not consumer.num_ack_pending for consumer in self.ask(lambda js: js.consumers_info("S")))
 
     @property
     def url(self):
@@ -402,6 +409,7 @@ def test_a_token_that_is_refused_for_a_while(bench, server, tmp_path, more):
     side = Side(bench, guarded.url, "app", "t", token="s3cret-token", **more)
     side.published("t", 1)
     side.await_all([1])
+    until(guarded.has_every_acknowledgement, "the acknowledgement", PATIENCE)
     text = (tmp_path / "conf").read_text()
     (tmp_path / "conf").write_text(text.replace("s3cret-token", "another"))
     guarded.process.send_signal(signal.SIGHUP)

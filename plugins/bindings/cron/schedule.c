@@ -213,13 +213,19 @@ static time_t advance(const struct schedule *s, time_t t, const struct tm *now)
     return t + 1;
 }
 
+/* A list such as "," names nothing: not every second of five years needs to be looked at to know it. Days are few. */
+static bool has_a_time_of_day(const struct schedule *s)
+{
+    return s->seconds && s->minutes && s->hours;
+}
+
 int64_t schedule_next(const struct schedule *s, int64_t now_s)
 {
     struct tm now;
     time_t t = (time_t)now_s + 1;
     if (s->every_s)
         return now_s + s->every_s;
-    if (!localtime_r(&t, &now))
+    if (!has_a_time_of_day(s) || !localtime_r(&t, &now))
         return -1;
     int last_year = now.tm_year + YEARS_AHEAD;
     while (now.tm_year <= last_year) {

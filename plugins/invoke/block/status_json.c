@@ -6,7 +6,7 @@
 #include <base/slice.h>
 #include <wire/wire.h>
 
-#define PREFIX "type.googleapis.com/google.rpc."
+#define TYPE_PREFIX "type.googleapis.com/google.rpc."
 
 /* How a field is spelled. */
 #define TEXT 0u
@@ -51,10 +51,10 @@ static const struct shape shapes[] = {
 
 static const struct shape *shape_of(struct trb_slice type)
 {
-    if (!slice_starts(type, SLICE(PREFIX)))
+    if (!slice_starts(type, SLICE(TYPE_PREFIX)))
         return NULL;
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-        if (slice_is(slice_skip(type, sizeof PREFIX - 1), slice_of(shapes[i].name)))
+        if (slice_is(slice_skip(type, sizeof TYPE_PREFIX - 1), slice_of(shapes[i].name)))
             return &shapes[i];
     return NULL;
 }

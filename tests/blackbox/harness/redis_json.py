@@ -8,7 +8,6 @@ import socket
 import socketserver
 import threading
 
-import fakeredis
 import redis
 
 from harness.services import Service
@@ -90,22 +89,20 @@ class RedisJson:
         self.indexes = {}                       # name: {alias: (path, kind)}
         self.laid = {}                          # (index, key): the fields that the search server has
         self.lock = threading.Lock()
-        self.emulator = fakeredis.TcpFakeServer(("127.0.0.1", 0), server_type="redis")
-        self.emulator.daemon_threads = True
+        self.emulator = Service("fakeredis")
         self.search_server = Service("redis", "--module", SEARCH_MODULE) if searches else None
         self.search = redis.Redis(port=self.search_server.port, protocol=2) if searches else None
         self.front = _Server(("127.0.0.1", 0), _Front)
         self.front.owner = self
-        for server in (self.emulator, self.front):
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.client = redis.Redis(port=self.emulator.server_address[1], decode_responses=True, protocol=2)
+        threading.Thread(target=self.front.serve_forever, daemon=True).start()
+        self.client = redis.Redis(port=self.emulator.port, decode_responses=True, protocol=2)
 
     @property
     def address(self):
         return f"127.0.0.1:{self.front.server_address[1]}"
 
     def emulator_connect(self):
-        return socket.create_connection(self.emulator.server_address)
+        return socket.create_connection(("127.0.0.1", self.emulator.port))
 
     def is_hash(self, key):
         try:
@@ -180,8 +177,8 @@ class RedisJson:
         return answer
 
     def stop(self):
-        for server in (self.front, self.emulator):
-            server.shutdown()
-            server.server_close()
-        if self.search_server:
-            self.search_server.stop()
+        self.front.shutdown()
+        self.front.server_close()
+        for server in (self.emulator, self.search_server):
+            if server:
+                server.stop()
