@@ -304,6 +304,23 @@ bool log_level_parse(const char *text, uint32_t *ret_level)
     return false;
 }
 
+const char *log_level_name(uint32_t level)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error", "fatal"};
+    return names[level < countof(names) ? level : LOG_FATAL];
+}
+
+uint32_t log_level(void)
+{
+    return atomic_load_explicit(&least, memory_order_relaxed);
+}
+
+void log_set_level(uint32_t level)
+{
+    check(level <= LOG_FATAL);
+    atomic_store_explicit(&least, level, memory_order_relaxed);
+}
+
 bool log_is_on(uint32_t level)
 {
     return level >= atomic_load_explicit(&least, memory_order_relaxed);

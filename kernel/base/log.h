@@ -24,6 +24,9 @@ struct log_setup {
 void log_start(const struct log_setup *);      /* once per process, or again to change */
 void log_stop(void);                           /* writes what is queued, ends the thread */
 bool log_level_parse(const char *text, uint32_t *ret_level);
+const char *log_level_name(uint32_t level);    /* "warn", as --log-level takes it */
+uint32_t log_level(void);                      /* the least that is written */
+void log_set_level(uint32_t level);            /* from the next line on, for the whole process */
 bool log_is_on(uint32_t level);
 
 /* scope: "dapr.runtime", "dapr.runtime.http-info", … A literal, or text that outlives the call. */

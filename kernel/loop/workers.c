@@ -228,6 +228,13 @@ uint32_t worker_queue_waiting(const struct worker_queue *q)
     return count;
 }
 
+void workers_figures(struct workers *p, struct workers_figures *ret_figures)
+{
+    pthread_mutex_lock(&p->lock);
+    *ret_figures = (struct workers_figures){.most = p->max_threads, .threads = p->threads, .idle = p->idle};
+    pthread_mutex_unlock(&p->lock);
+}
+
 bool workers_is_worker(void)
 {
     return is_worker;

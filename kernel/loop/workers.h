@@ -26,6 +26,10 @@ struct worker_queue *worker_queue_create(struct workers *, uint32_t max_parallel
 struct worker_queue *worker_queue_destroy(struct worker_queue *);     /* must be idle; NULL is welcome */
 bool worker_queue_add(struct worker_queue *, struct work *);          /* false: full */
 uint32_t worker_queue_waiting(const struct worker_queue *);
+struct workers_figures {
+    uint32_t most, threads, idle;          /* threads: that exist now, idle ones among them */
+};
+void workers_figures(struct workers *, struct workers_figures *ret_figures);
 bool workers_is_worker(void);                              /* is this thread one of the pool's? */
 
 #endif

@@ -4,7 +4,7 @@
 #include <base/codec.h>
 #include <base/error.h>
 #include <base/slice.h>
-#include <plugin/options.h>
+#include <plugin/options_table.h>
 #include <stdlib.h>
 
 struct filling {
@@ -15,39 +15,9 @@ struct filling {
     struct text problems;
 };
 
-static const struct trb_option *option_at(const struct trb_component *c, size_t i)
-{
-    return (const struct trb_option *)(const void *)((const char *)(const void *)c->options +
-                                                     i * c->option_size);
-}
-
-static bool is_one_of(const char *names, struct trb_slice name)
-{
-    struct trb_slice rest = slice_of(names);
-    while (rest.at)
-        if (slice_is_nocase(slice_split(&rest, '|'), name))
-            return true;
-    return false;
-}
-
-static bool is_named(const struct trb_option *o, struct trb_slice name)
-{
-    if (o->type == TRB_OPTION_OPEN)
-        return slice_starts_nocase(name, slice_of(o->name));
-    return slice_is_nocase(slice_of(o->name), name) || is_one_of(o->aliases, name);
-}
-
-static const struct trb_option *find(const struct trb_component *c, struct trb_slice name)
-{
-    for (size_t i = 0; i < c->option_count; i++)
-        if (is_named(option_at(c, i), name))
-            return option_at(c, i);
-    return NULL;
-}
-
 bool options_is_sensitive(const struct trb_component *c, struct trb_slice name)
 {
-    const struct trb_option *o = find(c, name);
+    const struct trb_option *o = option_find(c, name);
     return o && o->sensitive;
 }
 
@@ -148,7 +118,7 @@ static bool put(struct filling *f, const struct trb_option *o, struct trb_slice 
 static void take(struct filling *f, const struct trb_option *o, const struct trb_pair *p, const char *place)
 {
     struct trb_slice value = slice_name(p->value);
-    if (!value.len && (o->empty_is_absent || o->type != TRB_OPTION_STRING) && o->type != TRB_OPTION_OPEN)
+    if (!option_takes(o, value))
         return;
     if (put(f, o, value))
         return;
@@ -165,7 +135,7 @@ static bool was_given(const struct filling *f, const struct trb_option *o)
 {
     for (uint32_t i = 0; i < f->input->properties.count; i++) {
         const struct trb_pair *p = trb_pair_at(&f->input->properties, i);
-        if (is_named(o, slice_name(p->key)) && (p->value.len || !o->required))
+        if (option_is_named(o, slice_name(p->key)) && (p->value.len || !o->required))
             return true;
     }
     return false;
@@ -206,11 +176,11 @@ trb_code options_fill(const struct trb_component *c, const struct options_input 
         return code;
     for (uint32_t i = 0; i < input->properties.count; i++) {
         const struct trb_pair *p = trb_pair_at(&input->properties, i);
-        const struct trb_option *o = find(c, slice_name(p->key));
+        const struct trb_option *o = option_find(c, slice_name(p->key));
         const char *place = input->places ? input->places[i] : NULL;
         if (o)
             take(&f, o, p, place);
-        else if (warn && !is_one_of(input->others, slice_name(p->key)))
+        else if (warn && !names_have(input->others, slice_name(p->key)))
             warn(arg, arena_printf(keep, "%s%scomponent '%s': %s knows no option '%.*s'; it has no effect",
                                    place ? place : "", place ? ": " : "", input->component, c->type,
                                    SLICE_ARG(p->key)).at);

@@ -23,4 +23,14 @@ trb_code options_fill(const struct trb_component *, const struct options_input *
                       struct trb_error *err);
 bool options_is_sensitive(const struct trb_component *, struct trb_slice name);
 
+struct options_shown {
+    struct trb_pairs properties;             /* as above */
+    bool (*hides)(void *arg, struct trb_slice name);     /* this one came from where secrets live; may be NULL */
+    void *arg;
+};
+/* [{"name":"redisHost","type":"string","source":"resource","redacted":false,"value":"localhost:6379"}, …]:
+ * every option of the table and every other property. source: "resource", "default" or "none" (it has no
+ * value). A value that is sensitive, hidden, or of a name the table does not know is left out: redacted. */
+void options_write(const struct trb_component *, const struct options_shown *, struct text *json);
+
 #endif

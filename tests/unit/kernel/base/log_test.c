@@ -90,6 +90,18 @@ static void levels_have_their_words(void **state)
     assert_int_equal(level, LOG_DEBUG);
 }
 
+static void the_level_can_be_changed_at_any_time(void **state)
+{
+    uint32_t before = log_level(), read;
+    for (uint32_t level = LOG_DEBUG; level <= LOG_FATAL; level++) {
+        log_set_level(level);
+        assert_int_equal(log_level(), level);
+        assert_true(log_level_parse(log_level_name(level), &read) && read == level);
+        assert_true(log_is_on(level) && (level == LOG_DEBUG || !log_is_on(level - 1)));
+    }
+    log_set_level(before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -97,6 +109,7 @@ int main(void)
         cmocka_unit_test(json_is_sorted_whole),
         cmocka_unit_test(lines_of_many_threads_arrive_whole_and_in_order),
         cmocka_unit_test(levels_have_their_words),
+        cmocka_unit_test(the_level_can_be_changed_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
