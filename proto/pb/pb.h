@@ -1,6 +1,6 @@
 /* pb: protobuf messages as C structs. One table-driven reader and one table-driven writer for all
  * messages; structs and tables are generated from our .proto files, a header for each package:
- * <pb/runtime.h>, <pb/common.h>, <pb/internals.h>, <pb/scheduler.h>, <pb/google.h>.
+ * <pb/runtime.h>, <pb/common.h>, <pb/components.h>, <pb/internals.h>, ….
  *
  * Members, by the type in the .proto file:
  *   string                  trb_name, a copy with a NUL behind; never NULL after reading

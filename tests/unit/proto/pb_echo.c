@@ -3,6 +3,7 @@
 #include "tests/unit/proto/pb_support.h"
 #include <base/codec.h>
 #include <pb/common.h>
+#include <pb/components.h>
 #include <pb/google.h>
 #include <pb/internals.h>
 #include <pb/pb_struct.h>
@@ -12,7 +13,7 @@
 
 static const struct pb_type *find(struct trb_slice name)
 {
-    const struct pb_type *const *const all[] = {common_types,  google_types,    internals_types,
+    const struct pb_type *const *const all[] = {common_types,  components_types, google_types, internals_types,
                                                 runtime_types, scheduler_types, every_types};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         for (const struct pb_type *const *type = all[i]; *type; type++)
