@@ -139,6 +139,8 @@ static struct instance *instance_destroy(struct instance *i)
     if (leave && i->plugin)
         i->plugin->keep_mapped = true;
     plugin_unref(i->plugin);
+    if (i->given_up && !leave)
+        i->given_up(i->component);
     mem_free(i->type);
     mem_free(i->version);
     if (leave)
@@ -153,7 +155,7 @@ static struct instance *instance_destroy(struct instance *i)
 
 static const struct trb_component *choose(struct plugin *p, const struct instance_spec *spec, struct trb_error *err)
 {
-    const struct trb_component *c = plugin_component(p, spec->type, spec->version);
+    const struct trb_component *c = plugin_component(p, spec->as.at ? spec->as : spec->type, spec->version);
     if (!c)
         error_set(err, TRB_NOT_FOUND, "NO_SUCH_COMPONENT", "plugin %s has no component %.*s/%.*s", p->path,
                   SLICE_ARG(spec->type), SLICE_ARG(spec->version));
@@ -163,7 +165,7 @@ static const struct trb_component *choose(struct plugin *p, const struct instanc
 trb_code instance_create(const struct instance_spec *spec, const struct trb_block *block, struct plugin *plugin,
                          struct instance **ret_instance, struct trb_error *err)
 {
-    const struct trb_component *c = choose(plugin, spec, err);
+    const struct trb_component *c = spec->instead ? spec->instead : choose(plugin, spec, err);
     trb_code code = c ? check_promises(c, block, err) : TRB_NOT_FOUND;
     if (code)
         return code;
@@ -190,10 +192,10 @@ trb_code instance_create(const struct instance_spec *spec, const struct trb_bloc
         i->queue = worker_queue_create(spec->workers, c->max_parallel ? c->max_parallel : 1, 0);
     code = fill_selves(i, spec, block, err);
     if (code)
-        instance_destroy(i);
-    else
-        *ret_instance = i;
-    return code;
+        return instance_destroy(i), code;
+    i->given_up = spec->given_up;
+    *ret_instance = i;
+    return TRB_OK;
 }
 
 struct trb_origin *instance_origin(const struct instance *i, const struct loop *loop)
@@ -224,6 +226,7 @@ struct lifecycle {
     struct instance *instance;
     struct trb_origin *origin;
     trb_verb *function;
+    uint64_t deadline_ns;                               /* monotonic; 0: none */
     void (*answered)(struct instance *, const struct trb_error *);
     struct trb_error failure;
     bool failed;
@@ -253,19 +256,21 @@ static void on_answer(struct call *c, void *arg)
 static void ask_here(void *arg)
 {
     struct lifecycle *l = arg;
-    struct call_question q = {.function = l->function, .question = &l->instance->setup, .origin = l->origin};
+    struct call_question q = {.function = l->function, .question = &l->instance->setup, .origin = l->origin,
+                              .deadline_ns = l->deadline_ns};
     if (l->function == l->instance->component->stop)
         services_take_back(l->origin);
     call_ask(l->instance, &q, on_answer, l);
 }
 
-static void ask_selves(struct instance *i, trb_verb *function,
+static void ask_selves(struct instance *i, trb_verb *function, uint64_t deadline_ns,
                        void (*answered)(struct instance *, const struct trb_error *))
 {
     i->owed = i->origin_count;
     for (uint32_t n = 0; n < i->origin_count; n++) {
         struct lifecycle *l = mem_zero(sizeof *l);
-        *l = (struct lifecycle){.instance = i, .origin = &i->origins[n], .function = function, .answered = answered};
+        *l = (struct lifecycle){.instance = i, .origin = &i->origins[n], .function = function, .deadline_ns = deadline_ns,
+                                .answered = answered};
         instance_pin(i);
         loop_call(i->origins[n].loop ? i->origins[n].loop : loop_at(0), ask_here, l);
     }
@@ -310,7 +315,7 @@ void instance_start(struct instance *i, void (*then)(void *, struct instance *, 
     i->then = then;
     i->then_arg = arg;
     timer_after(loop_at(0), &i->timer, i->init_timeout_ns, on_start_timeout, i);
-    ask_selves(i, i->component->start, on_started);
+    ask_selves(i, i->component->start, clock_now_ns() + i->init_timeout_ns, on_started);
 }
 
 /* ------------------------------------------------------------------------------------ retiring */
@@ -369,7 +374,7 @@ static void look(void *arg)
     }
     atomic_store(&i->state, INSTANCE_STOPPING);
     i->then_arg = r;
-    ask_selves(i, i->component->stop, on_stopped);
+    ask_selves(i, i->component->stop, 0, on_stopped);
 }
 
 static void drain(struct instance *i, struct retiring *r)

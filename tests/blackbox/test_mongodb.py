@@ -539,6 +539,20 @@ def test_a_start_with_a_stalled_server_ends_in_time(bench, tap, items):
     sidecar = bench.sidecar(ready=False, resources=[made])
     assert sidecar.wait_end() == 1
     assert time.monotonic() - since < 6
+    assert sidecar.logged("cannot ping"), sidecar.log_tail()
+
+
+def test_the_haste_of_a_start_does_not_outlive_it(bench, tap, items):
+    """initTimeout bounds the start alone: afterwards operationTimeout counts."""
+    made = items.store(tap.port, operationTimeout="20s")
+    made["spec"]["initTimeout"] = "2s"
+    sidecar = bench.sidecar(resources=[made], app_id="app1")
+    assert save(sidecar, "k", 1).status == 204
+    tap.stall()
+    since = time.monotonic()
+    threading.Timer(3, tap.flow).start()
+    assert sidecar.get(STATE + "/k").json == 1
+    assert time.monotonic() - since >= 3
 
 
 def test_resets_under_load_lose_nothing_acknowledged(bench, tap, items):

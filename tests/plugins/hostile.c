@@ -195,6 +195,8 @@ static void start(void *self, struct trb_call *call, const void *setup)
     pthread_mutex_init(&h->lock, NULL);
     if (h->fail_start)
         trb_fail(call, TRB_UNAVAILABLE, "NO_LUCK", "it was told to fail");
+    else if (!call->host->deadline_ns(call))
+        trb_fail(call, TRB_INTERNAL, "NO_DEADLINE", "a start has to know until when it may try");
     else
         trb_done(call);
 }

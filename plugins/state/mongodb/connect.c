@@ -125,18 +125,11 @@ static void set_default(mongoc_uri_t *uri, const char *option, int64_t ms)
         mongoc_uri_set_option_as_int32(uri, option, ms < 1 ? 1 : ms > INT32_MAX ? INT32_MAX : (int32_t)ms);
 }
 
-/* The start must say what is wrong before its own time is over. */
-static void set_limits(struct store *s, uint64_t deadline_ns)
+static void set_limits(struct store *s)
 {
-    int64_t ms = s->timeout_ns / (int64_t)CLOCK_MS, most = ms;
-    uint64_t now = clock_now_ns();
-    if (deadline_ns) {
-        int64_t left = deadline_ns > now ? (int64_t)((deadline_ns - now) / CLOCK_MS) : 1;
-        left = left > 2 * START_MARGIN_MS ? left - START_MARGIN_MS : left / 2;
-        most = left < ms ? left : ms;
-    }
-    set_default(s->uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, most);
-    set_default(s->uri, MONGOC_URI_CONNECTTIMEOUTMS, most);
+    int64_t ms = s->timeout_ns / (int64_t)CLOCK_MS;
+    set_default(s->uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, ms);
+    set_default(s->uri, MONGOC_URI_CONNECTTIMEOUTMS, ms);
     set_default(s->uri, MONGOC_URI_SOCKETTIMEOUTMS, ms);
     mongoc_uri_set_option_as_int32(s->uri, MONGOC_URI_MAXPOOLSIZE, PARALLEL);
     if (!mongoc_uri_has_option(s->uri, MONGOC_URI_APPNAME))
@@ -165,7 +158,7 @@ static trb_code read_uri(struct store *s, const char *text, struct trb_error *er
     return trb_error(err, TRB_INVALID, "BAD_OPTION", "server, host, username, password and params together make no MongoDB URI");
 }
 
-static trb_code make_uri(struct store *s, uint64_t deadline_ns, struct trb_error *err)
+static trb_code make_uri(struct store *s, struct trb_error *err)
 {
     struct address a = {s->connection, s->server, s->host_list, s->username, s->password, s->params, s->database};
     struct text uri = {0};
@@ -177,7 +170,7 @@ static trb_code make_uri(struct store *s, uint64_t deadline_ns, struct trb_error
     text_fini(&uri);
     if (code || (code = set_write_concern(s, err)) || (code = set_read_concern(s, err)))
         return code;
-    set_limits(s, deadline_ns);
+    set_limits(s);
     name_place(s);
     return TRB_OK;
 }
@@ -199,13 +192,38 @@ void line_give_back(struct store *s, struct line *l)
     mongoc_client_pool_push(s->pool, l->client);
 }
 
-trb_code connect_ping(struct store *s, struct line *l, struct trb_error *err)
+static trb_code ping(struct store *s, mongoc_client_t *client, struct trb_error *err)
 {
     bson_error_t e;
-    bson_t *ping = BCON_NEW("ping", BCON_INT32(1));
-    bool is_well = mongoc_client_command_simple(l->client, "admin", ping, NULL, NULL, &e);
-    bson_destroy(ping);
+    bson_t *command = BCON_NEW("ping", BCON_INT32(1));
+    bool is_well = mongoc_client_command_simple(client, "admin", command, NULL, NULL, &e);
+    bson_destroy(command);
     return is_well ? TRB_OK : connect_fail(s, &e, "cannot ping", err);
+}
+
+trb_code connect_ping(struct store *s, struct line *l, struct trb_error *err)
+{
+    return ping(s, l->client, err);
+}
+
+/* The start must say what is wrong before its own time is over, and its limits must not outlive it: a client of its own. */
+static trb_code knock(struct store *s, uint64_t deadline_ns, struct trb_error *err)
+{
+    uint64_t now = clock_now_ns();
+    int64_t left = deadline_ns > now ? (int64_t)((deadline_ns - now) / CLOCK_MS) : 1;
+    left = left > 2 * START_MARGIN_MS ? left - START_MARGIN_MS : left / 2 + 1;
+    if (!deadline_ns || left >= s->timeout_ns / (int64_t)CLOCK_MS)
+        return TRB_OK;
+    mongoc_uri_t *uri = mongoc_uri_copy(s->uri);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, (int32_t)left);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, (int32_t)left);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, (int32_t)left);
+    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
+    mongoc_client_t *client = mongoc_client_new_from_uri(uri);
+    trb_code code = ping(s, client, err);
+    mongoc_client_destroy(client);
+    mongoc_uri_destroy(uri);
+    return code;
 }
 
 static void begin_library(void)
@@ -238,7 +256,7 @@ trb_code connect_start(struct store *s, uint64_t deadline_ns, struct trb_error *
         once->run("libmongoc", begin_library);
     else
         begin_library();
-    if ((code = make_uri(s, deadline_ns, err)) || (code = make_pool(s, err)) || (code = probe(s, err)))
+    if ((code = make_uri(s, err)) || (code = knock(s, deadline_ns, err)) || (code = make_pool(s, err)) || (code = probe(s, err)))
         return code;
     atomic_store(&s->is_up, true);
     return TRB_OK;
