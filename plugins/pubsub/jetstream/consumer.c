@@ -300,6 +300,11 @@ static bool is_gone(struct subscription *s)
     jsConsumerInfo *info = NULL;
     jsErrCode why = 0;
     natsStatus status = js_GetConsumerInfo(&info, s->bus->js, s->stream, s->consumer, NULL, &why);
+    if (!status) {
+        pthread_mutex_lock(&s->bus->lock);
+        messages_settled(s, info->AckFloor.Stream);
+        pthread_mutex_unlock(&s->bus->lock);
+    }
     jsConsumerInfo_Destroy(info);
     return status == NATS_NOT_FOUND || why == JSConsumerNotFoundErr || why == JSStreamNotFoundErr;
 }

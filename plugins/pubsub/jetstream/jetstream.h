@@ -118,6 +118,7 @@ void subscription_check_end(struct subscription *);         /* under the lock; f
 void message_arrived(natsConnection *, natsSubscription *, natsMsg *, void *subscription);
 void bus_settle(void *self, void *cookie, const struct trb_settlement *);
 uint64_t messages_floor(const struct subscription *);        /* the first sequence that is not done with */
+void messages_settled(struct subscription *, uint64_t floor);  /* the server is done with all up to there */
 void messages_forget(struct subscription *);
 
 #endif

@@ -81,6 +81,14 @@ uint64_t messages_floor(const struct subscription *s)
     return s->last_sequence ? s->last_sequence + 1 : 0;
 }
 
+/* Of what was given back another member of the queue group may have made an end. */
+void messages_settled(struct subscription *s, uint64_t floor)
+{
+    list_each(node, &s->outstanding)
+        if (!item(node)->msg && item(node)->sequence <= floor)
+            message_free(item(node));
+}
+
 void messages_forget(struct subscription *s)
 {
     list_each(node, &s->outstanding)
