@@ -1,15 +1,11 @@
 /* link: the life of one connection. */
 #include "link.h"
-#include "queue.h"
-#include <base/check.h>
 #include <base/mem.h>
 #include <base/slice.h>
 #include <base/text.h>
-
-#define DIALING 0
-#define GREETING 1
-#define UP 2
-#define RESTING 3
+#include <line/line.h>
+#include <line/ring.h>
+#include <stdio.h>
 
 #define LARGE 16384u                            /* from here a value with an owner is referenced, not copied */
 #define MAX_WAITING (64u << 20)                 /* bytes kept for a connection that is being dialled */
@@ -17,125 +13,72 @@
 #define MIN_PAUSE (8 * MS)
 #define MAX_PAUSE (512 * MS)
 
+struct entry {
+    struct wish wish;
+    uint64_t since_ns;
+};
+
 struct link {
-    uint32_t magic;
+    struct line line;
     struct link_setup setup;
-    const struct trb_stream_service *streams;
-    const struct trb_timer_service *timers;
-    struct trb_stream *stream;
-    struct trb_timer *timer;                    /* of the state: greeting, rest; answers when up */
-    uint32_t state, failures, depth, streams_had;
-    bool is_dead;
-    struct queue asked;                         /* up: sent; else: waiting */
+    struct ring asked;                          /* of entries; up: sent; else: waiting */
     struct text waiting;                        /* their bytes */
     size_t need;                                /* so many bytes must have come before it is worth a look */
     uint64_t heard_ns;                          /* when bytes last came: a server that answers is not silent */
-    struct trb_error fault;                     /* why the last attempt failed */
 };
-#define LINK_MAGIC 0x4d434c4bu
-
-static void dial(struct link *);
-
-/* ------------------------------------------------------------------------------------- timers */
-static void timer_stop(struct link *l)
-{
-    l->timer = l->timers->cancel(l->timer);
-}
-
-static void timer_set(struct link *l, int64_t after_ns, void (*fire)(void *))
-{
-    timer_stop(l);
-    l->timer = l->timers->start(l->setup.origin, (uint64_t)after_ns, fire, l);
-}
 
 /* ---------------------------------------------------------------------------------- losing it */
-static void enter(struct link *l)
-{
-    l->depth++;
-}
-
-static void leave(struct link *l)
-{
-    if (--l->depth || !l->is_dead)
-        return;
-    text_fini(&l->waiting);
-    l->magic = 0;
-    mem_free(l);
-}
-
-static void tell_all(struct queue *q, const struct trb_error *err)
-{
-    while (q->count) {
-        struct entry e = queue_take(q);
-        e.wish.answered(&e.wish, NULL, err);
-    }
-    queue_fini(q);
-}
-
-static struct queue hang_up(struct link *l)
-{
-    struct queue orphans = l->asked;
-    l->asked = (struct queue){0};
-    l->stream = l->streams->destroy(l->stream);
-    l->streams_had++;
-    timer_stop(l);
-    text_clear(&l->waiting);
-    l->need = 0;
-    return orphans;
-}
-
-static void on_rested(void *arg)
-{
-    struct link *l = checked(arg, struct link, LINK_MAGIC);
-    enter(l);
-    timer_stop(l);
-    dial(l);
-    leave(l);
-}
-
-static void rest(struct link *l)
-{
-    int64_t pause = MIN_PAUSE;
-    for (uint32_t i = 1; i < l->failures && pause < MAX_PAUSE; i++)
-        pause *= 2;
-    l->state = RESTING;
-    timer_set(l, pause, on_rested);
-}
-
 static void lose(struct link *l, const char *reason, const char *sentence)
 {
-    struct trb_error err = {0};
-    bool was_up = l->state == UP;
-    trb_error(&err, TRB_UNAVAILABLE, reason, "memcached %s: %s%s", l->setup.address->text, sentence,
-              was_up && l->asked.count ? "; what had been asked may have been carried out" : "");
-    l->fault = err;
-    l->failures = was_up ? 0 : l->failures + 1;
-    enter(l);
-    struct queue orphans = hang_up(l);
-    if (was_up)
-        l->state = DIALING;
-    else
-        rest(l);
-    tell_all(&orphans, &err);
-    if (!l->is_dead)
-        l->setup.down(l->setup.arg, l->setup.number, &err, was_up);
-    if (was_up && !l->is_dead)
-        dial(l);
-    leave(l);
+    line_lose(&l->line, TRB_UNAVAILABLE, reason, sentence);
+}
+
+static void tell_all(struct ring *r, const struct trb_error *err)
+{
+    while (r->count) {
+        struct entry e = *(struct entry *)ring_take(r, sizeof e);
+        e.wish.answered(&e.wish, NULL, err);
+    }
+    ring_fini(r);
+}
+
+static void on_dropped(void *self, const struct trb_error *err, bool was_up)
+{
+    struct link *l = self;
+    struct trb_error why = *err;
+    struct ring orphans = l->asked;
+    l->asked = (struct ring){0};
+    text_clear(&l->waiting);
+    l->need = 0;
+    tell_all(&orphans, &why);
+    if (!l->line.is_dead)
+        l->setup.down(l->setup.arg, l->setup.number, &why, was_up);
+}
+
+static bool is_owed(const void *self)
+{
+    return ((const struct link *)self)->asked.count;
+}
+
+static void on_ended(void *self)
+{
+    struct link *l = self;
+    text_fini(&l->waiting);
+    mem_free(l);
 }
 
 /* ------------------------------------------------------------------------------------ answers */
 static void on_answer_timeout(void *arg)
 {
-    struct link *l = checked(arg, struct link, LINK_MAGIC);
-    struct entry *oldest = queue_at(&l->asked, 0);
-    timer_stop(l);
+    struct link *l = arg;
+    struct entry *oldest = ring_at(&l->asked, 0, sizeof *oldest);
+    line_timer_stop(&l->line);
     if (!oldest)
         return;
     uint64_t since = oldest->since_ns > l->heard_ns ? oldest->since_ns : l->heard_ns;
     uint64_t age = l->setup.host->now_ns() - since, limit = (uint64_t)l->setup.timeout_ns;
     if (age < limit) {
-        timer_set(l, (int64_t)(limit - age), on_answer_timeout);
+        line_timer(&l->line, limit - age, on_answer_timeout);
         return;
     }
     char sentence[80];
@@ -145,8 +88,8 @@ static void on_answer_timeout(void *arg)
 
 static void watch_answers(struct link *l)
 {
-    if (!l->timer)
-        timer_set(l, l->setup.timeout_ns, on_answer_timeout);
+    if (!l->line.timer)
+        line_timer(&l->line, (uint64_t)l->setup.timeout_ns, on_answer_timeout);
 }
 
 static void on_greeted(struct link *l, const struct reply *r)
@@ -157,13 +100,10 @@ static void on_greeted(struct link *l, const struct reply *r)
         lose(l, "REFUSED", sentence);
         return;
     }
-    uint64_t now = l->setup.host->now_ns();
-    l->state = UP;
-    l->failures = 0;
-    timer_stop(l);
+    line_up(&l->line);
     for (uint32_t i = 0; i < l->asked.count; i++)
-        queue_at(&l->asked, i)->since_ns = now;
-    l->streams->write(l->stream, text_slice(&l->waiting));
+        ((struct entry *)ring_at(&l->asked, i, sizeof(struct entry)))->since_ns = l->line.up_ns;
+    l->line.streams->write(l->line.stream, text_slice(&l->waiting));
     text_fini(&l->waiting);
     if (l->asked.count)
         watch_answers(l);
@@ -173,11 +113,11 @@ static void on_greeted(struct link *l, const struct reply *r)
 /* A value is a piece of its answer: who waits stays first until the end comes. */
 static void on_value(struct link *l, const struct reply *r)
 {
-    struct wish w = queue_at(&l->asked, 0)->wish;
-    uint32_t had = l->streams_had;
-    w.answered(&w, r, NULL);
-    if (l->streams_had == had)
-        queue_at(&l->asked, 0)->wish = w;
+    struct entry first = *(struct entry *)ring_at(&l->asked, 0, sizeof first);
+    uint32_t had = l->line.streams_had;
+    first.wish.answered(&first.wish, r, NULL);
+    if (l->line.streams_had == had)
+        *(struct entry *)ring_at(&l->asked, 0, sizeof first) = first;
 }
 
 /* What the server did not understand may have left it in the middle of a value: no answer is certain then. */
@@ -190,7 +130,7 @@ static void on_refusal(struct link *l, const struct reply *r)
 
 static void on_reply(struct link *l, const struct reply *r)
 {
-    if (l->state == GREETING) {
+    if (l->line.state == LINE_GREETING) {
         on_greeted(l, r);
     } else if (!l->asked.count) {
         lose(l, "PROTOCOL", "an answer came that nobody had asked for");
@@ -199,21 +139,21 @@ static void on_reply(struct link *l, const struct reply *r)
     } else if (r->kind == REPLY_VALUE) {
         on_value(l, r);
     } else {
-        struct entry e = queue_take(&l->asked);
+        struct entry e = *(struct entry *)ring_take(&l->asked, sizeof e);
         e.wish.answered(&e.wish, r, NULL);
     }
 }
 
-static void on_readable(void *arg)
+static void on_readable(void *self)
 {
-    struct link *l = checked(arg, struct link, LINK_MAGIC);
-    uint32_t had = l->streams_had;
+    struct link *l = self;
+    const struct trb_stream_service *streams = l->line.streams;
+    uint32_t had = l->line.streams_had;
     struct reply r;
     int64_t len = REPLY_MORE;
     l->heard_ns = l->setup.host->now_ns();
-    enter(l);
-    while (l->streams_had == had) {
-        struct trb_slice bytes = l->streams->bytes(l->stream);
+    while (l->line.streams_had == had) {
+        struct trb_slice bytes = streams->bytes(l->line.stream);
         if (!bytes.len || bytes.len < l->need)
             break;
         len = reply_read(bytes, &r, &l->need);
@@ -221,52 +161,27 @@ static void on_readable(void *arg)
             break;
         l->need = 0;
         on_reply(l, &r);
-        if (l->streams_had == had)
-            l->streams->consume(l->stream, (size_t)len);
+        if (l->line.streams_had == had)
+            streams->consume(l->line.stream, (size_t)len);
     }
-    if (len == REPLY_BROKEN && l->streams_had == had)
+    if (len == REPLY_BROKEN && l->line.streams_had == had)
         lose(l, "PROTOCOL", "the answer is not memcached's text protocol; is the port right?");
-    leave(l);
 }
 
 /* ----------------------------------------------------------------------------------- dialling */
-static void on_silence(void *arg)
+static void greet(void *self)
 {
-    lose(checked(arg, struct link, LINK_MAGIC), "TIMEOUT", "connected, but no answer to the greeting within the timeout");
+    struct link *l = self;
+    l->line.streams->write(l->line.stream, SLICE("version\r\n"));
 }
 
-static void on_connected(void *arg)
+static void dial(void *self)
 {
-    struct link *l = checked(arg, struct link, LINK_MAGIC);
-    l->state = GREETING;
-    l->streams->write(l->stream, SLICE("version\r\n"));
-    timer_set(l, l->setup.timeout_ns, on_silence);
-}
-
-static void on_closed(void *arg, const struct trb_error *err)
-{
-    lose(checked(arg, struct link, LINK_MAGIC), "CONNECTION", err ? err->message : "the connection was closed");
-}
-
-static const struct trb_stream_events stream_events = {
-    .size = sizeof stream_events, .connected = on_connected, .readable = on_readable, .closed = on_closed};
-
-static void on_no_stream(void *arg)
-{
-    lose(checked(arg, struct link, LINK_MAGIC), "CONNECTION", "the host could not open a stream");
-}
-
-static void dial(struct link *l)
-{
+    struct link *l = self;
     struct trb_stream_target target = {.size = sizeof target, .host = slice_of(l->setup.address->host),
                                        .port = l->setup.address->port,
                                        .connect_timeout_ns = (uint64_t)l->setup.timeout_ns};
-    l->state = DIALING;
-    l->stream = l->streams->connect(l->setup.origin, &target, &stream_events, l);
-    if (!l->stream)
-        timer_set(l, 0, on_no_stream);
-    else if (TRB_HAS(l->streams, read_limit))
-        l->streams->read_limit(l->stream, READ_LIMIT);
+    line_connect(&l->line, &target, "the host could not open a stream");
 }
 
 /* ------------------------------------------------------------------------------------- asking */
@@ -287,25 +202,25 @@ static void keep(struct link *l, struct trb_slice line, const struct trb_data *v
 
 static void send_now(struct link *l, struct trb_slice line, const struct trb_data *value)
 {
-    l->streams->write(l->stream, line);
+    l->line.streams->write(l->line.stream, line);
     if (!value->at)
         return;
     if (value->owner && value->len >= LARGE)
-        l->streams->write_data(l->stream, *value);
+        l->line.streams->write_data(l->line.stream, *value);
     else
-        l->streams->write(l->stream, slice_from(value->at, value->len));
-    l->streams->write(l->stream, SLICE("\r\n"));
+        l->line.streams->write(l->line.stream, slice_from(value->at, value->len));
+    l->line.streams->write(l->line.stream, SLICE("\r\n"));
 }
 
 void link_ask(struct link *l, const struct wish *wish, struct trb_slice line, const struct trb_data *value)
 {
     static const struct trb_data none = {0};
     value = value ? value : &none;
-    if (l->state == RESTING || (l->state != UP && l->failures)) {
-        refuse(wish, &l->fault);
+    if (line_is_refusing(&l->line)) {
+        refuse(wish, &l->line.fault);
         return;
     }
-    if (l->state != UP && l->waiting.len + line.len + value->len > MAX_WAITING) {
+    if (l->line.state != LINE_UP && l->waiting.len + line.len + value->len > MAX_WAITING) {
         struct trb_error err = {0};
         trb_error(&err, TRB_EXHAUSTED, "TOO_MUCH_WAITS", "memcached %s: too much waits for the connection",
                   l->setup.address->text);
@@ -313,8 +228,9 @@ void link_ask(struct link *l, const struct wish *wish, struct trb_slice line, co
         refuse(wish, &err);
         return;
     }
-    *queue_add(&l->asked) = (struct entry){.wish = *wish, .since_ns = l->setup.host->now_ns()};
-    if (l->state != UP) {
+    *(struct entry *)ring_add(&l->asked, sizeof(struct entry)) =
+        (struct entry){.wish = *wish, .since_ns = l->setup.host->now_ns()};
+    if (l->line.state != LINE_UP) {
         keep(l, line, value);
         return;
     }
@@ -332,36 +248,27 @@ void link_refusal(const struct reply *r, struct trb_error *ret_err)
 /* -------------------------------------------------------------------------------------- life */
 struct link *link_create(const struct link_setup *setup)
 {
+    static const struct line_ops ops = {.dial = dial, .connected = greet, .readable = on_readable, .dropped = on_dropped,
+                                        .is_owed = is_owed, .ended = on_ended};
     struct link *l = mem_zero(sizeof *l);
-    l->magic = LINK_MAGIC;
     l->setup = *setup;
-    l->streams = setup->host->extension(TRB_STREAM_SERVICE);
-    l->timers = setup->host->extension(TRB_TIMER);
-    dial(l);
+    line_begin(&l->line, &(struct line_setup){
+        .host = setup->host, .origin = setup->origin, .ops = &ops, .owner = l, .product = "memcached",
+        .place = setup->address->text, .read_limit = READ_LIMIT, .greeting_ns = (uint64_t)setup->timeout_ns,
+        .silence = "connected, but no answer to the greeting within the timeout", .min_rest_ns = MIN_PAUSE,
+        .max_rest_ns = MAX_PAUSE});
     return l;
 }
 
 void link_forget(struct link *l)
 {
-    if (!l)
-        return;
-    l->stream = NULL;
-    l->timer = NULL;
+    if (l)
+        line_forget(&l->line);
 }
 
 struct link *link_destroy(struct link *l)
 {
-    if (!l)
-        return NULL;
-    struct trb_error err = {0};
-    check(l->magic == LINK_MAGIC && !l->is_dead);
-    trb_error(&err, TRB_UNAVAILABLE, "CLOSED", "memcached %s: the connection is closing", l->setup.address->text);
-    enter(l);
-    l->is_dead = true;
-    l->state = RESTING;
-    l->fault = err;
-    struct queue orphans = hang_up(l);
-    tell_all(&orphans, &err);
-    leave(l);
+    if (l)
+        line_end(&l->line);
     return NULL;
 }
