@@ -1,4 +1,4 @@
-/* admin_guest: joins admin/admin.h and runtime/replace.h, which do not know each other. */
+/* admin_guest: joins admin/admin.h with runtime/report.h and runtime/replace.h, which do not know each other. */
 #include "admin_guest.h"
 
 #include <admin/admin.h>
@@ -6,6 +6,7 @@
 #include <base/log.h>
 #include <base/slice.h>
 #include <runtime/replace.h>
+#include <runtime/report.h>
 
 #define SCOPE "dapr.runtime.admin"
 
@@ -14,6 +15,7 @@ static struct {
     struct runtime *runtime;               /* NULL: there is none just now */
 } guest;
 
+/* ---------------------------------------------------------------------------------- looking */
 static bool is_between(struct admin_task *task)
 {
     struct trb_error err = ERROR_INIT;
@@ -24,6 +26,63 @@ static bool is_between(struct admin_task *task)
     return true;
 }
 
+static void tell(struct admin_task *task, struct text *json)
+{
+    admin_answer(task, NULL, text_slice(json));
+    text_fini(json);
+}
+
+static void list_plugins(void *unused, const struct admin_question *q, struct admin_task *task)
+{
+    struct text json = {0};
+    if (is_between(task))
+        return;
+    report_plugins(guest.runtime, &json);
+    tell(task, &json);
+}
+
+static void list_components(void *unused, const struct admin_question *q, struct admin_task *task)
+{
+    struct text json = {0};
+    if (is_between(task))
+        return;
+    report_components(guest.runtime, &json);
+    tell(task, &json);
+}
+
+static void show_component(void *unused, const struct admin_question *q, struct admin_task *task)
+{
+    struct trb_error err = ERROR_INIT;
+    struct text json = {0};
+    if (is_between(task))
+        return;
+    if (report_component(guest.runtime, q->name, &json)) {
+        tell(task, &json);
+        return;
+    }
+    error_set(&err, TRB_NOT_FOUND, "NO_SUCH_COMPONENT", "there is no component %.*s", SLICE_ARG(q->name));
+    admin_answer(task, &err, SLICE(""));
+}
+
+static void show_features(void *unused, const struct admin_question *q, struct admin_task *task)
+{
+    struct text json = {0};
+    if (is_between(task))
+        return;
+    report_features(guest.runtime, TRILBY_COMMIT, &json);
+    tell(task, &json);
+}
+
+static void show_process(void *unused, const struct admin_question *q, struct admin_task *task)
+{
+    struct text json = {0};
+    if (is_between(task))
+        return;
+    report_process(guest.runtime, &json);
+    tell(task, &json);
+}
+
+/* --------------------------------------------------------------------------------- changing */
 static void on_done(void *task, const struct trb_error *err)
 {
     if (err)
@@ -31,61 +90,48 @@ static void on_done(void *task, const struct trb_error *err)
     admin_answer(task, err, SLICE("{\"status\":\"done\"}"));
 }
 
-static void list_plugins(void *unused, struct text *json)
-{
-    if (guest.runtime)
-        replace_write_plugins(guest.runtime, json);
-    else
-        text_adds(json, "{\"plugins\":[]}");
-}
-
-static void list_components(void *unused, struct text *json)
-{
-    if (guest.runtime)
-        replace_write_components(guest.runtime, json);
-    else
-        text_adds(json, "{\"components\":[]}");
-}
-
-static void add_component(void *unused, struct trb_slice yaml, struct admin_task *task)
+static void add_component(void *unused, const struct admin_question *q, struct admin_task *task)
 {
     if (is_between(task))
         return;
     log_info(SCOPE, "admin: a component is given");
-    replace_component(guest.runtime, "(admin)", yaml, on_done, task);
+    replace_component(guest.runtime, "(admin)", q->body, on_done, task);
 }
 
-static void remove_component(void *unused, struct trb_slice name, struct admin_task *task)
+static void remove_component(void *unused, const struct admin_question *q, struct admin_task *task)
 {
     if (is_between(task))
         return;
-    log_info(SCOPE, "admin: component %.*s is to go", SLICE_ARG(name));
-    replace_remove(guest.runtime, name, on_done, task);
+    log_info(SCOPE, "admin: component %.*s is to go", SLICE_ARG(q->name));
+    replace_remove(guest.runtime, q->name, on_done, task);
 }
 
-static void reload_component(void *unused, struct trb_slice name, struct admin_task *task)
+static void reload_component(void *unused, const struct admin_question *q, struct admin_task *task)
 {
     if (is_between(task))
         return;
-    log_info(SCOPE, "admin: component %.*s is to be reloaded", SLICE_ARG(name));
-    replace_reload(guest.runtime, name, on_done, task);
+    log_info(SCOPE, "admin: component %.*s is to be reloaded", SLICE_ARG(q->name));
+    replace_reload(guest.runtime, q->name, on_done, task);
 }
 
-static void reload_plugin(void *unused, struct trb_slice name, struct admin_task *task)
+static void reload_plugin(void *unused, const struct admin_question *q, struct admin_task *task)
 {
     if (is_between(task))
         return;
-    log_info(SCOPE, "admin: plugin %.*s is to be replaced", SLICE_ARG(name));
-    replace_plugin(guest.runtime, name, on_done, task);
+    log_info(SCOPE, "admin: plugin %.*s is to be replaced", SLICE_ARG(q->name));
+    replace_plugin(guest.runtime, q->name, on_done, task);
 }
 
 static const struct admin_verbs verbs = {
-    .list_plugins = list_plugins, .list_components = list_components, .add_component = add_component,
+    .list_plugins = list_plugins, .list_components = list_components, .show_component = show_component,
+    .show_features = show_features, .show_process = show_process, .add_component = add_component,
     .remove_component = remove_component, .reload_component = reload_component, .reload_plugin = reload_plugin};
 
+/* ------------------------------------------------------------------------------------- life */
 static trb_code open_guest(const struct flags *f, struct trb_error *err)
 {
-    struct admin_setup setup = {.listen = slice_name(f->admin_listen), .verbs = &verbs, .token_file = f->admin_token_file.at};
+    struct admin_setup setup = {.listen = slice_name(f->admin_listen), .version = RUNTIME_VERSION, .verbs = &verbs,
+                                .token_file = f->admin_token_file.at};
     if (!f->admin_listen.len)
         return TRB_OK;
     trb_code code = admin_start(&setup, &guest.admin, err);

@@ -2,13 +2,7 @@
  *
  * Who may speak: on a Unix socket (mode 0600) processes of our own user and root, by the kernel's word;
  * on loopback TCP whoever sends the token of a 0600 file, to a loopback Host, not out of a browser.
- *
- *     GET    /v1/admin/plugins                          what is mapped, what pins it
- *     POST   /v1/admin/plugins/{name}/reload            another copy of the code takes over
- *     GET    /v1/admin/components                       what is in service
- *     POST   /v1/admin/components                       the YAML of one component: new, or instead of its namesake
- *     DELETE /v1/admin/components/{name}
- *     POST   /v1/admin/components/{name}/reload         a new instance takes over
+ * The calls are a table (calls.c): it routes the requests, and the OpenAPI description is made from it.
  *
  * Errors are {"errorCode":…,"message":…}. Everything here is [main loop]. */
 #ifndef ADMIN_ADMIN_H
@@ -18,21 +12,25 @@
 #include <trilby/types.h>
 
 struct admin;
-struct admin_task;                         /* one change under way: answered once */
+struct admin_task;                         /* one request under way: answered once */
 
-/* What the runtime can do. A verb with a task answers it with admin_answer, at once or later. */
-struct admin_verbs {
-    void (*list_plugins)(void *arg, struct text *json);
-    void (*list_components)(void *arg, struct text *json);
-    void (*add_component)(void *arg, struct trb_slice yaml, struct admin_task *);
-    void (*remove_component)(void *arg, struct trb_slice name, struct admin_task *);
-    void (*reload_component)(void *arg, struct trb_slice name, struct admin_task *);
-    void (*reload_plugin)(void *arg, struct trb_slice name, struct admin_task *);
+struct admin_question {                    /* until it is answered */
+    struct trb_slice name;                 /* {name} of the path, or absent */
+    struct trb_slice body;
+};
+
+/* Answers the task with admin_answer, at once or later. */
+typedef void admin_verb(void *arg, const struct admin_question *, struct admin_task *);
+
+struct admin_verbs {                       /* what the runtime can tell and do */
+    admin_verb *list_plugins, *list_components, *show_component, *show_features, *show_process;
+    admin_verb *add_component, *remove_component, *reload_component, *reload_plugin;
 };
 
 struct admin_setup {
     struct trb_slice listen;               /* "unix:/path", or a loopback "address:port" */
     const char *token_file;                /* for TCP */
+    const char *version;                   /* of the program: for the description */
     const struct admin_verbs *verbs;
     void *arg;
 };

@@ -1,4 +1,4 @@
-/* guard: peer credentials on a Unix socket; token, Host and the absence of a browser on TCP. */
+/* guard: peer credentials on a Unix socket; token and Host on TCP; the absence of a browser on both. */
 #include <admin/guard.h>
 #include <base/error.h>
 #include <base/slice.h>
@@ -71,6 +71,23 @@ static bool has_token(const struct guard *g, struct exchange *x)
     return slice_starts_nocase(said, SLICE("Bearer ")) && slice_is_secret(slice_skip(said, 7), slice_from(g->token, g->token_len));
 }
 
+/* A form of a web page, or a script there that did not ask first, sends one of these or none at all. */
+static bool is_forms_type(struct trb_slice type)
+{
+    static const char *const types[] = {"", "application/x-www-form-urlencoded", "multipart/form-data", "text/plain"};
+    struct trb_slice plain = slice_trim(slice_split(&type, ';'));
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (slice_is_nocase(plain, slice_of(types[i])))
+            return true;
+    return false;
+}
+
+static bool is_meant(const struct http_head *q)
+{
+    return slice_is(q->method, SLICE("GET")) || http_header_get(&q->headers, SLICE("x-trilby-admin")).len ||
+           !is_forms_type(http_header_get(&q->headers, SLICE("content-type")));
+}
+
 bool guard_admits(const struct guard *g, struct exchange *x, struct trb_error *err)
 {
     const struct connection_info *who = exchange_connection(x);
@@ -85,6 +102,8 @@ bool guard_admits(const struct guard *g, struct exchange *x, struct trb_error *e
     else if (!g->is_unix && !has_token(g, x))
         why = "the admin token is missing or wrong: send Authorization: Bearer with the token of --admin-token-file",
         code = TRB_UNAUTHENTICATED;
+    else if (!is_meant(&x->request))
+        why = "a change needs the header X-Trilby-Admin: 1, or a Content-Type that no form of a web page sends, such as application/yaml";
     if (why)
         error_set(err, code, "ADMIN_REFUSED", "%s", why);
     return !why;

@@ -10,7 +10,7 @@
 #include <trilby/types.h>
 
 /* Once, on the main loop, never from inside the call. err NULL: it is in force everywhere; the old one
- * may still be draining, which the lists below show. A runtime that ends meanwhile answers with an error. */
+ * may still be draining, which report.h shows. A runtime that ends meanwhile answers with an error. */
 typedef void replace_done(void *arg, const struct trb_error *err);
 
 /* The one document of kind Component in yaml takes the place of the component of its name, or joins.
@@ -22,11 +22,5 @@ void replace_remove(struct runtime *, struct trb_slice name, replace_done *, voi
 /* Reads the plugin's file again; every component of it and every block in it moves to the new copy, or
  * none does. TRB_NOT_FOUND: it is not loaded. */
 void replace_plugin(struct runtime *, struct trb_slice plugin, replace_done *, void *arg);
-
-/* {"plugins":[{"file":"state.redis.so","path":…,"version":…,"copy":2,"newest":true,"blocks":[…],
- *   "components":["orders"]}, …]}: every copy that is mapped, newest first. */
-void replace_write_plugins(struct runtime *, struct text *);
-/* {"components":[{"name":…,"type":…,"version":…,"state":"live","why":…,"story":…,"copy":2}, …]} */
-void replace_write_components(struct runtime *, struct text *);
 
 #endif

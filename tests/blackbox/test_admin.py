@@ -1,9 +1,12 @@
 """The admin listener (docs/admin.md): who may speak, what is listed, components and code changed while requests flow.
 It is Trilby's own, so the whole file is left out on any other sidecar."""
 
+import contextlib
+import json
 import os
 import shutil
 import signal
+import tempfile
 import threading
 
 import pytest
@@ -74,6 +77,65 @@ def test_a_port_is_not_for_browsers_nor_for_other_hosts(bench, tmp_path):
     assert admin.request("GET", "/v1/admin/plugins", headers=[*own, ("Host", "localhost:1")]).status == 200
 
 
+@pytest.mark.parametrize("way", ["socket", "port"])
+def test_a_browser_is_refused_and_told_nothing_of_cors(bench, tmp_path, way):
+    admin = on_socket(bench, tmp_path)[1] if way == "socket" else on_port(bench, tmp_path)
+    for method in ("GET", "POST", "OPTIONS"):
+        answer = admin.request(method, "/v1/admin/components", b"", headers=[
+            *admin.own_headers(), ("Origin", "https://evil.example"), ("Access-Control-Request-Method", "POST")])
+        assert answer.status == 403
+        assert not [name for name in answer.names if name.lower().startswith("access-control")]
+
+
+@pytest.mark.parametrize("way", ["socket", "port"])
+@pytest.mark.parametrize("type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_a_change_that_a_form_could_send_is_refused(bench, tmp_path, way, type):
+    admin = on_socket(bench, tmp_path)[1] if way == "socket" else on_port(bench, tmp_path)
+    lines = [line for line in admin.own_headers() if line[0] != "X-Trilby-Admin"] + ([("Content-Type", type)] if type else [])
+    text = text_of(component("second", "state.in-memory"))
+    answer = admin.request("POST", "/v1/admin/components", text, headers=lines)
+    assert answer.status == 403 and "X-Trilby-Admin" in answer.json["message"]
+    assert "second" not in admin.components()
+    assert admin.request("POST", "/v1/admin/components", text, headers=[*lines, ("X-Trilby-Admin", "1")]).status == 200
+
+
+def test_a_content_type_that_no_form_has_does_without_the_header(pair):
+    _, admin = pair
+    answer = admin.request("POST", "/v1/admin/components", text_of(component("second", "state.in-memory")),
+                           headers=[("Content-Type", "application/yaml")])
+    assert answer.status == 200
+
+
+@contextlib.contextmanager
+def nobody():
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_another_user_is_refused_by_the_kernels_word_even_where_the_file_lets_him(bench):
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        path = os.path.join(folder, "admin.sock")
+        bench.sidecar(flags={"admin-listen": f"unix:{path}"})
+        with nobody(), pytest.raises(PermissionError):
+            Admin(path=path).plugins()
+        os.chmod(path, 0o666)
+        with nobody():
+            answer = Admin(path=path).request("GET", "/v1/admin/plugins")
+        assert answer.status == 403 and "only the user that runs the sidecar" in answer.json["message"]
+
+
+def test_what_is_sent_has_an_end(pair):
+    _, admin = pair
+    answer = admin.request("POST", "/v1/admin/components", b"x" * (1 << 20 | 1))
+    assert answer.status == 413 and "1 MiB" in answer.json["message"]
+    assert admin.request("GET", "/v1/admin/plugins", headers=[("X-Long", "x" * 20000)]).status == 431
+
+
 @pytest.mark.parametrize("mode, text, words", [
     (0o644, TOKEN, "only its owner can read"), (0o600, "short", "16 to 256 characters")])
 def test_a_careless_token_file_stops_the_start(bench, tmp_path, mode, text, words):
@@ -98,9 +160,9 @@ def test_other_addresses_are_refused(bench, tmp_path, listen, words):
 def test_unknown_paths_and_methods_have_a_sentence(pair):
     _, admin = pair
     answer = admin.request("GET", "/v1/admin/nothing")
-    assert answer.status == 404 and "/v1/admin/plugins" in answer.json["message"]
-    assert admin.request("PUT", "/v1/admin/components", b"x").status == 405
-    assert admin.request("POST", "/v1/admin/components", b"x" * (1 << 20 | 1)).status == 413
+    assert answer.status == 404 and "GET /v1/admin lists them" in answer.json["message"]
+    answer = admin.request("PUT", "/v1/admin/components", b"x")
+    assert answer.status == 405 and answer.header("Allow") == "GET, POST"
 
 
 def test_what_is_there_is_listed(pair):
@@ -108,6 +170,67 @@ def test_what_is_there_is_listed(pair):
     files = {one["file"] for one in admin.plugins()}
     assert {"state.so", "state.in-memory.so", "healthz.so"} <= files
     assert admin.components()["store"]["state"] == "live"
+
+
+def set_level(admin, level):
+    return admin.request("PUT", "/v1/admin/log-level", json.dumps({"level": level}))
+
+
+def test_a_changed_level_of_the_log_is_in_force_at_once(pair):
+    sidecar, admin = pair
+    assert set_level(admin, "error").json["level"] == "error"
+    sidecar.wait_log("admin: log level set to error")
+    assert admin.reload("store").status == 200
+    assert set_level(admin, "WARN").json["level"] == "warn"
+    assert set_level(admin, "info").json["level"] == "info"
+    sidecar.wait_log("admin: log level set to info, it was warn")
+    assert not sidecar.logged("component store is to be reloaded"), "while only errors were written"
+    assert admin.reload("store").status == 200
+    sidecar.wait_log("component store is to be reloaded")
+
+
+@pytest.mark.parametrize("body", ["", "debug", "{}", "[]", '{"level":7}', '{"level":"loud"}', '{"level":"%s"}' % ("x" * 99), '{"level":"'])
+def test_a_level_there_is_not_changes_nothing(pair, body):
+    _, admin = pair
+    assert set_level(admin, "warn").status == 200
+    answer = admin.request("PUT", "/v1/admin/log-level", body)
+    assert answer.status == 400 and "debug, info, warn, error or fatal" in answer.json["message"]
+    assert admin.request("GET", "/v1/admin/log-level").json["level"] == "warn"
+
+
+# --- Options ---
+
+SECRET = "hunter2-hunter2"
+
+
+def test_options_are_shown_with_their_values_and_never_a_secret(bench, tmp_path, monkeypatch):
+    secrets = tmp_path / "secrets.json"
+    secrets.write_text(json.dumps({"folder": str(tmp_path / "from-a-secret")}))
+    sidecar, admin = on_socket(bench, tmp_path, env={"TEST_FILE": str(secrets)}, resources=[
+        component("vault", "secretstores.local.file", {"secretsFile": {"envRef": "TEST_FILE"}, "multiValued": "true"}),
+        component("plain", "secretstores.local.file", {"SECRETSFILE": str(secrets), "pasword": SECRET}),
+        component("cache", "state.redis", {"redisHost": "127.0.0.1:1", "redisPassword": SECRET}, ignoreErrors=True),
+        component("kept", "state.sqlite", {"connectionString": {"secretKeyRef": {"name": "folder", "key": "folder"}},
+                                           "timeout": "7s"}, auth={"secretStore": "plain"}),
+    ])
+    assert SECRET not in json.dumps([admin.component(name) for name in admin.components()])
+    options = admin.options("plain")
+    assert options["secretsFile"] == {"name": "secretsFile", "type": "string", "source": "resource", "redacted": False,
+                                      "value": str(secrets)}
+    assert options["multiValued"]["source"] == "default" and options["multiValued"]["value"] == "false"
+    assert options["pasword"] == {"name": "pasword", "type": "unknown", "source": "resource", "redacted": True}
+    assert admin.options("vault")["secretsFile"] == {"name": "secretsFile", "type": "string", "source": "resource", "redacted": True}
+    assert admin.options("kept")["connectionString"]["redacted"] and "value" not in admin.options("kept")["connectionString"]
+    assert admin.options("kept")["timeout"]["value"] == "7s"
+    failed = admin.component("cache")
+    assert failed["state"] == "failed" and failed["why"] and "options" not in failed
+
+
+def test_what_a_leaving_component_waits_for_is_told_in_numbers(pair):
+    sidecar, admin = pair
+    assert admin.components()["store"]["pins"] == {"calls": 0, "buffers": 0, "other": 0, "oldestMs": 0}
+    [plugin] = [one for one in admin.plugins() if one["file"] == "state.in-memory.so"]
+    assert plugin["users"] == 1 and plugin["components"] == ["store"] and plugin["leaving"] == []
 
 
 # --- Components ---

@@ -14,13 +14,20 @@ class Admin:
             return connection.answer_read(method)
 
     def own_headers(self):
-        return [("Authorization", f"Bearer {self.token}")] if self.token else []
+        mark = [("X-Trilby-Admin", "1")]    # a change is meant
+        return [("Authorization", f"Bearer {self.token}"), *mark] if self.token else mark
 
     def plugins(self):
         return self.request("GET", "/v1/admin/plugins").json["plugins"]
 
     def components(self):
         return {one["name"]: one for one in self.request("GET", "/v1/admin/components").json["components"]}
+
+    def component(self, name):
+        return self.request("GET", f"/v1/admin/components/{name}").json
+
+    def options(self, name):
+        return {one["name"]: one for one in self.component(name)["options"]}
 
     def put(self, text):
         return self.request("POST", "/v1/admin/components", text)

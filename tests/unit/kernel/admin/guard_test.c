@@ -25,7 +25,7 @@ const struct connection_info *said_connection(const struct exchange *unused)
 
 static struct exchange *from(const char *host, const char *authorization, const char *origin)
 {
-    x = (struct exchange){.request = {.authority = slice_of(host), .headers = {headers, 0, 4}}};
+    x = (struct exchange){.request = {.method = SLICE("GET"), .authority = slice_of(host), .headers = {headers, 0, 4}}};
     if (authorization)
         headers[x.request.headers.count++] = (struct http_header){SLICE("Authorization"), slice_of(authorization)};
     if (origin)
@@ -81,6 +81,33 @@ static void on_a_socket_the_peers_user_decides(void **state)
     who.has_uid = false;
     who.uid = geteuid();
     assert_int_equal(judged(&unix_, from("anything", NULL, NULL)), TRB_DENIED);
+}
+
+static struct exchange *changing(const char *method, const char *type, const char *mark)
+{
+    struct exchange *one = from("localhost", "Bearer " TOKEN, NULL);
+    one->request.method = slice_of(method);
+    if (type)
+        headers[one->request.headers.count++] = (struct http_header){SLICE("content-type"), slice_of(type)};
+    if (mark)
+        headers[one->request.headers.count++] = (struct http_header){SLICE("x-trilby-admin"), slice_of(mark)};
+    return one;
+}
+
+static void what_a_form_could_send_changes_nothing(void **state)
+{
+    static const char *const forms[] = {NULL, "", "text/plain", "Text/Plain; charset=utf-8", "application/x-www-form-urlencoded",
+                                        "multipart/form-data; boundary=x", " ; application/json"};
+    static const char *const others[] = {"application/yaml", "application/json; charset=utf-8", "text/yaml"};
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        assert_int_equal(judged(&tcp, changing("POST", forms[i], NULL)), TRB_DENIED);
+        assert_int_equal(judged(&tcp, changing("POST", forms[i], "")), TRB_DENIED);
+        assert_int_equal(judged(&tcp, changing("POST", forms[i], "1")), TRB_OK);
+        assert_int_equal(judged(&tcp, changing("GET", forms[i], NULL)), TRB_OK);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_int_equal(judged(&tcp, changing("PUT", others[i], NULL)), TRB_OK);
+    assert_int_equal(judged(&tcp, changing("DELETE", NULL, NULL)), TRB_DENIED);
 }
 
 /* ------------------------------------------------------------------------------------- the file */
@@ -170,6 +197,7 @@ int main(void)
         cmocka_unit_test(a_host_that_is_not_this_machine_is_refused_whatever_the_token),
         cmocka_unit_test(a_browser_is_refused_whatever_the_token),
         cmocka_unit_test(on_a_socket_the_peers_user_decides),
+        cmocka_unit_test(what_a_form_could_send_changes_nothing),
         cmocka_unit_test(a_token_is_read_without_the_blanks_around_it),
         cmocka_unit_test(a_file_that_others_can_read_is_refused),
         cmocka_unit_test(short_and_endless_tokens_are_refused),

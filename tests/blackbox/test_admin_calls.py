@@ -1,0 +1,166 @@
+"""Every call of the admin API against its own OpenAPI description, which is made from the table that routes requests."""
+
+import os
+import socket
+import threading
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from harness.admin import Admin
+from harness.ports import free_port
+from harness.resources import component, text_of
+from harness.wait import until
+
+pytestmark = pytest.mark.differs
+TOKEN = "a-token-of-the-tests-1234"
+
+
+@pytest.fixture
+def admin(bench, tmp_path):
+    path, port = tmp_path / "token", free_port()
+    path.write_text(TOKEN)
+    path.chmod(0o600)
+    bench.sidecar(flags={"admin-listen": f"127.0.0.1:{port}", "admin-token-file": str(path)},
+                  resources=[component("store", "state.in-memory"), component("other", "state.in-memory")])
+    return Admin(port=port, token=TOKEN)
+
+
+def described(admin):
+    return admin.request("GET", "/v1/admin/openapi.json").json
+
+
+def calls(description):
+    for path, methods in description["paths"].items():
+        for method, call in methods.items():
+            yield method.upper(), path, call
+
+
+def strict(description):
+    """What is described is all there is."""
+    for schema in description["components"]["schemas"].values():
+        schema["additionalProperties"] = False
+    return description
+
+
+def resolved(description, response):
+    return description["components"]["responses"][response["$ref"].rsplit("/", 1)[1]] if "$ref" in response else response
+
+
+def assert_described(description, call, answer):
+    assert str(answer.status) in call["responses"], (call["operationId"], answer.status, answer.text)
+    schema = resolved(description, call["responses"][str(answer.status)])["content"]["application/json"]["schema"]
+    assert answer.header("Content-Type") == "application/json" and answer.header("Cache-Control") == "no-store"
+    Draft202012Validator({**schema, "components": description["components"]}).validate(answer.json)
+
+
+ONE = text_of(component("one", "state.in-memory"))
+GOOD = {     # operation: (name, body)
+    "index": (None, None), "openapi": (None, None), "showFeatures": (None, None), "showProcess": (None, None),
+    "showLogLevel": (None, None), "setLogLevel": (None, '{"level":"debug"}'), "listPlugins": (None, None),
+    "reloadPlugin": ("state.in-memory", None), "listComponents": (None, None), "addComponent": (None, ONE),
+    "showComponent": ("store", None), "reloadComponent": ("store", None), "removeComponent": ("other", None)}
+
+
+def ask(admin, method, path, call, name, body, headers=None):
+    lines = admin.own_headers() if headers is None else headers
+    if "requestBody" in call:
+        lines = [line for line in lines if line[0] != "X-Trilby-Admin"]
+        lines.append(("Content-Type", next(iter(call["requestBody"]["content"]))))
+    return admin.request(method, path.replace("{name}", name or ""), body, headers=lines)
+
+
+def test_the_description_is_openapi_3_1(admin):
+    description = described(admin)
+    assert description["openapi"].startswith("3.1.")
+    validate(description)
+    assert len({call["operationId"] for _, _, call in calls(description)}) == len(list(calls(description)))
+
+
+def test_the_index_names_what_is_described(admin):
+    listed = {(one["method"], one["path"]) for one in admin.request("GET", "/v1/admin").json["calls"]}
+    assert listed == {(method, path) for method, path, _ in calls(described(admin))}
+
+
+def test_every_call_answers_as_described(admin):
+    description = strict(described(admin))
+    assert {call["operationId"] for _, _, call in calls(description)} == set(GOOD)
+    for method, path, call in calls(description):
+        answer = ask(admin, method, path, call, *GOOD[call["operationId"]])
+        assert answer.status == 200, answer.text
+        assert_described(description, call, answer)
+
+
+def without(admin, name):
+    return [line for line in admin.own_headers() if line[0] != name]
+
+
+BAD = {      # status: (name, body, headers) of a request that gets it
+    "401": lambda admin, good: (*good, without(admin, "Authorization")),
+    "403": lambda admin, good: (*good, [*admin.own_headers(), ("Origin", "http://localhost")]),
+    "404": lambda admin, good: ("nobody", text_of(component("one", "state.nothing")), None),
+    "413": lambda admin, good: (good[0], "x" * (1 << 20 | 1), None)}
+
+
+@pytest.mark.parametrize("status", BAD)
+def test_every_refusal_is_as_described(admin, status):
+    description = strict(described(admin))
+    asked = 0
+    for method, path, call in calls(description):
+        if status not in call["responses"]:
+            continue
+        answer = ask(admin, method, path, call, *BAD[status](admin, GOOD[call["operationId"]]))
+        assert answer.status == int(status), (call["operationId"], answer.text)
+        assert_described(description, call, answer)
+        asked += 1
+    assert asked
+
+
+def call_named(description, name):
+    return next(one for one in calls(description) if one[2]["operationId"] == name)
+
+
+@pytest.mark.parametrize("name, body", [("addComponent", "a: ["), ("setLogLevel", "{}")])
+def test_a_wrong_body_is_refused_as_described(admin, name, body):
+    description = strict(described(admin))
+    call = call_named(description, name)
+    answer = ask(admin, *call, None, body)
+    assert answer.status == 400
+    assert_described(description, call[2], answer)
+
+
+@pytest.fixture
+def silent():
+    """A port where nobody answers, ever."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(8)
+        yield listening.getsockname()[1]
+
+
+def test_what_is_being_changed_is_refused_and_what_does_not_come_up_is_told(admin, silent):
+    description = strict(described(admin))
+    call = call_named(description, "addComponent")
+    text = text_of(component("slow", "state.redis", {"redisHost": f"127.0.0.1:{silent}"}, initTimeout="3s"))
+    answers = []
+    first = threading.Thread(target=lambda: answers.append(ask(admin, *call, None, text)))
+    first.start()
+    until(lambda: "slow" in admin.components(), "the component to be starting")
+    second = ask(admin, *call, None, text)
+    assert second.status == 409 and "slow" in second.json["message"]
+    assert_described(description, call[2], second)
+    first.join(30)
+    assert answers[0].status == 503 and "slow" in answers[0].json["message"]
+    assert_described(description, call[2], answers[0])
+
+
+def test_what_this_sidecar_is(admin, binary):
+    features = admin.request("GET", "/v1/admin/features").json
+    assert {"state", "healthz", "metadata"} <= set(features["blocks"]) and "state.in-memory" in features["plugins"]
+    assert features["abi"]["major"] == 1 and features["set"] == "sidecar" and "HotReload" in features["preview"]
+    assert any(os.path.isdir(folder) for folder in features["folders"])
+    process = admin.request("GET", "/v1/admin/process").json
+    assert os.path.exists(f"/proc/{process['pid']}") and process["memory"]["residentBytes"] > 1 << 20
+    assert process["loops"][0]["turns"] > 0 and process["workers"]["most"] > 0
+    assert process["log"] == {"level": admin.request("GET", "/v1/admin/log-level").json["level"], "dropped": 0}
