@@ -326,12 +326,22 @@ bool log_is_on(uint32_t level)
     return level >= atomic_load_explicit(&least, memory_order_relaxed);
 }
 
+static void (*diverted)(uint32_t, const char *, struct trb_slice);
+
+void log_divert(void (*sink)(uint32_t, const char *, struct trb_slice), uint32_t level)
+{
+    diverted = sink;
+    atomic_store(&least, level);
+}
+
 void log_fields(uint32_t level, const char *scope, struct trb_slice message,
                 const struct log_field *fields, uint32_t count)
 {
     struct text line = {0};
     if (!log_is_on(level))
         return;
+    if (diverted)
+        return diverted(level, scope, message);
     format(&line, level, scope, message, fields, count);
     if (atomic_load(&ring.running))
         queue(&line);

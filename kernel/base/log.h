@@ -41,6 +41,10 @@ struct log_field {
 void log_fields(uint32_t level, const char *scope, struct trb_slice message,
                 const struct log_field *fields, uint32_t count);
 
+/* Lines go to sink instead, on the thread that says them, scope and message apart: a process that has no output of
+ * its own. Before other threads exist. */
+void log_divert(void (*sink)(uint32_t level, const char *scope, struct trb_slice message), uint32_t level);
+
 /* Lines that did not fit into the ring; also written as a line when there is room again. */
 uint64_t log_dropped(void);
 

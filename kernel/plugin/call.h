@@ -71,6 +71,8 @@ struct stream_call_owner {
 /* Asks on the loop that called. credit: events not yet settled at most. question is copied by layout. [loop] */
 struct stream_call *stream_call_open(struct instance *, const struct trb_verb_info *, const void *question,
                                      uint32_t credit, const struct stream_call_owner *, void *arg);
+/* Of the stream behind this token; 0: it is none. For who serves streams in another's name. */
+uint32_t stream_call_credit(struct trb_call *);
 void stream_call_settle(struct stream_call_event *, const struct trb_settlement *);  /* [its loop] */
 void stream_call_close(struct stream_call *, uint32_t why);        /* [its loop]; may be repeated */
 

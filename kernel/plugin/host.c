@@ -49,18 +49,34 @@ void host_narrow(const struct trb_origin *o, uint64_t caps)
     atomic_fetch_and(&speaker(o)->caps, caps);
 }
 
+static void (*on_health)(struct instance *, const struct trb_error *);
+
+void instance_on_health(void (*hook)(struct instance *, const struct trb_error *))
+{
+    on_health = hook;
+}
+
 void host_lost(const struct trb_origin *o, const struct trb_error *err)
 {
+    static const struct trb_error unsaid = {.size = sizeof unsaid, .code = TRB_UNAVAILABLE, .message = "no reason given"};
     struct instance *i = speaker(o);
-    if (!atomic_exchange(&i->is_lost, 1))
+    if (atomic_exchange(&i->is_lost, 1))
+        return;
+    if (on_health)
+        on_health(i, err ? err : &unsaid);
+    else
         log_warn("dapr.runtime", "component '%s' (%s) has lost its product: %s", i->name, i->component->type,
-                 err ? error_text(err).at : "no reason given");
+                 error_text(err ? err : &unsaid).at);
 }
 
 void host_ready(const struct trb_origin *o)
 {
     struct instance *i = speaker(o);
-    if (atomic_exchange(&i->is_lost, 0))
+    if (!atomic_exchange(&i->is_lost, 0))
+        return;
+    if (on_health)
+        on_health(i, NULL);
+    else
         log_info("dapr.runtime", "component '%s' (%s) has reached its product again", i->name,
                  i->component->type);
 }

@@ -59,6 +59,10 @@ struct instance_spec {                     /* copied */
     struct trb_name app_id, namespace_;
     uint64_t init_timeout_ns;
     struct workers *workers;
+    /* Answers instead of the plugin's own, whose type it is: where that runs elsewhere (kernel/isolate). given_up
+     * is called with it once nothing of the instance is left; when creating fails it stays the caller's. NULL: none. */
+    const struct trb_component *instead;
+    void (*given_up)(const struct trb_component *instead);
 };
 
 struct instance {
@@ -92,6 +96,7 @@ struct instance {
     pthread_mutex_t hold_lock;             /* of the three below */
     struct list held;
     int64_t held_count;
+    void (*given_up)(const struct trb_component *);        /* as in the spec */
     struct instance *successor;            /* pinned; what keeps the contents now, or NULL */
 };
 
@@ -135,6 +140,9 @@ static inline void instance_unpin(struct instance *i)                 /* [any] *
 }
 
 struct trb_origin *instance_origin(const struct instance *, const struct loop *);    /* for a caller there */
+/* Told instead of the log when a component loses its product (err) and when it is back (NULL). Before other
+ * threads exist; the hook is called on any. */
+void instance_on_health(void (*hook)(struct instance *, const struct trb_error *));
 void instance_misbehaved(struct instance *, const char *how);         /* logs, counts [any] */
 
 #endif

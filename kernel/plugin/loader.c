@@ -4,6 +4,7 @@
 #include <base/log.h>
 #include <base/mem.h>
 #include <base/slice.h>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -171,7 +172,8 @@ static trb_code map_plugin(struct plugin *p, struct trb_error *err)
 #ifdef TRB_SANITIZED
     snprintf(name, sizeof name, "%s", "");
     p->handle = dlopen(p->path, RTLD_NOW | RTLD_LOCAL);
-    close(p->fd);
+    if (p->fd >= 0)
+        close(p->fd);
     p->fd = -1;
 #else
     snprintf(name, sizeof name, "/proc/self/fd/%d", p->fd);
@@ -204,28 +206,21 @@ static struct plugin *plugin_destroy(struct plugin *p)
     return mem_free(p);
 }
 
-trb_code loader_copy(struct trb_slice name, struct plugin **ret_plugin, struct trb_error *err)
+static struct plugin *plugin_create(const char *file)
 {
-    if (!is_plugin_name(name))
-        return error_set(err, TRB_INVALID, "PLUGIN_NAME", "%.*s is no name of a plugin: [a-z0-9.-] only",
-                         SLICE_ARG(name));
     struct plugin *p = mem_zero(sizeof *p);
     p->magic = PLUGIN_MAGIC;
     p->refs = 1;
     p->fd = -1;
     p->serial = ++serial;
+    p->file = mem_text(file, strlen(file));
     list_init(&p->link);
-    if (asprintf(&p->path, "%.*s.so", SLICE_ARG(name)) < 0)
-        abort();
-    p->file = mem_text(p->path, strlen(p->path));
-    free(p->path);
-    p->path = NULL;
-    int fd = -1;
-    trb_code code = open_plugin(p->file, &fd, &p->path, err);
-    if (!code && (p->fd = private_copy(fd, p->file)) < 0)
-        code = error_errno(err, errno, p->path);
-    if (!code)
-        code = map_plugin(p, err);
+    return p;
+}
+
+static trb_code map_new(struct plugin *p, struct plugin **ret_plugin, struct trb_error *err)
+{
+    trb_code code = map_plugin(p, err);
     if (code) {
         plugin_destroy(p);
         return code;
@@ -233,6 +228,32 @@ trb_code loader_copy(struct trb_slice name, struct plugin **ret_plugin, struct t
     list_prepend(&plugins, &p->link);
     *ret_plugin = p;
     return TRB_OK;
+}
+
+trb_code loader_copy(struct trb_slice name, struct plugin **ret_plugin, struct trb_error *err)
+{
+    char file[NAME_MAX];
+    int fd = -1;
+    if (!is_plugin_name(name))
+        return error_set(err, TRB_INVALID, "PLUGIN_NAME", "%.*s is no name of a plugin: [a-z0-9.-] only",
+                         SLICE_ARG(name));
+    snprintf(file, sizeof file, "%.*s.so", SLICE_ARG(name));
+    struct plugin *p = plugin_create(file);
+    trb_code code = open_plugin(p->file, &fd, &p->path, err);
+    if (!code && (p->fd = private_copy(fd, p->file)) < 0)
+        code = error_errno(err, errno, p->path);
+    if (!code)
+        return map_new(p, ret_plugin, err);
+    plugin_destroy(p);
+    return code;
+}
+
+trb_code loader_adopt(const char *file, const char *path, int fd, struct plugin **ret_plugin, struct trb_error *err)
+{
+    struct plugin *p = plugin_create(file);
+    p->path = strdup(path);
+    p->fd = fd;
+    return map_new(p, ret_plugin, err);
 }
 
 trb_code loader_get(struct trb_slice name, struct plugin **ret_plugin, struct trb_error *err)
@@ -245,6 +266,32 @@ trb_code loader_get(struct trb_slice name, struct plugin **ret_plugin, struct tr
         }
     }
     return loader_copy(name, ret_plugin, err);
+}
+
+static bool is_in_earlier(const char *file, uint32_t folder)
+{
+    char path[PATH_MAX];
+    for (uint32_t i = 0; i < folder; i++) {
+        snprintf(path, sizeof path, "%s/%s", folders[i], file);
+        if (!access(path, F_OK))
+            return true;
+    }
+    return false;
+}
+
+void loader_each(struct trb_slice prefix, void (*found)(void *, struct trb_slice), void *arg)
+{
+    for (uint32_t i = 0; i < folder_count; i++) {
+        struct dirent **files = NULL;
+        int count = scandir(folders[i], &files, NULL, alphasort);
+        for (int n = 0; n < count; n++) {
+            struct trb_slice file = slice_of(files[n]->d_name);
+            if (slice_starts(file, prefix) && slice_ends(file, SLICE(".so")) && !is_in_earlier(file.at, i))
+                found(arg, slice_cut(file, file.len - 3));
+            free(files[n]);
+        }
+        free(files);
+    }
 }
 
 struct plugin *plugin_ref(struct plugin *p)

@@ -32,6 +32,11 @@ const char *const *loader_folders(uint32_t *ret_count);
 trb_code loader_get(struct trb_slice name, struct plugin **ret_plugin, struct trb_error *err);
 /* Another copy beside the old one, read anew from the file. */
 trb_code loader_copy(struct trb_slice name, struct plugin **ret_plugin, struct trb_error *err);
+/* A copy that somebody else has made: fd is that of another copy's file (taken; sanitizer builds: none, path
+ * is mapped). For a process that runs one component alone. */
+trb_code loader_adopt(const char *file, const char *path, int fd, struct plugin **ret_plugin, struct trb_error *err);
+/* The files of the plugin folders whose name begins so, each name once, without ".so". */
+void loader_each(struct trb_slice prefix, void (*found)(void *arg, struct trb_slice name), void *arg);
 struct plugin *plugin_ref(struct plugin *);
 struct plugin *plugin_unref(struct plugin *);            /* unmaps the last one, if its manifest allows */
 struct list *loader_plugins(void);                       /* of struct plugin.link */

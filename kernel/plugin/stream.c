@@ -126,6 +126,15 @@ uint32_t host_emit(struct trb_call *token, const void *event, size_t size, void 
     return left;
 }
 
+uint32_t stream_call_credit(struct trb_call *token)
+{
+    struct call *c = slot_enter(token, "credit");
+    uint32_t credit = c && c->stream ? c->stream->credit : 0;
+    if (c)
+        slot_leave(c);
+    return credit;
+}
+
 static void on_opened(struct letter *l)
 {
     struct stream_call *s = container_of(l, struct stream_call, opened_letter);
