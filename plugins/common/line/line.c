@@ -162,6 +162,7 @@ void line_begin(struct line *l, const struct line_setup *setup)
     l->setup = *setup;
     l->streams = setup->host->extension(TRB_STREAM_SERVICE);
     l->timers = setup->host->extension(TRB_TIMER);
+    trb_error(&l->fault, TRB_UNAVAILABLE, "CONNECTION", "%s %s: not connected yet", setup->product, setup->place);
     dial(l);
 }
 

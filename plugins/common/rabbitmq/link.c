@@ -5,99 +5,41 @@
 #include <rabbitmq/greeting.h>
 #include <rabbitmq/link_inside.h>
 
-#define DIALING 0
-#define GREETING 1
-#define UP 2
-#define RESTING 3
-
 #define SECOND 1000000000ull
 #define LEAST_REST_NS (SECOND / 10)
 #define FLAP_NS SECOND                      /* a connection lost sooner is not dialled again at once */
 #define READ_LIMIT (1u << 20)               /* frames are read whole: more than the largest */
 #define UNSENT_LIMIT (4u << 20)
-#define LINK_MAGIC 0x414d5150u
-
-static void dial(struct rabbit_link *);
-
-/* ------------------------------------------------------------------------------------- timers */
-static void timer_set(struct rabbit_link *l, uint64_t after_ns, void (*fire)(void *))
-{
-    l->timer = l->timers->cancel(l->timer);
-    l->timer = l->timers->start(l->setup.origin, after_ns, fire, l);
-}
 
 /* ------------------------------------------------------------------------------- losing it */
-static void enter(struct rabbit_link *l)
+static void on_dropped(void *self, const struct trb_error *err, bool was_up)
 {
-    l->depth++;
+    struct rabbit_link *l = self;
+    struct trb_error why = *err;
+    l->pulse = l->line.timers->cancel(l->pulse);
+    l->blocked = mem_free(l->blocked);
+    l->holds = 0;
+    rabbit_channels_lose(l, &why);
+    if (!l->line.is_dead)
+        l->setup.down(l->setup.arg, &why, was_up);
 }
 
-static void leave(struct rabbit_link *l)
+static void on_ended(void *self)
 {
-    if (--l->depth || !l->is_dead)
-        return;
+    struct rabbit_link *l = self;
     text_fini(&l->out);
     mem_free(l->channels);
-    l->magic = 0;
     mem_free(l);
 }
 
-static void hang_up(struct rabbit_link *l)
+static void lose(struct rabbit_link *l, const char *reason, const char *sentence)
 {
-    l->stream = l->streams->destroy(l->stream);
-    l->streams_had++;
-    l->timer = l->timers->cancel(l->timer);
-    l->pulse = l->timers->cancel(l->pulse);
-    l->blocked = mem_free(l->blocked);
-    l->holds = 0;
-}
-
-static void on_rested(void *arg)
-{
-    struct rabbit_link *l = checked(arg, struct rabbit_link, LINK_MAGIC);
-    enter(l);
-    l->timer = l->timers->cancel(l->timer);
-    dial(l);
-    leave(l);
-}
-
-static void rest(struct rabbit_link *l)
-{
-    uint64_t pause = (uint64_t)l->setup.config->reconnect_ns;
-    l->state = RESTING;
-    timer_set(l, pause > LEAST_REST_NS ? pause : LEAST_REST_NS, on_rested);
-}
-
-static void lose_for(struct rabbit_link *l, const struct trb_error *err)
-{
-    bool was_up = l->state == UP, is_flapping = was_up && l->setup.host->now_ns() - l->up_ns < FLAP_NS;
-    l->fault = *err;
-    l->failures += !was_up;
-    enter(l);
-    hang_up(l);
-    if (was_up && !is_flapping)
-        l->state = DIALING;
-    else
-        rest(l);
-    rabbit_channels_lose(l, &l->fault);
-    if (!l->is_dead)
-        l->setup.down(l->setup.arg, &l->fault, was_up);
-    if (was_up && !is_flapping && !l->is_dead)
-        dial(l);
-    leave(l);
-}
-
-static void lose(struct rabbit_link *l, trb_code code, const char *reason, const char *sentence)
-{
-    struct trb_error err = {0};
-    trb_error(&err, code, reason, "rabbitmq %s: %s", l->setup.config->name, sentence);
-    err.retryable = 1;
-    lose_for(l, &err);
+    line_lose(&l->line, TRB_UNAVAILABLE, reason, sentence);
 }
 
 void rabbit_link_broken(struct rabbit_link *l, const char *sentence)
 {
-    lose(l, TRB_UNAVAILABLE, "PROTOCOL", sentence);
+    lose(l, "PROTOCOL", sentence);
 }
 
 /* ----------------------------------------------------------------------------------- writing */
@@ -112,7 +54,7 @@ size_t rabbit_method_begin(struct rabbit_link *l, uint32_t channel, uint32_t met
 void rabbit_method_end(struct rabbit_link *l, size_t begun)
 {
     wire_frame_end(&l->out, begun);
-    l->streams->write(l->stream, text_slice(&l->out));
+    l->line.streams->write(l->line.stream, text_slice(&l->out));
 }
 
 static void say(struct rabbit_link *l, uint32_t method)
@@ -124,14 +66,14 @@ static void say(struct rabbit_link *l, uint32_t method)
 static void on_pulse(void *arg)
 {
     static const char beat[] = {8, 0, 0, 0, 0, 0, 0, WIRE_FRAME_END};
-    struct rabbit_link *l = checked(arg, struct rabbit_link, LINK_MAGIC);
-    l->pulse = l->timers->cancel(l->pulse);
+    struct rabbit_link *l = arg;
+    l->pulse = l->line.timers->cancel(l->pulse);
     if (!l->holds && l->setup.host->now_ns() - l->heard_ns > 4 * l->pulse_ns) {
-        lose(l, TRB_UNAVAILABLE, "TIMEOUT", "nothing was heard from it, not even a heartbeat");
+        lose(l, "TIMEOUT", "nothing was heard from it, not even a heartbeat");
         return;
     }
-    l->streams->write(l->stream, slice_from(beat, sizeof beat));
-    l->pulse = l->timers->start(l->setup.origin, l->pulse_ns, on_pulse, l);
+    l->line.streams->write(l->line.stream, slice_from(beat, sizeof beat));
+    l->pulse = l->line.timers->start(l->setup.origin, l->pulse_ns, on_pulse, l);
 }
 
 /* ------------------------------------------------------------------- what the connection says */
@@ -156,18 +98,16 @@ static void on_close(struct rabbit_link *l, struct wire *w)
     rabbit_read_close(l, w, &err, &by);
     err.retryable = 1;
     say(l, CONNECTION_CLOSE_OK);
-    lose_for(l, &err);
+    line_lose_for(&l->line, &err);
 }
 
 static void on_up(struct rabbit_link *l, uint32_t heartbeat_s)
 {
-    l->state = UP;
-    l->failures = 0;
-    l->timer = l->timers->cancel(l->timer);
-    l->up_ns = l->heard_ns = l->setup.host->now_ns();
+    line_up(&l->line);
+    l->heard_ns = l->line.up_ns;
     l->pulse_ns = heartbeat_s * SECOND / 2;
     if (l->pulse_ns)
-        l->pulse = l->timers->start(l->setup.origin, l->pulse_ns, on_pulse, l);
+        l->pulse = l->line.timers->start(l->setup.origin, l->pulse_ns, on_pulse, l);
     l->setup.up(l->setup.arg);
 }
 
@@ -209,7 +149,7 @@ static void on_own_method(struct rabbit_link *l, struct trb_slice payload)
     uint32_t method = (uint32_t)wire_number(&w, 4);
     if (method == CONNECTION_CLOSE)
         on_close(l, &w);
-    else if (l->state == GREETING)
+    else if (l->line.state == LINE_GREETING)
         on_greeting(l, method, &w);
     else if (method == CONNECTION_BLOCKED)
         on_blocked(l, &w);
@@ -232,94 +172,62 @@ static void on_frame(struct rabbit_link *l, const struct wire_frame *f)
         rabbit_link_broken(l, "a frame came for a channel that is not open");
 }
 
-static void on_readable(void *arg)
+static void on_readable(void *self)
 {
-    struct rabbit_link *l = checked(arg, struct rabbit_link, LINK_MAGIC);
-    struct trb_slice bytes = l->streams->bytes(l->stream);
-    uint32_t had = l->streams_had;
+    struct rabbit_link *l = self;
+    struct trb_slice bytes = l->line.streams->bytes(l->line.stream);
+    uint32_t had = l->line.streams_had;
     struct wire_frame f;
     size_t used = 0;
     int64_t len = 0;
-    enter(l);
     l->heard_ns = l->setup.host->now_ns();
-    while (l->streams_had == had && !l->holds && (len = wire_frame_read(slice_skip(bytes, used), l->frame_max, &f)) > 0) {
+    while (l->line.streams_had == had && !l->holds && (len = wire_frame_read(slice_skip(bytes, used), l->frame_max, &f)) > 0) {
         used += (size_t)len;
         on_frame(l, &f);
     }
-    if (l->streams_had == had)
-        l->streams->consume(l->stream, used);
-    if (len < 0 && l->streams_had == had)
+    if (l->line.streams_had == had)
+        l->line.streams->consume(l->line.stream, used);
+    if (len < 0 && l->line.streams_had == had)
         rabbit_link_broken(l, "what it says is not AMQP 0-9-1; is the port right, and TLS?");
-    leave(l);
 }
 
 /* ------------------------------------------------------------------------------------ dialling */
-static void on_silence(void *arg)
+static void greet(void *self)
 {
-    struct rabbit_link *l = checked(arg, struct rabbit_link, LINK_MAGIC);
-    lose(l, TRB_UNAVAILABLE, "TIMEOUT", "connected, but it did not finish its greeting in time");
-}
-
-static void on_connected(void *arg)
-{
-    struct rabbit_link *l = checked(arg, struct rabbit_link, LINK_MAGIC);
-    l->state = GREETING;
+    struct rabbit_link *l = self;
     l->frame_max = RABBIT_FRAME_MAX;
     l->channel_max = 0;                 /* until tuned */
     l->pulse_ns = 0;
-    l->streams->write(l->stream, SLICE("AMQP\0\0\x09\x01"));
-    timer_set(l, (uint64_t)l->setup.config->dial_ns, on_silence);
+    l->line.streams->write(l->line.stream, SLICE("AMQP\0\0\x09\x01"));
 }
 
-static void on_writable(void *arg)
+static void on_writable(void *self)
 {
-    struct rabbit_link *l = checked(arg, struct rabbit_link, LINK_MAGIC);
-    enter(l);
-    if (l->state == UP && l->setup.room)
+    struct rabbit_link *l = self;
+    if (l->line.state == LINE_UP && l->setup.room)
         l->setup.room(l->setup.arg);
-    leave(l);
 }
 
-static void on_closed(void *arg, const struct trb_error *err)
+static void dial(void *self)
 {
-    struct rabbit_link *l = checked(arg, struct rabbit_link, LINK_MAGIC);
-    lose(l, TRB_UNAVAILABLE, "CONNECTION", err ? err->message : "the connection was closed");
-}
-
-static const struct trb_stream_events stream_events = {
-    .size = sizeof stream_events, .connected = on_connected, .readable = on_readable, .writable = on_writable,
-    .closed = on_closed};
-
-static void on_bad_pem(void *arg)
-{
-    struct rabbit_link *l = checked(arg, struct rabbit_link, LINK_MAGIC);
-    lose(l, TRB_INVALID, "BAD_OPTION", "caCert, clientCert or clientKey is not PEM that can be used");
-}
-
-static void dial(struct rabbit_link *l)
-{
+    struct rabbit_link *l = self;
     const struct rabbit_config *c = l->setup.config;
     struct trb_stream_target target = {
         .size = sizeof target, .host = slice_of(c->host), .port = c->port, .tls = c->tls, .verify = 1,
         .server_name = slice_of(c->server_name), .ca_pem = slice_of(c->ca_cert), .certificate_pem = slice_of(c->client_cert),
         .key_pem = slice_of(c->client_key), .connect_timeout_ns = (uint64_t)c->dial_ns};
-    l->state = DIALING;
-    l->stream = l->streams->connect(l->setup.origin, &target, &stream_events, l);
-    if (!l->stream)
-        timer_set(l, 0, on_bad_pem);
-    else if (TRB_HAS(l->streams, read_limit))
-        l->streams->read_limit(l->stream, READ_LIMIT);
+    line_connect(&l->line, &target, "caCert, clientCert or clientKey is not PEM that can be used");
 }
 
 /* ------------------------------------------------------------------------------ for its owner */
 bool rabbit_link_is_up(const struct rabbit_link *l)
 {
-    return l->state == UP;
+    return l->line.state == LINE_UP;
 }
 
 bool rabbit_link_has_room(const struct rabbit_link *l)
 {
-    return l->state == UP && !l->blocked && l->streams->unsent(l->stream) < UNSENT_LIMIT;
+    return l->line.state == LINE_UP && !l->blocked && l->line.streams->unsent(l->line.stream) < UNSENT_LIMIT;
 }
 
 const char *rabbit_link_blocked(const struct rabbit_link *l)
@@ -329,40 +237,46 @@ const char *rabbit_link_blocked(const struct rabbit_link *l)
 
 const struct trb_error *rabbit_link_fault(const struct rabbit_link *l)
 {
-    return &l->fault;
+    return &l->line.fault;
 }
 
-static void on_let_go(void *arg)
+static void on_let_go(void *self)
 {
-    struct rabbit_link *l = checked(arg, struct rabbit_link, LINK_MAGIC);
-    l->timer = l->timers->cancel(l->timer);
+    struct rabbit_link *l = self;
+    line_enter(&l->line);
+    line_timer_stop(&l->line);
     if (!l->holds)
         on_readable(l);
+    line_leave(&l->line);
 }
 
 /* What has arrived already is read in a turn of its own. */
 void rabbit_link_hold(struct rabbit_link *l, bool on)
 {
-    if (l->state != UP || (!on && !l->holds))
+    if (l->line.state != LINE_UP || (!on && !l->holds))
         return;
     l->holds += on ? 1 : -1u;
     if (l->holds == (on ? 1 : 0))
-        l->streams->read_on(l->stream, !on);
+        l->line.streams->read_on(l->line.stream, !on);
     if (!l->holds) {
         l->heard_ns = l->setup.host->now_ns();
-        timer_set(l, 0, on_let_go);
+        line_timer(&l->line, 0, on_let_go);
     }
 }
 
 struct rabbit_link *rabbit_link_create(const struct rabbit_link_setup *setup)
 {
+    static const struct line_ops ops = {.dial = dial, .connected = greet, .readable = on_readable, .writable = on_writable,
+                                        .dropped = on_dropped, .ended = on_ended};
+    const struct rabbit_config *c = setup->config;
+    uint64_t pause = (uint64_t)c->reconnect_ns > LEAST_REST_NS ? (uint64_t)c->reconnect_ns : LEAST_REST_NS;
     struct rabbit_link *l = mem_zero(sizeof *l);
-    l->magic = LINK_MAGIC;
     l->setup = *setup;
-    l->streams = setup->host->extension(TRB_STREAM_SERVICE);
-    l->timers = setup->host->extension(TRB_TIMER);
-    trb_error(&l->fault, TRB_UNAVAILABLE, "CONNECTION", "rabbitmq %s: not connected yet", setup->config->name);
-    dial(l);
+    line_begin(&l->line, &(struct line_setup){
+        .host = setup->host, .origin = setup->origin, .ops = &ops, .owner = l, .product = "rabbitmq", .place = c->name,
+        .read_limit = READ_LIMIT, .greeting_ns = (uint64_t)c->dial_ns,
+        .silence = "connected, but it did not finish its greeting in time", .min_rest_ns = pause, .max_rest_ns = pause,
+        .flap_ns = FLAP_NS});
     return l;
 }
 
@@ -370,23 +284,13 @@ void rabbit_link_forget(struct rabbit_link *l)
 {
     if (!l)
         return;
-    l->stream = NULL;
-    l->timer = l->pulse = NULL;
+    line_forget(&l->line);
+    l->pulse = NULL;
 }
 
 struct rabbit_link *rabbit_link_destroy(struct rabbit_link *l)
 {
-    if (!l)
-        return NULL;
-    struct trb_error err = {0};
-    check(l->magic == LINK_MAGIC && !l->is_dead);
-    trb_error(&err, TRB_UNAVAILABLE, "CLOSED", "rabbitmq %s: the connection is closing", l->setup.config->name);
-    enter(l);
-    l->is_dead = true;
-    l->state = RESTING;
-    l->fault = err;
-    hang_up(l);
-    rabbit_channels_lose(l, &l->fault);
-    leave(l);
+    if (l)
+        line_end(&l->line);
     return NULL;
 }

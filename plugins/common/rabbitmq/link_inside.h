@@ -2,22 +2,18 @@
 #ifndef RABBITMQ_LINK_INSIDE_H
 #define RABBITMQ_LINK_INSIDE_H
 
+#include <line/line.h>
 #include <rabbitmq/channel.h>
 #include <rabbitmq/methods.h>
 
 struct rabbit_link {
-    uint32_t magic;
+    struct line line;
     struct rabbit_link_setup setup;
-    const struct trb_stream_service *streams;
-    const struct trb_timer_service *timers;
-    struct trb_stream *stream;
-    struct trb_timer *timer, *pulse;        /* of the state; of the heartbeat */
-    uint32_t state, depth, streams_had, failures, holds;
-    bool is_dead;
+    struct trb_timer *pulse;                /* of the heartbeat */
+    uint32_t holds;
     uint32_t frame_max, channel_max;        /* as tuned */
-    uint64_t pulse_ns, heard_ns, up_ns;
+    uint64_t pulse_ns, heard_ns;
     char *blocked;                          /* the broker's reason for taking no messages */
-    struct trb_error fault;
     struct rabbit_channel **channels;       /* by number; 0 is the link's own */
     uint32_t channel_room;
     struct text out;                        /* a frame being made */

@@ -201,12 +201,12 @@ static void put_body(struct rabbit_channel *c, struct trb_slice piece)
 static void send_body(struct rabbit_channel *c, struct trb_data piece)
 {
     static const char frame_end[] = {WIRE_FRAME_END};
-    const struct trb_stream_service *s = c->link->streams;
+    const struct trb_stream_service *s = c->link->line.streams;
     char head[7];
     wire_frame_head(head, WIRE_BODY, c->number, piece.len);
-    s->write(c->link->stream, slice_from(head, sizeof head));
-    s->write_data(c->link->stream, piece);
-    s->write(c->link->stream, slice_from(frame_end, 1));
+    s->write(c->link->line.stream, slice_from(head, sizeof head));
+    s->write_data(c->link->line.stream, piece);
+    s->write(c->link->line.stream, slice_from(frame_end, 1));
 }
 
 void rabbit_publish(struct rabbit_channel *c, struct trb_slice exchange, struct trb_slice key, bool is_mandatory,
@@ -229,7 +229,7 @@ void rabbit_publish(struct rabbit_channel *c, struct trb_slice exchange, struct 
     bool is_copied = !data.owner || data.len < COPIED;
     if (is_copied && data.len && data.len <= most)
         put_body(c, slice_from(data.at, data.len));
-    l->streams->write(l->stream, text_slice(t));
+    l->line.streams->write(l->line.stream, text_slice(t));
     if (is_copied && data.len <= most)
         return;
     for (size_t at = 0; at < data.len; at += most)
