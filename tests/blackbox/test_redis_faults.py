@@ -144,6 +144,18 @@ def test_killed_and_started_again_under_load(bench, server):
     assert sidecar.logged("has reached its product again")
 
 
+def test_a_server_that_is_back_is_back_for_whoever_asks_first(bench, server):
+    sidecar = bench.sidecar(resources=[store_of(server)])
+    assert save(sidecar, "k", 1).status == 204
+    for _ in range(4):
+        server.kill()
+        begun = time.monotonic()
+        until(lambda: save(sidecar, "k", 2).status == 500 and time.monotonic() - begun > 0.8, "an outage")
+        server.start()
+        answers = [sidecar.get("/v1.0/state/store/k") for _ in range(8)]
+        assert {(one.status, one.body) for one in answers} == {(200, b"1")}, answers[0].text
+
+
 def test_stalled(bench, server):
     sidecar = bench.sidecar(resources=[store_of(server, readTimeout="300ms")])
     assert save(sidecar, "k", 1).status == 204

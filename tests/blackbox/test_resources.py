@@ -92,7 +92,8 @@ def test_names_that_are_no_path_segments(bench, name):
     assert sidecar.logged(f'invalid name "{name}" for "Component"')
 
 
-@pytest.mark.parametrize("name", ["123", "ünï©öde ☃", "it's \"quoted\"", "a b", "dapr", "with.dot", "...", "A" * 300])
+@pytest.mark.parametrize("name", ["123", "977953e5", "08349e73", "0x1f", "1_000",
+                                  "ünï©öde ☃", "it's \"quoted\"", "a b", "dapr", "with.dot", "...", "A" * 300])
 def test_any_other_name(bench, name):
     sidecar = bench.sidecar(resources=[component(name, "state.in-memory")])
     assert sidecar.component_names() == {name}

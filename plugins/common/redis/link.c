@@ -15,6 +15,7 @@
 #define MAX_WAITING (64u << 20)         /* bytes kept for a connection that is being dialled */
 #define REPLICA_PATIENCE_NS 1000000000ull   /* a master that became a replica: its name may lead elsewhere by now */
 #define READ_LIMIT (1u << 30)           /* one answer, whole: two of the largest strings */
+#define QUICK_NS 1000000000ull          /* an attempt that failed sooner is worth being repeated for whoever asks */
 
 struct redis_link {
     uint32_t magic;
@@ -26,11 +27,13 @@ struct redis_link {
     struct trb_timer *timer;            /* of the state: greeting, rest; answers when up */
     uint32_t state, failures, greetings, depth, streams_had;
     bool is_dead;
+    bool is_quick, may_wake;            /* the last attempt failed at once, undenied; has rested enough for whoever asks */
     struct redis_queue asked;           /* up: sent; else: waiting */
     struct text waiting;                /* their bytes */
     struct resp_reader reader;
     struct trb_error fault;             /* why the last attempt failed */
-    uint64_t up_ns;                     /* since when it is up */
+    uint64_t up_ns, dialled_ns;         /* since when it is up; when the last attempt began */
+    int64_t rest_ns;                    /* what is left of the rest when it may be woken */
 };
 #define LINK_MAGIC 0x4c494e4bu
 
@@ -94,6 +97,13 @@ static void on_rested(void *arg)
     leave(l);
 }
 
+static void on_wakeable(void *arg)
+{
+    struct redis_link *l = checked(arg, struct redis_link, LINK_MAGIC);
+    l->may_wake = l->is_quick;
+    timer_set(l, l->rest_ns, on_rested);
+}
+
 static void rest(struct redis_link *l)
 {
     int64_t pause = l->setup.config->min_retry_ns;
@@ -102,7 +112,9 @@ static void rest(struct redis_link *l)
     if (pause > l->setup.config->max_retry_ns)
         pause = l->setup.config->max_retry_ns;
     l->state = RESTING;
-    timer_set(l, pause, on_rested);
+    l->may_wake = false;
+    l->rest_ns = pause - l->setup.config->min_retry_ns;
+    timer_set(l, l->setup.config->min_retry_ns, l->rest_ns ? on_wakeable : on_rested);
 }
 
 static void lose(struct redis_link *l, trb_code code, const char *reason, const char *sentence)
@@ -114,6 +126,7 @@ static void lose(struct redis_link *l, trb_code code, const char *reason, const 
     err.retryable = 1;
     l->fault = err;
     l->failures = was_up ? 0 : l->failures + 1;
+    l->is_quick = code == TRB_UNAVAILABLE && l->setup.host->now_ns() - l->dialled_ns < QUICK_NS;
     enter(l);
     struct redis_queue orphans = hang_up(l);
     if (was_up)
@@ -176,10 +189,11 @@ static void on_greeted(struct redis_link *l, const struct resp *reply)
     timer_stop(l);
     for (uint32_t i = 0; i < l->asked.count; i++)
         l->asked.entries[(l->asked.first + i) & (l->asked.room - 1)].since_ns = now;
-    l->streams->write(l->stream, text_slice(&l->waiting));
-    text_fini(&l->waiting);
-    if (l->asked.count)
+    if (l->asked.count) {
+        l->streams->write(l->stream, text_slice(&l->waiting));
         watch_answers(l);
+    }
+    text_fini(&l->waiting);
     l->setup.up(l->setup.arg);
 }
 
@@ -299,6 +313,7 @@ void redis_link_found(struct redis_link *l, const struct redis_address *where)
 static void dial(struct redis_link *l)
 {
     l->state = DIALING;
+    l->dialled_ns = l->setup.host->now_ns();
     if (l->setup.find)
         l->setup.find(l->setup.find_arg, l, l->setup.find_slot);
     else if (l->setup.follow)
@@ -343,9 +358,20 @@ static void send_pieces(struct redis_link *l, const struct trb_data *words, uint
     }
 }
 
-void redis_link_ask(struct redis_link *l, const struct redis_wish *wish, const struct trb_data *words, uint32_t count)
+/* A server that refused a moment ago may be back, as another loop knows already; nobody waits for one that is silent.
+ * Within a turn the answer stays the same: what belongs together is asked whole or not at all. */
+static bool may_wait(struct redis_link *l)
 {
-    if (l->state == RESTING || (l->state != UP && l->failures)) {
+    if (l->state == RESTING && l->may_wake) {
+        timer_stop(l);
+        dial(l);
+    }
+    return l->state == UP || (l->state != RESTING && (!l->failures || l->is_quick));
+}
+
+static void ask(struct redis_link *l, const struct redis_wish *wish, const struct trb_data *words, uint32_t count)
+{
+    if (!may_wait(l)) {
         refuse(wish, &l->fault);
         return;
     }
@@ -365,6 +391,14 @@ void redis_link_ask(struct redis_link *l, const struct redis_wish *wish, const s
         send_now(l, words, count);
     if (l->state == UP)
         watch_answers(l);
+}
+
+/* Dialling may fail at once, and the link be taken down for that. */
+void redis_link_ask(struct redis_link *l, const struct redis_wish *wish, const struct trb_data *words, uint32_t count)
+{
+    enter(l);
+    ask(l, wish, words, count);
+    leave(l);
 }
 
 bool redis_link_is_up(const struct redis_link *l)
@@ -407,6 +441,7 @@ struct redis_link *redis_link_destroy(struct redis_link *l)
     enter(l);
     l->is_dead = true;
     l->state = RESTING;
+    l->may_wake = false;
     l->fault = err;
     struct redis_queue orphans = hang_up(l);
     tell_all(&orphans, &err);

@@ -4,7 +4,9 @@
  *     dialing ──► greeting ──► up ──► (lost) ──► dialing, and after a failure: resting ──► dialing …
  *
  * A connection that broke is dialled again at once; what is asked meanwhile waits for that one attempt.
- * When it fails too, askers are told why without waiting, and attempts go on with growing pauses. [loop] */
+ * When it fails too, attempts go on with growing pauses. After one that failed at once whoever asks ends the pause and
+ * waits for the next, so that a server that is back is back for everybody; after one that took long askers are told why
+ * without waiting. [loop] */
 #ifndef REDIS_LINK_H
 #define REDIS_LINK_H
 

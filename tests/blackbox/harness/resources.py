@@ -1,9 +1,22 @@
 """Resource documents as Python values, and their files."""
 
 import os
+import re
 import uuid
 
 import yaml
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what looks like a number to other readers too: PyYAML knows only that 9.7e+5 is one, not that 977953e5 is."""
+
+
+def _text(dumper, value):
+    is_like_number = re.fullmatch(r"[-+.]?\d[\d.eE+_-]*", value)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if is_like_number else None)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def document(kind, name, spec, version="dapr.io/v1alpha1", scopes=None, namespace=None, **more):
@@ -56,7 +69,7 @@ def text_of(value):
         return value
     if isinstance(value, list):
         return "\n---\n".join(text_of(one) for one in value)
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def file_write(folder, name, value):

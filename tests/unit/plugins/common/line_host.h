@@ -66,6 +66,18 @@ static void line_write(struct trb_stream *s, struct trb_slice bytes)
     text_add(&line_sent, bytes);
 }
 
+static char *line_room(struct trb_stream *s, size_t n)
+{
+    line_sent.at = mem_grow(line_sent.at, line_sent.room = line_sent.len + n + 1);
+    return line_sent.at + line_sent.len;
+}
+
+static void line_wrote(struct trb_stream *s, size_t n)
+{
+    line_sent.len += n;
+    line_sent.at[line_sent.len] = 0;
+}
+
 static size_t line_unsent(const struct trb_stream *s)
 {
     return 0;
@@ -97,7 +109,7 @@ static const void *line_extension(const char *id)
 {
     static const struct trb_stream_service streams = {
         .size = sizeof streams, .connect = line_connect, .destroy = line_destroy, .bytes = line_bytes, .consume = line_consume,
-        .write = line_write, .unsent = line_unsent};
+        .write = line_write, .room = line_room, .wrote = line_wrote, .unsent = line_unsent};
     static const struct trb_timer_service timers = {.size = sizeof timers, .start = timer_start, .cancel = timer_cancel};
     return !strcmp(id, TRB_TIMER) ? (const void *)&timers : (const void *)&streams;
 }
