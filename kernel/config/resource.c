@@ -41,6 +41,14 @@ struct resource *resource_set_find(const struct resource_set *set, uint32_t kind
     return NULL;
 }
 
+bool resource_set_is_incomplete(const struct resource_set *set, const char *file)
+{
+    for (uint32_t i = 0; i < set->incomplete_count; i++)
+        if (!strcmp(set->incomplete[i].at, file))
+            return true;
+    return false;
+}
+
 struct resource_set *resource_set_destroy(struct resource_set *set)
 {
     if (!set)

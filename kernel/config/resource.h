@@ -88,6 +88,8 @@ struct resource_set {
                                                           secret stores first */
     struct trb_name duplicates[RESOURCE_KINDS];        /* "duplicate definition of …", joined by newlines;
                                                           absent: none. Who says that is fatal: the runtime */
+    struct trb_name *incomplete;                       /* files that may hold more than could be read: faulty, empty */
+    uint32_t incomplete_count;
     struct arena *arena;
 };
 
@@ -99,5 +101,6 @@ trb_code resource_set_parse(const char *file, struct trb_slice text, const struc
                             struct resource_set **ret_set, struct trb_error *err);
 struct resource_set *resource_set_destroy(struct resource_set *);    /* NULL is welcome; returns NULL */
 struct resource *resource_set_find(const struct resource_set *, uint32_t kind, struct trb_slice name);
+bool resource_set_is_incomplete(const struct resource_set *, const char *file);
 
 #endif

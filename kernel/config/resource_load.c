@@ -14,9 +14,10 @@
 
 #define MAX_FILE (64u << 20)
 
-static void warn_unread(const struct resource_query *q, const char *path, const char *reason)
+static void warn_unread(struct set_builder *b, const char *path, const char *reason)
 {
-    resource_warn(q, "daprd load resources error when reading file %s: %s", path, reason);
+    set_incomplete(b, path);
+    resource_warn(b->query, "daprd load resources error when reading file %s: %s", path, reason);
 }
 
 /* What a file holds, up to its size at opening. */
@@ -36,11 +37,11 @@ static void read_open_file(struct set_builder *b, const char *path, int fd, cons
 {
     struct text text = {0};
     if (!S_ISREG(st->st_mode))
-        warn_unread(b->query, path, "it is not a plain file");
+        warn_unread(b, path, "it is not a plain file");
     else if (st->st_size > MAX_FILE)
-        warn_unread(b->query, path, "it is larger than 64 MiB");
+        warn_unread(b, path, "it is larger than 64 MiB");
     else if (!read_whole(fd, MAX_FILE, &text))
-        warn_unread(b->query, path, errno_text(errno).at);
+        warn_unread(b, path, errno_text(errno).at);
     else
         set_read(b, path, text_slice(&text));
     if (text.at)
@@ -56,7 +57,7 @@ static void read_file(struct set_builder *b, const char *path)
     if (fd >= 0 && fstat(fd, &st) == 0)
         read_open_file(b, path, fd, &st);
     else if (errno != ENOENT)
-        warn_unread(b->query, path, errno_text(errno).at);
+        warn_unread(b, path, errno_text(errno).at);
     if (fd >= 0)
         close(fd);
 }

@@ -10,6 +10,16 @@ void set_begin(struct set_builder *b, const struct resource_query *query)
     b->set->arena = arena_create(SIZE_MAX);
 }
 
+void set_incomplete(struct set_builder *b, const char *file)
+{
+    struct resource_set *set = b->set;
+    struct trb_name *at = arena_alloc(set->arena, (set->incomplete_count + 1) * sizeof *at);
+    if (set->incomplete_count)
+        memcpy(at, set->incomplete, set->incomplete_count * sizeof *at);
+    at[set->incomplete_count++] = arena_name(set->arena, slice_of(file));
+    set->incomplete = at;
+}
+
 static bool is_foreign(const struct resource_query *q, const struct resource *r)
 {
     return resource_kinds[r->kind].has_namespace && q->namespace_.len && r->namespace_.len &&

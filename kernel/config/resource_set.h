@@ -16,6 +16,8 @@ struct set_builder {
 void set_begin(struct set_builder *, const struct resource_query *);
 void set_offer(struct set_builder *, struct resource *);              /* takes the reference */
 struct resource_set *set_finish(struct set_builder *);
+/* Something in that file could not be read, or nothing was in it. */
+void set_incomplete(struct set_builder *, const char *file);
 /* The documents of one text, in order; those that cannot be read are warned of. */
 void set_read(struct set_builder *, const char *file, struct trb_slice text);
 

@@ -62,16 +62,21 @@ static void blame(struct faults *f, uint32_t kind, struct trb_slice fault)
         join(&f->of[readers[i]], fault);
 }
 
-static void tell(const struct resource_query *q, const char *file, struct faults *f)
+/* true: there was one. */
+static bool tell(const struct resource_query *q, const char *file, struct faults *f)
 {
+    bool any = f->of[UNKNOWN].len;
     if (f->of[UNKNOWN].len)
         resource_warn(q, "Could not determine resource type: %s", f->of[UNKNOWN].at);
-    for (uint32_t kind = 0; kind < RESOURCE_KINDS; kind++)
+    for (uint32_t kind = 0; kind < RESOURCE_KINDS; kind++) {
+        any |= f->of[kind].len > 0;
         if (f->of[kind].len)
             resource_warn(q, "daprd load %s error when parsing manifests yaml resource in %s: %s",
                           resource_kind_name(kind), file, f->of[kind].at);
+    }
     for (uint32_t kind = 0; kind <= UNKNOWN; kind++)
         text_fini(&f->of[kind]);
+    return any;
 }
 
 void set_read(struct set_builder *b, const char *file, struct trb_slice text)
@@ -89,7 +94,8 @@ void set_read(struct set_builder *b, const char *file, struct trb_slice text)
             blame(&faults, kind, text_slice(&fault));
         text_clear(&fault);
     }
-    tell(b->query, file, &faults);
+    if (tell(b->query, file, &faults) || !slice_trim(text).len)
+        set_incomplete(b, file);
     text_fini(&fault);
 }
 

@@ -51,6 +51,7 @@ static void park(struct entry *e, struct trb_slice store)
         log_warn(SCOPE, "Component %s references a secret store that isn't loaded: %.*s", e->component->head.name.at,
                  SLICE_ARG(store));
     e->state = ENTRY_PARKED;
+    entry_settled(e);
 }
 
 /* true: something has changed. */

@@ -48,6 +48,9 @@ struct entry {                             /* one component, whatever has become
     void (*gone)(void *arg);
     void *gone_arg;
     struct job end;
+    bool is_given;                         /* by the admin listener, not by a file */
+    void (*settled)(void *arg);            /* once: it is live, failed, parked or leaving; NULL: nobody asks */
+    void *settled_arg;
 };
 
 struct components {
@@ -77,6 +80,7 @@ void components_outside_gone(void *runtime);           /* one of those outside h
 /* The pieces of it, for replacing (replace.h). */
 struct entry *entry_create(struct runtime *, struct component *given);         /* at the end of the list */
 void entry_start(struct entry *);                      /* its secrets are there, or nobody waits for them */
+void entry_settled(struct entry *);
 void entry_retire(struct entry *, void (*gone)(void *arg), void *arg);         /* it is in no catalog any more */
 
 /* resolve_context.get: asks a live secret store. */

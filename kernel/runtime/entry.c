@@ -58,6 +58,14 @@ static void try_again(void *arg)
     components_changed(e->rt);
 }
 
+void entry_settled(struct entry *e)
+{
+    void (*settled)(void *) = e->settled;
+    e->settled = NULL;
+    if (settled)
+        settled(e->settled_arg);
+}
+
 static void heal(struct entry *e)
 {
     char pause[CLOCK_TEXT];
@@ -74,6 +82,9 @@ static void settle_failure(struct entry *e)
         log_error(SCOPE, "Ignoring error processing component: process component %s error: %s", name, why);
     } else if (e->rt->setup.flags->heal) {
         heal(e);
+    } else if (e->rt->setup.flags->reload_safe && e->rt->components.is_loaded) {
+        log_error(SCOPE, "Component %s is left out, and tried again with the next change in the resource folders: %s",
+                  log_name(e), why);
     } else {
         log_warn(SCOPE, "Error processing component, daprd will exit gracefully: process component %s error: %s", name,
                  why);
@@ -89,8 +100,10 @@ static void failed(struct entry *e, trb_code code)
     e->state = ENTRY_FAILED;
     if (runtime_is_stopping(e->rt))
         return;
-    if (!then)
-        return settle_failure(e);
+    if (!then) {
+        settle_failure(e);
+        return entry_settled(e);
+    }
     e->then = NULL;
     error_set(&err, code, "COMPONENT", "%s", e->why.at);
     then(e->arg, e, &err);
@@ -189,6 +202,7 @@ static void on_started(void *arg, struct instance *i, const struct trb_error *wh
     else
         set_standin(e, NULL);
     components_changed(e->rt);
+    entry_settled(e);
 }
 
 /* What a type is called when it is not there. */
@@ -283,7 +297,7 @@ static bool is_known(struct trb_slice block)
 static bool is_denied(struct entry *e)
 {
     struct component *c = e->component;
-    if (!configuration_denies_component(e->rt->configuration, slice_name(c->type), slice_name(c->version)))
+    if (!configuration_denies_component(e->rt->rules, slice_name(c->type), slice_name(c->version)))
         return false;
     log_warn(SCOPE, "component '%s' cannot be loaded because components of type '%s' are not allowed",
              c->head.name.at, log_name(e));
@@ -299,7 +313,7 @@ void entry_start(struct entry *e)
         e->state = ENTRY_FAILED;
         if (e->then)
             e->then(e->arg, e, &err);
-        return;
+        return entry_settled(e);
     }
     count(e, "dapr_runtime_component_loaded", NULL);
     if (!is_known(slice_name(e->component->block))) {
@@ -351,6 +365,7 @@ void entry_retire(struct entry *e, void (*gone)(void *), void *arg)
     standin_retire(e->standin);            /* nor is that */
     e->standin = NULL;
     tell_maker(e);
+    entry_settled(e);
     if (e->resolution)
         resolution_cancel(e->resolution);
     e->resolution = NULL;

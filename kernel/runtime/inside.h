@@ -11,6 +11,8 @@
 #include <runtime/blocks.h>
 #include <runtime/components.h>
 #include <runtime/names.h>
+#include <runtime/reconfigure.h>
+#include <runtime/reload.h>
 #include <runtime/resources.h>
 #include <runtime/runtime.h>
 #include <runtime/servers.h>
@@ -30,9 +32,11 @@ struct runtime {
     struct request_owner owner;            /* of tasks that are the runtime's own */
     struct runtime_setup setup;
     struct environment environment;
-    struct configuration *configuration;
+    struct configuration *configuration;   /* that it was built from */
+    struct configuration *rules;           /* for what can change in place (reconfigure.h): that one, or a later one */
     struct arena *keep;                    /* texts that live as long as the runtime */
     struct resources resources;
+    struct reload reload;
     struct blocks blocks;
     struct components components;
     struct names names;

@@ -13,13 +13,13 @@
 
 static uint32_t resource_count(const struct trb_kernel *k, uint32_t kind)
 {
-    return kind < RESOURCE_DOCUMENTS ? runtime_of(k)->resources.of[kind].count : 0;
+    return kind < RESOURCE_DOCUMENTS ? documents_count(&runtime_of(k)->resources.of[kind]) : 0;
 }
 
 static struct trb_slice resource_document(const struct trb_kernel *k, uint32_t kind, uint32_t i)
 {
-    return i < resource_count(k, kind) ? text_slice(&runtime_of(k)->resources.of[kind].at[i])
-                                       : (struct trb_slice){NULL, 0};
+    return kind < RESOURCE_DOCUMENTS ? documents_at(&runtime_of(k)->resources.of[kind], i)
+                                     : (struct trb_slice){NULL, 0};
 }
 
 /* -------------------------------------------------------------------------------------- health */

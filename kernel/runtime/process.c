@@ -139,10 +139,12 @@ static void end(struct process *p)
         stop_loop(p);
 }
 
+static void restart(void *arg);
+
 static trb_code create_runtime(struct process *p, struct trb_error *err)
 {
     struct runtime_setup setup = {.flags = p->flags, .workers = p->workers, .began_ns = clock_now_ns(),
-                                  .ended = on_ended, .arg = p};
+                                  .ended = on_ended, .restart = restart, .arg = p};
     return runtime_create(&setup, &p->runtime, err);
 }
 
@@ -196,14 +198,21 @@ static void on_end(void *arg, int number)
         runtime_stop(p->runtime, true);
 }
 
-static void on_hangup(void *arg, int number)
+static void restart(void *arg)
 {
     struct process *p = arg;
     if (p->is_stopping || p->wants_restart || !p->runtime)       /* it is ending by itself */
         return;
     p->wants_restart = true;
-    log_info("dapr.signals", "Received signal '%s'; restarting", signal_name(number));
+    log_info("dapr.signals", "Received signal '%s'; restarting", signal_name(SIGHUP));
     runtime_stop(p->runtime, false);
+}
+
+static void on_hangup(void *arg, int number)
+{
+    struct process *p = arg;
+    if (!p->flags->reload_safe || !p->runtime || !runtime_reload(p->runtime))
+        restart(p);
 }
 
 static void watch_signals(struct process *p)

@@ -13,6 +13,7 @@ struct replacement {
     struct entry *new_;
     struct handover *handover;
     struct trb_error err;
+    bool is_given;                         /* by somebody, not by a file */
     replace_done *done;
     void *arg;
     struct job job;
@@ -101,7 +102,7 @@ static void on_up(void *arg, struct entry *e, const struct trb_error *err)
     }
 }
 
-static bool is_busy(struct runtime *rt, struct trb_slice name)
+bool replace_is_busy(struct runtime *rt, struct trb_slice name)
 {
     list_each(node, &rt->components.entries) {
         struct entry *e = list_item(node, struct entry, link);
@@ -119,7 +120,7 @@ static bool is_possible(struct replacement *r)
     struct entry *e = store.at ? components_find(r->rt, store) : NULL;
     if (runtime_is_stopping(r->rt) || !r->rt->components.is_loaded)
         error_set(&r->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is starting or stopping");
-    else if (is_busy(r->rt, slice_name(c->head.name)))
+    else if (replace_is_busy(r->rt, slice_name(c->head.name)))
         error_set(&r->err, TRB_ABORTED, "BUSY", "component %s is being replaced already", c->head.name.at);
     else if (store.at && (!e || e->state != ENTRY_LIVE))
         error_set(&r->err, TRB_PRECONDITION, "NO_STORE", "component %s references a secret store that isn't loaded: %.*s",
@@ -141,6 +142,7 @@ static void start(void *arg)
         r->old->is_challenged = true;
     }
     e->is_behind = true;
+    e->is_given = r->is_given;
     e->then = on_up;
     e->arg = r;
     entry_start(e);
@@ -174,6 +176,7 @@ static void read_document(struct replacement *r, const char *file, struct trb_sl
 void replace_component(struct runtime *rt, const char *file, struct trb_slice yaml, replace_done *done, void *arg)
 {
     struct replacement *r = begin(rt, done, arg);
+    r->is_given = true;
     read_document(r, file, yaml);
     if (r->err.code)
         refuse(r);
@@ -196,6 +199,14 @@ void replace_reload(struct runtime *rt, struct trb_slice name, replace_done *don
     if (!e)
         return refuse(r);
     r->component = component_of(resource_ref(&e->component->head));
+    r->is_given = e->is_given;
+    job_defer(loop_at(0), &r->job, start, r);
+}
+
+void replace_with(struct runtime *rt, struct component *component, replace_done *done, void *arg)
+{
+    struct replacement *r = begin(rt, done, arg);
+    r->component = component_of(resource_ref(&component->head));
     job_defer(loop_at(0), &r->job, start, r);
 }
 
@@ -208,7 +219,7 @@ void replace_remove(struct runtime *rt, struct trb_slice name, replace_done *don
 {
     struct replacement *r = begin(rt, done, arg);
     r->old = find(r, name);
-    if (r->old && is_busy(rt, name))
+    if (r->old && replace_is_busy(rt, name))
         error_set(&r->err, TRB_ABORTED, "BUSY", "component %.*s is being replaced", SLICE_ARG(name));
     if (r->err.code)
         return refuse(r);

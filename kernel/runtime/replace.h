@@ -6,6 +6,7 @@
 #define RUNTIME_REPLACE_H
 
 #include <base/text.h>
+#include <config/component.h>
 #include <runtime/runtime.h>
 #include <trilby/types.h>
 
@@ -18,6 +19,9 @@ typedef void replace_done(void *arg, const struct trb_error *err);
 void replace_component(struct runtime *, const char *file, struct trb_slice yaml, replace_done *, void *arg);
 /* From the document that it has now: secrets and properties are resolved anew. TRB_NOT_FOUND: none such. */
 void replace_reload(struct runtime *, struct trb_slice name, replace_done *, void *arg);
+/* By a document of the resource folders; takes a reference. */
+void replace_with(struct runtime *, struct component *, replace_done *, void *arg);
+bool replace_is_busy(struct runtime *, struct trb_slice name);         /* it is being replaced or swapped */
 void replace_remove(struct runtime *, struct trb_slice name, replace_done *, void *arg);
 /* Reads the plugin's file again; every component of it and every block in it moves to the new copy, or
  * none does. TRB_NOT_FOUND: it is not loaded. */

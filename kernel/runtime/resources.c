@@ -8,7 +8,6 @@
 #include <config/http_endpoint.h>
 #include <config/resiliency.h>
 #include <runtime/inside.h>
-#include <sys/stat.h>
 
 static const uint32_t kinds[RESOURCE_DOCUMENTS] = {
     [TRB_RESOURCE_SUBSCRIPTION] = RESOURCE_SUBSCRIPTION, [TRB_RESOURCE_HTTP_ENDPOINT] = RESOURCE_HTTP_ENDPOINT,
@@ -16,19 +15,6 @@ static const uint32_t kinds[RESOURCE_DOCUMENTS] = {
     [TRB_RESOURCE_WORKFLOW_POLICY] = RESOURCE_WORKFLOW_POLICY};
 
 /* ------------------------------------------------------------------------------------- loading */
-/* With hot reload on it is the watcher that meets a missing folder first. */
-static trb_code check_folders(struct runtime *rt, struct trb_error *err)
-{
-    const struct flag_list *folders = &rt->setup.flags->resources;
-    struct stat st;
-    for (uint32_t i = 0; configuration_has_feature(rt->configuration, "HotReload") && i < folders->count; i++)
-        if (stat(folders->at[i].at, &st))
-            return error_set(err, TRB_NOT_FOUND, "NO_FOLDER",
-                             "failed to create watcher: failed to add target %s: no such file or directory",
-                             folders->at[i].at);
-    return TRB_OK;
-}
-
 /* Some kinds may not be defined twice; endpoints only lose the second one. */
 static trb_code check_duplicates(const struct resource_set *set, struct trb_error *err)
 {
@@ -46,34 +32,19 @@ static trb_code check_duplicates(const struct resource_set *set, struct trb_erro
     return TRB_OK;
 }
 
-static trb_code read_set(struct runtime *rt, struct trb_error *err)
+trb_code resources_read(struct runtime *rt, struct resource_set **ret_set, struct trb_error *err)
 {
     const struct flag_list *folders = &rt->setup.flags->resources;
     struct resource_query query = {.app_id = slice_name(rt->info.app_id),
                                    .namespace_ = slice_name(rt->environment.namespace_)};
-    if (!folders->count)
-        return defaults_load(&query, &rt->resources.set, err);
-    trb_code code = resource_set_load(folders->at, folders->count, &query, &rt->resources.set, err);
-    return code ? error_prefix(err, "failed to load components: ") : TRB_OK;
+    return folders->count ? resource_set_load(folders->at, folders->count, &query, ret_set, err)
+                          : defaults_load(&query, ret_set, err);
 }
 
 /* ----------------------------------------------------------------------------------- documents */
-static void documents_clear(struct documents *d)
+void resources_publish(struct runtime *rt, uint32_t document)
 {
-    for (uint32_t i = 0; i < d->count; i++)
-        text_fini(&d->at[i]);
-    d->at = mem_free(d->at);
-    d->count = 0;
-}
-
-static void documents_fill(struct runtime *rt, uint32_t kind)
-{
-    const struct resource_list *list = &rt->resources.set->of[kinds[kind]];
-    struct documents *d = &rt->resources.of[kind];
-    documents_clear(d);
-    d->at = mem_zero((list->count + 1) * sizeof *d->at);
-    for (uint32_t i = 0; i < list->count; i++)
-        resource_to_json(list->at[i], false, &d->at[d->count++]);
+    documents_set(&rt->resources.of[document], &rt->resources.set->of[kinds[document]]);
 }
 
 static void tell_resiliency(struct runtime *rt)
@@ -86,17 +57,17 @@ static void tell_resiliency(struct runtime *rt)
 
 trb_code resources_load(struct runtime *rt, struct trb_error *err)
 {
-    trb_code code = check_folders(rt, err);
-    if (!code)
-        code = read_set(rt, err);
-    if (!code)
+    trb_code code = resources_read(rt, &rt->resources.set, err);
+    if (code)
+        error_prefix(err, "failed to load components: ");
+    else
         code = check_duplicates(rt->resources.set, err);
     if (code)
         return code;
     tell_resiliency(rt);
     for (uint32_t kind = 1; kind < RESOURCE_DOCUMENTS; kind++)
         if (kind != TRB_RESOURCE_HTTP_ENDPOINT && kind != TRB_RESOURCE_MCP_SERVER)
-            documents_fill(rt, kind);
+            resources_publish(rt, kind);
     return TRB_OK;
 }
 
@@ -114,8 +85,8 @@ static void one_resolved(struct resolving *r)
     if (--r->owed)
         return;
     mem_free(r);
-    documents_fill(rt, TRB_RESOURCE_HTTP_ENDPOINT);
-    documents_fill(rt, TRB_RESOURCE_MCP_SERVER);
+    resources_publish(rt, TRB_RESOURCE_HTTP_ENDPOINT);
+    resources_publish(rt, TRB_RESOURCE_MCP_SERVER);
     then(rt);
 }
 
@@ -159,6 +130,6 @@ void resources_resolve(struct runtime *rt, void (*then)(struct runtime *))
 void resources_release(struct runtime *rt)
 {
     for (uint32_t kind = 0; kind < RESOURCE_DOCUMENTS; kind++)
-        documents_clear(&rt->resources.of[kind]);
+        documents_release(&rt->resources.of[kind]);
     rt->resources.set = resource_set_destroy(rt->resources.set);
 }

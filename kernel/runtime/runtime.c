@@ -66,9 +66,11 @@ static trb_code read_configuration(struct runtime *rt, struct trb_error *err)
 {
     const struct flags *f = rt->setup.flags;
     trb_code code = configuration_load(f->config.at, f->config.count, &rt->environment, &rt->configuration, err);
-    if (!code)
-        tell_configuration(rt);
-    return code;
+    if (code)
+        return code;
+    rt->rules = rt->configuration;
+    tell_configuration(rt);
+    return TRB_OK;
 }
 
 static struct trb_slice features_of(struct runtime *rt)
@@ -161,7 +163,10 @@ struct runtime *runtime_destroy(struct runtime *rt)
 {
     if (!rt)
         return NULL;
+    reload_fini(rt);
     blocks_fini(&rt->blocks);
+    if (rt->rules != rt->configuration)
+        configuration_destroy(rt->rules);
     configuration_destroy(rt->configuration);
     environment_fini(&rt->environment);
     arena_destroy(rt->keep);
@@ -198,6 +203,7 @@ static void tell_absent_services(const struct flags *f)
 
 static void on_opened(struct runtime *rt)
 {
+    reload_open(rt);
     tell_absent_services(rt->setup.flags);
     app_announce(rt);
     atomic_store(&rt->is_outbound_ready, true);
@@ -248,7 +254,7 @@ void runtime_start(struct runtime *rt)
     start_channel(rt);
     servers_prepare(rt);
     set_resolve_context(rt);
-    if (resources_load(rt, &err) || blocks_start(rt, &err)) {
+    if (reload_watch(rt, &err) || resources_load(rt, &err) || blocks_start(rt, &err)) {
         runtime_fail(rt, "%s", error_text(&err).at);
         return;
     }
@@ -276,6 +282,14 @@ void runtime_ready(struct runtime *rt)
 {
     if (!rt->is_ready)
         look_whether_busy(rt);
+}
+
+bool runtime_reload(struct runtime *rt)
+{
+    if (!rt->reload.is_open || reconfigure(rt) == RECONFIGURED_IN_PART)
+        return false;
+    reload_scan(rt, RELOAD_EVENT);
+    return true;
 }
 
 void runtime_stop(struct runtime *rt, bool has_block)

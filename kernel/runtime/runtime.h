@@ -19,6 +19,7 @@ struct runtime_setup {
     uint64_t began_ns;                     /* when this start was asked for */
     /* Everything is down; destroy it from the next turn on. why NULL: as asked. */
     void (*ended)(void *arg, const char *why);
+    void (*restart)(void *arg);            /* please stop me, and build another one of what is on the disk now */
     void *arg;
 };
 
@@ -27,6 +28,8 @@ trb_code runtime_create(const struct runtime_setup *, struct runtime **ret_runti
 /* Ports and addresses as variables of our own process. Before other threads exist. */
 void runtime_export(const struct runtime *);
 void runtime_start(struct runtime *);
+/* --reload=safe: what has changed on the disk is taken up in place. false: it has to be built anew. */
+bool runtime_reload(struct runtime *);
 /* Drains and ends. has_block: the phase of --dapr-block-shutdown-duration comes first. */
 void runtime_stop(struct runtime *, bool has_block);
 struct runtime *runtime_destroy(struct runtime *);         /* after ended, or never started; NULL is welcome */

@@ -99,6 +99,7 @@ static void drain(struct runtime *rt)
     uint64_t graceful_ns = rt->setup.flags->graceful_ns;
     s->phase = SHUTDOWN_DRAINING;
     timer_end(&s->block);
+    reload_stop(rt);
     log_info(SCOPE, "Dapr is shutting down");
     if (graceful_ns != UINT64_MAX)
         timer_after(loop_at(0), &s->limit, graceful_ns, on_limit, rt);

@@ -18,7 +18,11 @@ struct trb_instance *store_find(struct trb_request *rq, struct trb_name name, st
 
 bool scope_allows(const struct trb_request *rq, struct trb_slice store, struct trb_slice secret)
 {
-    return scopes_allow(((const struct block *)rq->self)->scopes, store, secret);
+    const struct block *b = rq->self;
+    b->kernel->lock(rq->self);
+    bool allowed = scopes_allow(b->scopes, store, secret);
+    b->kernel->unlock(rq->self);
+    return allowed;
 }
 
 struct trb_next reply_text(struct trb_request *rq, struct text *t)
@@ -44,6 +48,19 @@ static void stop(void *self)
     b->scopes = scopes_destroy(b->scopes);
 }
 
+static void resources(void *self, uint32_t kind)
+{
+    struct block *b = self;
+    if (kind != TRB_RESOURCE_CONFIGURATION)
+        return;
+    struct scopes *fresh = scopes_create(b->kernel->info->configuration), *old;
+    b->kernel->lock(b);
+    old = b->scopes;
+    b->scopes = fresh;
+    b->kernel->unlock(b);
+    scopes_destroy(old);
+}
+
 static const struct trb_route routes[] = {
     {"GET", "v1.0/secrets/{store}/bulk", "GetBulkSecret", "secrets", 0, TRB_GO(secret_bulk_parse)},
     {"GET", "v1.0/secrets/{store}/{key}", "GetSecret", "secrets", 0, TRB_GO(secret_get_parse)},
@@ -59,6 +76,6 @@ static const struct trb_block secretstores = {
     .routes = routes, .route_count = sizeof routes / sizeof routes[0], .route_size = sizeof routes[0],
     .methods = methods, .method_count = sizeof methods / sizeof methods[0], .method_size = sizeof methods[0],
     .verbs = trb_verbs_, .verb_count = sizeof trb_verbs_ / sizeof trb_verbs_[0], .verb_size = sizeof trb_verbs_[0],
-    .cap_names = cap_names, .mandatory = "get", .start = start, .stop = stop,
+    .cap_names = cap_names, .mandatory = "get", .start = start, .stop = stop, .resources = resources,
 };
 TRB_BLOCK_PLUGIN("secretstores", "0.1.0", "Apache-2.0", &secretstores);

@@ -155,6 +155,7 @@ struct trb_runtime_info { /* constant while the runtime lives */
 #define TRB_RESOURCE_RESILIENCY 3u
 #define TRB_RESOURCE_MCP_SERVER 4u
 #define TRB_RESOURCE_WORKFLOW_POLICY 5u
+#define TRB_RESOURCE_CONFIGURATION 6u /* it has no documents: info->configuration is another */
 
 struct trb_kernel {
     uint32_t size, block_abi;

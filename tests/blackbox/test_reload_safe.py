@@ -1,0 +1,301 @@
+"""--reload=safe (docs/reload.md): the new one comes up beside the old one, what is broken leaves the old one serving, and
+nothing is built anew. It is Trilby's own, so the whole file is left out on any other sidecar."""
+
+import json
+import os
+import signal
+import threading
+
+import pytest
+
+from harness import raw
+from harness.admin import Admin
+from harness.app import reply
+from harness.resources import component, configuration, endpoint, resiliency, subscription, text_of
+from harness.pubsub import Scene
+from harness.wait import until
+from test_reload import OTHER, SECONDS, STORE, mcp, names, needy, save, secrets_file, types, vault, wait_components, write
+
+pytestmark = pytest.mark.differs
+SAFE = {"reload": "safe"}
+BROKEN = component("store", "state.sqlite", {"connectionString": "/nowhere/at/all/x.db"})
+
+
+def start(bench, *resources, **more):
+    return bench.sidecar(resources=list(resources), flags={**SAFE, **more.pop("flags", {})}, **more)
+
+
+def test_the_start_says_that_nothing_is_built_anew(bench):
+    sidecar = start(bench)
+    assert sidecar.logged("Starting to watch HTTPEndpoint updates") and not sidecar.logged("for SIGHUP reload")
+    assert not sidecar.logged("reload is accepted and has no effect yet")
+
+
+def test_a_store_keeps_what_it_holds_while_its_options_change(bench):
+    sidecar = start(bench, STORE)
+    assert save(sidecar, "store") == 204
+    sidecar.resource_write("0.yaml", component("store", "state.in-memory", {"some": "option"}))
+    sidecar.wait_log("Component updated: store (state.in-memory/v1)", seconds=SECONDS)
+    assert sidecar.get("/v1.0/state/store/k").json == 1
+    assert not sidecar.logged("Closing existing Component")
+
+
+def test_a_version_that_does_not_start_leaves_the_old_one_serving(bench):
+    sidecar = start(bench, STORE)
+    assert save(sidecar, "store") == 204
+    sidecar.resource_write("0.yaml", BROKEN)
+    sidecar.wait_log("Component store (state.sqlite/v1) stays as it is, its new version is not taken: ", seconds=SECONDS)
+    assert types(sidecar) == {"store": "state.in-memory"}
+    assert sidecar.get("/v1.0/state/store/k").json == 1
+    sidecar.resource_write("0.yaml", STORE)
+    sidecar.resource_write("1.yaml", OTHER)
+    wait_components(sidecar, "store", "other")
+    assert sidecar.get("/v1.0/state/store/k").json == 1
+
+
+@pytest.mark.parametrize("text", ["", "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: [\n"], ids=["empty", "broken"])
+def test_a_file_that_cannot_be_read_takes_nothing_away(bench, text):
+    sidecar = start(bench, STORE)
+    write(sidecar.resources, "0.yaml", text)
+    path = os.path.join(sidecar.resources, "0.yaml")
+    sidecar.wait_log(f"Component store (state.in-memory/v1) stays as it is: {path} is empty, or not all of it can be read",
+                     seconds=SECONDS)
+    assert save(sidecar, "store") == 204
+    sidecar.resource_remove("0.yaml")
+    wait_components(sidecar)
+
+
+def test_a_new_component_that_does_not_start_is_left_out_and_tried_again(bench):
+    sidecar = start(bench, STORE, flags={"hot-reload-reconcile-interval": "100ms"})
+    folder = os.path.join(sidecar.folder, "later")
+    sidecar.resource_write("1.yaml", component("late", "state.sqlite", {"connectionString": os.path.join(folder, "x.db")}))
+    sidecar.wait_log("Component late (state.sqlite/v1) is left out, and tried again", seconds=SECONDS)
+    assert sidecar.component_names() == {"store"}
+    os.mkdir(folder)
+    wait_components(sidecar, "store", "late")
+
+
+def test_two_of_a_name_change_nothing(bench):
+    sidecar = start(bench, STORE)
+    sidecar.resource_write("1.yaml", [component("store", "pubsub.in-memory"), OTHER])
+    sidecar.wait_log("what is loaded stays as it is: failed to load resources from disk: duplicate definition of Component name "
+                     "store (pubsub.in-memory/v1) with existing store (state.in-memory/v1)", seconds=SECONDS)
+    assert types(sidecar) == {"store": "state.in-memory"}
+    sidecar.resource_write("1.yaml", OTHER)
+    wait_components(sidecar, "store", "other")
+
+
+def test_a_folder_that_goes_is_watched_again_when_it_is_back(bench):
+    sidecar = start(bench, STORE, flags={"hot-reload-reconcile-interval": "100ms"})
+    os.rename(sidecar.resources, sidecar.resources + ".away")
+    sidecar.wait_log("a resource folder cannot be watched, what is loaded stays", seconds=SECONDS)
+    assert save(sidecar, "store") == 204
+    os.rename(sidecar.resources + ".away", sidecar.resources)
+    sidecar.resource_write("1.yaml", OTHER)
+    wait_components(sidecar, "store", "other")
+
+
+def test_requests_go_on_while_the_old_one_drains(bench):
+    """A removal waits for the calls that are under way."""
+    sidecar = start(bench, STORE, OTHER)
+    sidecar.resource_remove("1.yaml")
+    wait_components(sidecar, "store")
+    assert save(sidecar, "other") == 400 and save(sidecar, "store") == 204
+
+
+# --- Secret stores and those that depend on them ---
+
+def test_a_changed_secret_store_changes_those_that_use_it(bench):
+    first, second = secrets_file(bench, deep="one"), secrets_file(bench, deep="two")
+    sidecar = start(bench, vault(secrets_file(bench, path=first)), needy())
+    assert sidecar.get("/v1.0/secrets/inner/deep").json == {"deep": "one"}
+    sidecar.resource_write("0.yaml", vault(secrets_file(bench, path=second)))
+    until(lambda: sidecar.get("/v1.0/secrets/inner/deep").json == {"deep": "two"}, "the other secret", SECONDS)
+
+
+def test_a_secret_store_with_the_same_secrets_disturbs_nobody(bench):
+    inner = secrets_file(bench, deep="one")
+    sidecar = start(bench, vault(secrets_file(bench, path=inner)), needy())
+    sidecar.resource_write("0.yaml", vault(secrets_file(bench, path=inner)))
+    sidecar.wait_log("Component updated: vault", seconds=SECONDS)
+    sidecar.wait_log("Component update skipped: no changes detected: inner (secretstores.local.file/v1)", seconds=SECONDS)
+    assert not sidecar.logged("Component updated: inner")
+
+
+def test_a_version_whose_secret_store_is_missing_is_not_taken(bench):
+    sidecar = start(bench, vault(secrets_file(bench, k="v"), "inner"))
+    sidecar.resource_write("0.yaml", needy())
+    sidecar.wait_log("Component inner (secretstores.local.file/v1) stays as it is, its new version is not taken: component inner "
+                     "references a secret store that isn't loaded: vault", seconds=SECONDS)
+    assert sidecar.get("/v1.0/secrets/inner/k").json == {"k": "v"}
+
+
+def test_an_endpoint_hears_of_its_changed_secret(bench):
+    app = bench.app()
+    app.route("/x", reply(200, b"hi"))
+    shop = endpoint("shop", f"http://127.0.0.1:{app.port}")
+    shop["spec"]["headers"] = [{"name": "key", "secretKeyRef": {"name": "key", "key": "key"}}]
+    shop["auth"] = {"secretStore": "vault"}
+    sidecar = start(bench, vault(secrets_file(bench, key="one")), shop)
+
+    def header():
+        app.forget()
+        assert sidecar.get("/v1.0/invoke/shop/method/x").body == b"hi"
+        return app.wait_one("/x").header("key")
+    assert header() == "one"
+    sidecar.resource_write("0.yaml", vault(secrets_file(bench, key="two")))
+    until(lambda: header() == "two", "the other secret", SECONDS)
+
+
+# --- Kinds that need no new runtime ---
+
+def test_endpoints_change_in_place(bench):
+    app = bench.app()
+    app.route("/x", reply(200, b"hi"))
+    sidecar = start(bench, STORE)
+    kept = raw.Connection(sidecar.http)
+    sidecar.resource_write("e.yaml", endpoint("shop", f"http://127.0.0.1:{app.port}"))
+    until(lambda: sidecar.get("/v1.0/invoke/shop/method/x").body == b"hi", "the endpoint", SECONDS)
+    assert names(sidecar, "httpEndpoints") == {"shop"}
+    sidecar.resource_remove("e.yaml")
+    until(lambda: names(sidecar, "httpEndpoints") == set(), "no endpoint", SECONDS)
+    assert kept.request("GET", "/v1.0/healthz").status == 204
+    assert not sidecar.logged("restarting")
+
+
+def test_resiliencies_change_in_place(bench):
+    def policy(name, time="5s"):
+        return resiliency(name, {"timeouts": {"t": time}}, {})
+    sidecar = start(bench, policy("one"))
+    sidecar.resource_write("0.yaml", policy("two"))
+    until(lambda: names(sidecar, "resiliencies") == {"two"}, "the other", SECONDS)
+    sidecar.resource_write("0.yaml", policy("two", "t"))
+    sidecar.wait_log("Could not read resiliency policy two: ", seconds=SECONDS)
+    assert not sidecar.logged("restarting")
+
+
+def test_mcp_servers_change_in_place(bench):
+    sidecar = start(bench, mcp("tools", "http://127.0.0.1:1/mcp"))
+    sidecar.resource_write("0.yaml", mcp("others", "http://127.0.0.1:1/mcp"))
+    until(lambda: names(sidecar, "mcpServers") == {"others"}, "the other", SECONDS)
+
+
+def test_subscriptions_change_while_messages_flow(bench):
+    memory = Scene(bench, "pubsub.in-memory")
+    memory.accept("/a").accept("/b").start(resources=[subscription("sub", "pubsub", "a", "/a")], flags=SAFE)
+    sidecar = memory.sidecar
+    sidecar.resource_write("1.yaml", subscription("sub", "pubsub", "a", "/b"))
+    sidecar.wait_log("Subscription updated: sub", seconds=SECONDS)
+    until(lambda: sidecar.post("/v1.0/publish/pubsub/a", "1").status == 204 and memory.app.requests("/b"),
+          "a message by the new route", SECONDS)
+
+
+# --- The configuration ---
+
+def test_scopes_of_secrets_and_denied_components_change_with_a_hangup(bench):
+    sidecar = start(bench, vault(secrets_file(bench, k="v")), config={})
+    kept = raw.Connection(sidecar.http)
+    assert sidecar.get("/v1.0/secrets/vault/k").status == 200
+    sidecar.config_write("config.yaml", {"secrets": {"scopes": [{"storeName": "vault", "defaultAccess": "deny"}]},
+                                         "components": {"deny": ["state.in-memory/v1"]}})
+    sidecar.signal(signal.SIGHUP)
+    sidecar.wait_log("Configuration read again: spec.components and spec.secrets are in force", seconds=SECONDS)
+    assert sidecar.get("/v1.0/secrets/vault/k").status == 403
+    sidecar.resource_write("s.yaml", STORE)
+    sidecar.wait_log("Received unauthorized component update, ignored: store (state.in-memory/v1)", seconds=SECONDS)
+    assert kept.request("GET", "/v1.0/healthz").status == 204
+    assert not sidecar.logged("restarting")
+
+
+def test_a_configuration_in_a_folder_has_the_files_read_again(bench):
+    sidecar = start(bench, vault(secrets_file(bench, k="v")), config={})
+    sidecar.config_write("config.yaml", {"secrets": {"scopes": [{"storeName": "vault", "defaultAccess": "deny"}]},
+                                         "tracing": {"samplingRate": "1"}})
+    sidecar.resource_write("c.yaml", configuration())
+    sidecar.wait_log("spec.tracing cannot change while the runtime runs: SIGHUP builds it anew", seconds=SECONDS)
+    assert sidecar.get("/v1.0/secrets/vault/k").status == 403
+    assert not sidecar.logged("restarting")
+
+
+def test_what_cannot_change_in_place_is_built_anew_by_a_hangup(bench):
+    sidecar = start(bench, STORE, config={})
+    sidecar.config_write("config.yaml", {"tracing": {"samplingRate": "1"}})
+    sidecar.signal(signal.SIGHUP)
+    sidecar.wait_log("dapr initialized. Status: Running.", count=2, seconds=SECONDS)
+    sidecar.wait_ready()
+    assert "AlwaysOnSampler" in sidecar.logged("Dapr trace sampler initialized")[-1]
+
+
+def test_a_hangup_into_a_broken_configuration_changes_nothing(bench):
+    sidecar = start(bench, STORE, config={})
+    sidecar.config_write("config.yaml", "spec: [1\n")
+    sidecar.signal(signal.SIGHUP)
+    sidecar.wait_log("the configuration stays as it is: error loading configuration: yaml: ", seconds=SECONDS)
+    assert save(sidecar, "store") == 204 and sidecar.get("/v1.0/healthz").status == 204
+
+
+def test_a_hangup_reads_folders_that_nobody_watches(bench):
+    sidecar = start(bench, STORE, config={"features": [{"name": "HotReload", "enabled": False}]})
+    sidecar.resource_write("1.yaml", OTHER)
+    sidecar.signal(signal.SIGHUP)
+    wait_components(sidecar, "store", "other")
+    assert not sidecar.logged("restarting")
+
+
+# --- Beside the admin listener ---
+
+@pytest.fixture
+def admined(bench, tmp_path):
+    path = str(tmp_path / "admin.sock")
+    return start(bench, STORE, flags={"admin-listen": f"unix:{path}"}), Admin(path=path)
+
+
+def test_what_was_given_by_hand_stays(admined):
+    sidecar, admin = admined
+    assert admin.put(text_of(component("given", "state.in-memory"))).status == 200
+    sidecar.resource_write("1.yaml", OTHER)
+    wait_components(sidecar, "store", "given", "other")
+
+
+def test_what_was_taken_away_by_hand_stays_away_until_its_file_changes(admined):
+    sidecar, admin = admined
+    assert admin.remove("store").status == 200
+    sidecar.resource_write("1.yaml", OTHER)
+    wait_components(sidecar, "other")
+    sidecar.resource_write("0.yaml", component("store", "state.in-memory", {"some": "option"}))
+    wait_components(sidecar, "store", "other")
+
+
+def test_hand_and_folder_at_the_same_time(admined):
+    sidecar, admin = admined
+    ends = threading.Event()
+
+    def by_hand():
+        while not ends.is_set():
+            assert admin.reload("store").status in (200, 409)
+    thread = threading.Thread(target=by_hand)
+    thread.start()
+    for number in range(50):
+        sidecar.resource_write("0.yaml", component("store", "state.in-memory", {"number": number}))
+        assert save(sidecar, "store") == 204
+    ends.set()
+    thread.join()
+    sidecar.resource_write("0.yaml", component("store", "state.in-memory", {"last": "one"}))
+    sidecar.resource_write("1.yaml", OTHER)
+    wait_components(sidecar, "store", "other")
+    assert json.loads(sidecar.get("/v1.0/state/store/k").body) == 1
+
+
+# --- Actor state stores ---
+
+def test_there_is_one_actor_state_store(bench):
+    def actors(name):
+        return component(name, "state.in-memory", {"actorStateStore": "true"})
+    sidecar = start(bench, actors("one"), flags={"placement-host-address": "127.0.0.1:1"})
+    sidecar.resource_write("1.yaml", actors("two"))
+    sidecar.wait_log("Skipping hot reload of two (state.in-memory/v1): one is already the actor state store, only one actor state "
+                     "store is allowed. The component will be applied if one is removed", seconds=SECONDS)
+    assert sidecar.component_names() == {"one"}
+    sidecar.resource_remove("0.yaml")
+    sidecar.wait_log("Applying previously skipped actor state store: two (state.in-memory/v1)", seconds=SECONDS)
+    wait_components(sidecar, "two")
