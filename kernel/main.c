@@ -8,6 +8,7 @@
 #include <config/environment.h>
 #include <config/flags.h>
 #include <fcntl.h>
+#include <isolate/isolate.h>
 #include <request/grpc_reflection.h>
 #include <runtime/process.h>
 #include <runtime/runtime.h>
@@ -93,6 +94,8 @@ int main(int argc, char **argv)
     struct environment environment = {0};
     struct flags flags = {0};
     struct trb_error err = ERROR_INIT;
+    if (argc > 1 && !strcmp(argv[1], ISOLATE_WORD))
+        return isolate_child(argc, argv);
     environment_read(&environment);
     int what = flags_parse(argc, argv, &environment, &flags, &err);
     int code = what == FLAGS_RUN ? act(&flags) : print_usage(argv[0], what == FLAGS_USAGE ? error_text(&err).at : NULL);

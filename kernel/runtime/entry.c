@@ -7,6 +7,7 @@
 #include <observe/metrics.h>
 #include <plugin/call.h>
 #include <runtime/inside.h>
+#include <runtime/isolation.h>
 #include <runtime/standin.h>
 
 #define HEAL_FIRST_NS CLOCK_S
@@ -264,7 +265,9 @@ static void create(struct entry *e)
         .place = yaml_place_text(c->head.arena, c->head.place),
         .app_id = rt->info.app_id, .namespace_ = rt->info.namespace_, .init_timeout_ns = c->init_timeout_ns,
         .workers = rt->setup.workers};
-    trb_code code = instance_create(&spec, s->block, plugin, &e->instance, &err);
+    trb_code code = isolation_apply(rt->setup.flags, c, plugin, &spec, &err);
+    if (!code && (code = instance_create(&spec, s->block, plugin, &e->instance, &err)))
+        isolation_undo(&spec);
     plugin_unref(plugin);
     mem_wipe(document.at, document.len);
     text_fini(&document);

@@ -1,0 +1,24 @@
+/* child: what the process that holds an isolated component finds when it begins. */
+#ifndef ISOLATE_CHILD_H
+#define ISOLATE_CHILD_H
+
+#include <isolate/frame.h>
+#include <isolate/words.h>
+#include <plugin/instance.h>
+
+/* Its descriptors: then one line per loop of the host, then the plugin's copy, if there is one. */
+#define CHILD_CONTROL 3
+#define CHILD_LOG 4
+#define CHILD_LINES 2                      /* those above */
+
+/* --- serve.c: the questions of one line [its loop] ------------------------------------------------ */
+struct line;
+struct line *line_create(struct loop *, int fd);
+void line_serve(struct line *, struct instance *, const struct words *);       /* from now on questions are taken */
+_Noreturn void child_end(const char *why);             /* NULL: as asked */
+
+/* --- confine.c ------------------------------------------------------------------------------------- */
+/* Limits and the filter of system calls: before any thread, and before any code of the plugin. */
+trb_code confine(const struct trb_isolate_setup *, struct trb_error *err);
+
+#endif
