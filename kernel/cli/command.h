@@ -25,13 +25,14 @@ struct command {
 extern const struct command commands[];             /* ends with a NULL name */
 extern const struct flag common_flags[];            /* understood by every command */
 
-extern const struct flag run_flags[], list_flags[], stop_flags[], version_flags[];
-extern const struct section run_sections[], list_sections[], stop_sections[];
-extern const char run_description[];
+extern const struct flag run_flags[], list_flags[], stop_flags[], version_flags[], admin_flags[];
+extern const struct section run_sections[], list_sections[], stop_sections[], admin_sections[];
+extern const char run_description[], admin_description[];
 
 int run_perform(const struct flags *flags);
 int list_perform(const struct flags *flags);
 int stop_perform(const struct flags *flags);
 int version_perform(const struct flags *flags);
+int admin_perform(const struct flags *flags);
 
 #endif

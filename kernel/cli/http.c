@@ -38,15 +38,21 @@ void http_place_init(struct http_place *place, const char *socket_folder, const 
         strcpy(place->address, "127.0.0.1");
 }
 
+static int close_quietly(int fd)                    /* errno stays */
+{
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
 static int connect_socket(const char *path)
 {
     struct sockaddr_un peer = {.sun_family = AF_UNIX};
     memcpy(peer.sun_path, path, strlen(path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&peer, sizeof peer)) {
-        close(fd);
-        return -1;
-    }
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&peer, sizeof peer))
+        return close_quietly(fd);
     return fd;
 }
 
@@ -57,13 +63,13 @@ static int connect_port(const char *address, int port)
     struct addrinfo want = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
                             .ai_socktype = SOCK_STREAM};
     struct addrinfo *peer = NULL;
-    if (getaddrinfo(address, service, &want, &peer))
+    if (getaddrinfo(address, service, &want, &peer)) {
+        errno = EADDRNOTAVAIL;
         return -1;
-    int fd = socket(peer->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0 && connect(fd, peer->ai_addr, peer->ai_addrlen) && errno != EINPROGRESS) {
-        close(fd);
-        fd = -1;
     }
+    int fd = socket(peer->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && connect(fd, peer->ai_addr, peer->ai_addrlen) && errno != EINPROGRESS)
+        fd = close_quietly(fd);
     freeaddrinfo(peer);
     return fd;
 }
@@ -77,20 +83,46 @@ static void finish(struct http_call *call, int status)
     call->step = HTTP_DONE;
 }
 
+static void give_up(struct http_call *call, int error)
+{
+    call->error = error;
+    finish(call, 0);
+}
+
+static void write_api_headers(struct http_call *call, const char *body)
+{
+    const char *token = getenv("DAPR_API_TOKEN");
+    if (token && *token && !strpbrk(token, "\r\n"))
+        text_add(&call->out, "dapr-api-token: %s\r\n", token);
+    if (body)
+        text_add(&call->out, "Content-Type: text/plain\r\n");
+}
+
+static void write_admin_headers(struct http_call *call, const struct http_place *place,
+                                const char *body)
+{
+    text_add(&call->out, "X-Trilby-Admin: 1\r\n");
+    if (place->token)
+        text_add(&call->out, "Authorization: Bearer %s\r\n", place->token);
+    if (body)
+        text_add(&call->out, "Content-Type: application/%s\r\n", *body == '{' ? "json" : "yaml");
+}
+
 static void write_request(struct http_call *call, const struct http_place *place,
                           const char *method, const char *path, const char *body)
 {
-    const char *token = getenv("DAPR_API_TOKEN");
     text_add(&call->out, "%s %s HTTP/1.1\r\nConnection: close\r\n", method, path);
     if (*place->socket)
         text_add(&call->out, "Host: unix\r\n");
     else
         text_add(&call->out, strchr(place->address, ':') ? "Host: [%s]:%d\r\n" : "Host: %s:%d\r\n",
                  place->address, place->port);
-    if (token && *token && !strpbrk(token, "\r\n"))
-        text_add(&call->out, "dapr-api-token: %s\r\n", token);
+    if (place->is_admin)
+        write_admin_headers(call, place, body);
+    else
+        write_api_headers(call, body);
     if (body)
-        text_add(&call->out, "Content-Type: text/plain\r\nContent-Length: %zu\r\n", strlen(body));
+        text_add(&call->out, "Content-Length: %zu\r\n", strlen(body));
     text_add(&call->out, "\r\n%s", body ? body : "");
 }
 
@@ -103,7 +135,7 @@ void http_start(struct http_call *call, const struct http_place *place, const ch
     call->fd =
         *place->socket ? connect_socket(place->socket) : connect_port(place->address, place->port);
     if (call->fd < 0)
-        finish(call, 0);
+        give_up(call, errno);
 }
 
 short http_events(const struct http_call *call)
@@ -116,7 +148,7 @@ static void send_more(struct http_call *call)
     ssize_t len =
         send(call->fd, call->out.at + call->sent, call->out.len - call->sent, MSG_NOSIGNAL);
     if (len < 0 && errno != EAGAIN && errno != EINTR) {
-        finish(call, 0);
+        give_up(call, errno);
         return;
     }
     call->sent += len > 0 ? (size_t)len : 0;
@@ -180,15 +212,18 @@ static void read_more(struct http_call *call)
 {
     char piece[16384];
     ssize_t len = recv(call->fd, piece, sizeof piece, 0);
-    if (len < 0 && (errno == EAGAIN || errno == EINTR))
+    int error = len < 0 ? errno : ECONNRESET;
+    if (len < 0 && (error == EAGAIN || error == EINTR))
         return;
     if (len > 0)
         text_add_bytes(&call->in, piece, (size_t)len);
     int status = 0;
     if (is_whole(call, len <= 0, &status))
         finish(call, status);
-    else if (len <= 0 || call->in.len > MAX_ANSWER)
-        finish(call, 0);
+    else if (len <= 0)
+        give_up(call, error);
+    else if (call->in.len > MAX_ANSWER)
+        give_up(call, EMSGSIZE);
 }
 
 void http_go_on(struct http_call *call)
@@ -198,7 +233,7 @@ void http_go_on(struct http_call *call)
     else if (call->step == HTTP_READING)
         read_more(call);
     if (call->step != HTTP_DONE && clock_now_ms() >= call->deadline_ms)
-        finish(call, 0);
+        give_up(call, ETIMEDOUT);
 }
 
 void http_fini(struct http_call *call)
@@ -212,9 +247,9 @@ void http_fini(struct http_call *call)
 }
 
 int http_ask(struct http_call *call, const struct http_place *place, const char *method,
-             const char *path, int timeout_ms)
+             const char *path, const char *body, int timeout_ms)
 {
-    http_start(call, place, method, path, NULL, timeout_ms);
+    http_start(call, place, method, path, body, timeout_ms);
     while (call->step != HTTP_DONE) {
         struct pollfd wait = {.fd = call->fd, .events = http_events(call)};
         uint64_t now = clock_now_ms();

@@ -9,6 +9,8 @@ struct http_place {                                 /* where a sidecar's API lis
     char socket[108];                               /* a Unix socket; empty: TCP */
     char address[64];                               /* numeric */
     int port;
+    const char *token;                              /* a bearer's, for the admin listener; or NULL */
+    bool is_admin;                                  /* not the API: another token, other headers */
 };
 
 enum http_step { HTTP_IDLE, HTTP_SENDING, HTTP_READING, HTTP_DONE };
@@ -17,6 +19,7 @@ struct http_call {
     enum http_step step;
     int fd;
     int status; /* once done: the status, 0 when there was no answer */
+    int error;                                      /* of errno's kind: why there was none */
     uint64_t deadline_ms;
     size_t sent;
     struct text out, in;
@@ -35,6 +38,6 @@ void http_fini(struct http_call *call);             /* idle again */
 
 /* start, go on, until done: for commands that have nothing else to do.  The status. */
 int http_ask(struct http_call *call, const struct http_place *place, const char *method,
-             const char *path, int timeout_ms);
+             const char *path, const char *body, int timeout_ms);
 
 #endif

@@ -3,9 +3,9 @@
 #include "cli/command.h"
 #include "cli/say.h"
 #include "cli/sidecars.h"
+#include "cli/table.h"
 
 #include <cjson/cJSON.h>
-#include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,7 +129,7 @@ static void get(const struct column *column, const struct sidecar *s, struct val
     }
 }
 
-/* What fits into a table: one line, a command cut short between characters. */
+/* What fits into a table: a command is cut short between characters. */
 static char *cell(const struct column *column, const struct sidecar *s)
 {
     struct value v;
@@ -140,50 +140,30 @@ static char *cell(const struct column *column, const struct sidecar *s)
     if (column->offset == offsetof(struct sidecar, command) && len > COMMAND_WIDTH)
         for (cut = COMMAND_WIDTH - 3; cut && (v.text[cut] & 0xC0) == 0x80; cut--)
             ;
-    char *text = text_format("%.*s%s", (int)cut, v.text, cut < len ? "..." : "");
-    for (char *at = text; *at; at++)
-        if (iscntrl((unsigned char)*at))
-            *at = ' ';
-    return text;
-}
-
-static size_t width_of(const struct column *column, const struct sidecars *all)
-{
-    size_t width = 0;
-    for (size_t i = 0; i < all->count; i++) {
-        char *text = cell(column, &all->at[i]);
-        width = strlen(text) > width ? strlen(text) : width;
-        free(text);
-    }
-    return width && strlen(column->title) > width ? strlen(column->title) : width;
-}
-
-static void add_row(struct text *page, const struct sidecar *s, const size_t widths[])
-{
-    for (int c = 0; c < COLUMNS; c++) {
-        if (!widths[c])
-            continue;
-        char *text = s ? cell(&columns[c], s) : text_copy(columns[c].title);
-        text_add(page, "%-*s  ", (int)widths[c], text);
-        free(text);
-    }
-    while (page->len && page->at[page->len - 1] == ' ')
-        page->len--;
-    text_add(page, "\n");
+    return text_format("%.*s%s", (int)cut, v.text, cut < len ? "..." : "");
 }
 
 static void show_table(const struct sidecars *all, struct text *page)
 {
-    size_t widths[COLUMNS] = {0};
-    if (!all->count) {
-        text_add(page, "No Dapr instances found.\n");
-        return;
-    }
+    const char *titles[COLUMNS + 1] = {NULL};
+    struct table table = {.titles = titles};
+    size_t count = 0;
     for (int c = 0; c < COLUMNS; c++)
-        widths[c] = columns[c].title ? width_of(&columns[c], all) : 0;
-    add_row(page, NULL, widths);
+        if (columns[c].title)
+            titles[count++] = columns[c].title;
     for (size_t i = 0; i < all->count; i++)
-        add_row(page, &all->at[i], widths);
+        for (int c = 0; c < COLUMNS; c++) {
+            if (!columns[c].title)
+                continue;
+            char *text = cell(&columns[c], &all->at[i]);
+            table_add(&table, text);
+            free(text);
+        }
+    if (all->count)
+        table_show(&table, page);
+    else
+        text_add(page, "No Dapr instances found.\n");
+    table_fini(&table);
 }
 
 static void show_json(const struct sidecars *all, struct text *page)

@@ -30,6 +30,8 @@ const struct command commands[] = {
      "was started "
      "without `trilby run` is stopped alone.",
      stop_flags, stop_sections, true, stop_perform},
+    {"admin", "look into a running sidecar and change it", "admin COMMAND [ARGUMENT] [options]",
+     admin_description, admin_flags, admin_sections, true, admin_perform},
     {"version", "show the versions of trilby and of the sidecar", "version [options]",
      "Shows the version of this program and that of the sidecar it would start; n/a when there is "
      "none.",

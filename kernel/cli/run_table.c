@@ -45,6 +45,12 @@ const struct flag run_flags[] = {
     {"unix-domain-socket", 'u', FLAG_TEXT, "FOLDER", NULL, "unix-domain-socket", NULL,
      "Serve the APIs on dapr-ID-http.socket and dapr-ID-grpc.socket in this folder instead of "
      "ports."},
+    HEADING("The admin listener of the sidecar"),
+    {"admin-listen", 0, FLAG_TEXT, "ADDRESS", NULL, "admin-listen", NULL,
+     "Where `trilby admin` finds it: unix:/path, or with --admin-token-file 127.0.0.1:PORT, "
+     "[::1]:PORT or localhost:PORT. It has none when left out."},
+    {"admin-token-file", 0, FLAG_TEXT, "FILE", NULL, "admin-token-file", NULL,
+     "A file with the token for a port, 16 to 256 characters, that only its owner can read."},
     HEADING("Resources and configuration"),
     {"resources-path", 0, FLAG_LIST, "FOLDER", NULL, "resources-path", NULL,
      "A folder with components and other resources; see FILES for the one used when none is "
@@ -136,6 +142,6 @@ const struct section run_sections[] = {
      "trilby run --app-id orders --app-port 8080 --dapr-http-port 3500 -- python app.py\n"
      "trilby run --app-id orders --app-port 50051 --app-protocol grpc -- ./orders\n"
      "trilby run --app-id probe --resources-path ./components\n"},
-    {"SEE ALSO", "trilby help list, trilby help stop\n"},
+    {"SEE ALSO", "trilby help list, trilby help stop, trilby help admin\n"},
     {0},
 };

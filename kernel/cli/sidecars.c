@@ -69,6 +69,20 @@ static const char *argument(const struct words *argv, const char *name)
     return NULL;
 }
 
+/* Free it; a path that the sidecar sees from its own folder is made whole. Empty: there is none. */
+static char *argument_path(const struct words *argv, const char *name, const char *front, pid_t pid)
+{
+    char link[64], folder[4096];
+    const char *text = argument(argv, name);
+    size_t skip = text && !strncmp(text, front, strlen(front)) ? strlen(front) : 0;
+    if (!text || !*text || text[skip] == '/' || (*front && !skip))
+        return text_copy(text ? text : "");
+    snprintf(link, sizeof link, "/proc/%d/cwd", (int)pid);
+    ssize_t len = readlink(link, folder, sizeof folder);
+    return len > 0 ? text_format("%.*s%.*s/%s", (int)skip, text, (int)len, folder, text + skip)
+                   : text_copy(text);
+}
+
 static int argument_port(const struct words *argv, const char *name, int initial)
 {
     const char *text = argument(argv, name);
@@ -131,7 +145,7 @@ static void ask(struct sidecar *s, const struct words *argv)
     http_place_init(&place, argument(argv, "unix-domain-socket"), s->app_id,
                     argument(argv, "dapr-listen-addresses"), s->http_port);
     cJSON *metadata = NULL;
-    if (http_ask(&call, &place, "GET", "/v1.0/metadata", ANSWER_WITHIN_MS) == 200)
+    if (http_ask(&call, &place, "GET", "/v1.0/metadata", NULL, ANSWER_WITHIN_MS) == 200)
         metadata = cJSON_ParseWithLength(call.body.at, call.body.len);
     http_fini(&call);
     pid_t told = extended_pid(metadata, "cliPID");
@@ -156,6 +170,8 @@ static void add(struct sidecars *all, pid_t pid, const struct words *argv, const
         .app_port = argument_port(argv, "app-port", 0),
         .max_body_bytes = argument_bytes(argv, "max-body-size", "4Mi"),
         .read_buffer_bytes = argument_bytes(argv, "read-buffer-size", "4Ki"),
+        .admin_listen = argument_path(argv, "admin-listen", "unix:", pid),
+        .admin_token_file = argument_path(argv, "admin-token-file", "", pid),
     };
     const char *metrics = argument(argv, "enable-metrics");
     s.has_metrics = !metrics || strcasecmp(metrics, "false");
@@ -214,6 +230,8 @@ void sidecars_fini(struct sidecars *s)
         free(one->template_name);
         free(one->app_log);
         free(one->sidecar_log);
+        free(one->admin_listen);
+        free(one->admin_token_file);
     }
     free(s->at);
     *s = (struct sidecars){0};

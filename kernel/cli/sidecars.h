@@ -17,6 +17,7 @@ struct sidecar {
     time_t created;
     char *command;                                  /* of the app; never NULL, as the ones below */
     char *template_path, *template_name, *app_log, *sidecar_log;
+    char *admin_listen, *admin_token_file;          /* as given, paths whole; empty: none */
 };
 
 struct sidecars {

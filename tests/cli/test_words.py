@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-COMMANDS = ["run", "list", "stop", "version"]
+COMMANDS = ["run", "list", "stop", "admin", "version"]
 USERS_FLAGS = """app-id app-port app-protocol dapr-http-port dapr-grpc-port dapr-internal-grpc-port metrics-port
     profile-port enable-profiling log-level config resources-path components-path app-max-concurrency
     placement-host-address scheduler-host-address max-body-size read-buffer-size unix-domain-socket
@@ -68,6 +68,19 @@ def test_letters_are_the_ones_users_know(trilby, letter, name):
     (["run", "--enable-api-logging=perhaps"], '--enable-api-logging takes true or false, not "perhaps"'),
     (["list", "extra"], 'trilby list takes no arguments, but got "extra"'),
     (["version", "-o", "xml"], 'text or json, not "xml"'),
+    (["admin"], "no admin command was named"),
+    (["admin", "restart"], "unknown admin command: restart"),
+    (["admin", "plugins", "extra"], 'trilby admin plugins takes no arguments, but got "extra"'),
+    (["admin", "reload", "one", "two"], 'trilby admin reload takes one argument, but got "two"'),
+    (["admin", "component"], "trilby admin component wants the name of a component"),
+    (["admin", "swap"], "trilby admin swap wants the name of a plugin"),
+    (["admin", "add"], "trilby admin add wants a FILE"),
+    (["admin", "remove", "a/b"], '"a/b" is no name of a component'),
+    (["admin", "swap", ""], '"" is no name of a plugin'),
+    (["admin", "log-level", "loud"], 'debug, info, warn, error or fatal, not "loud"'),
+    (["admin", "plugins", "-o", "yaml"], '--output takes table or json, not "yaml"'),
+    (["admin", "plugins", "--timeout", "-1"], "--timeout takes a number of seconds"),
+    (["admin", "plugins", "--socket", "/a", "--address", "localhost:1"], "--socket and --address name two listeners"),
 ])
 def test_what_makes_no_sense_gets_a_sentence_and_status_2(trilby, words, sentence):
     done = trilby(*words)
