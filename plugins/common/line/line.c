@@ -3,10 +3,12 @@
 #include <line/line.h>
 
 #define LINE_MAGIC 0x4c494e45u
+#define QUICK_NS 1000000000ull          /* an attempt that failed sooner is worth being repeated for whoever asks */
 
 static void dial(struct line *l)
 {
     l->state = LINE_DIALLING;
+    l->dialled_ns = l->setup.host->now_ns();
     l->setup.ops->dial(l->setup.owner);
 }
 
@@ -53,13 +55,22 @@ static void on_rested(void *arg)
     line_leave(l);
 }
 
+static void on_wakeable(void *arg)
+{
+    struct line *l = checked(arg, struct line, LINE_MAGIC);
+    l->may_wake = l->is_quick;
+    own_timer(l, l->rest_ns, on_rested);
+}
+
 static void rest(struct line *l)
 {
     uint64_t pause = l->setup.min_rest_ns, most = l->setup.max_rest_ns;
     for (uint32_t i = 1; i < l->failures && pause < most; i++)
         pause *= 2;
     l->state = LINE_RESTING;
-    own_timer(l, pause < most ? pause : most, on_rested);
+    l->may_wake = false;
+    l->rest_ns = (pause < most ? pause : most) - l->setup.min_rest_ns;
+    own_timer(l, l->setup.min_rest_ns, l->rest_ns ? on_wakeable : on_rested);
 }
 
 void line_lose_for(struct line *l, const struct trb_error *err)
@@ -67,6 +78,7 @@ void line_lose_for(struct line *l, const struct trb_error *err)
     bool was_up = l->state == LINE_UP, at_once = was_up && l->setup.host->now_ns() - l->up_ns >= l->setup.flap_ns;
     l->fault = *err;
     l->failures = was_up ? 0 : l->failures + 1;
+    l->is_quick = err->code == TRB_UNAVAILABLE && l->setup.host->now_ns() - l->dialled_ns < QUICK_NS;
     line_enter(l);
     hang_up(l);
     if (at_once)
@@ -147,6 +159,15 @@ void line_connect(struct line *l, const struct trb_stream_target *target, const 
         l->streams->read_limit(l->stream, l->setup.read_limit);
 }
 
+bool line_may_wait(struct line *l)
+{
+    if (l->state == LINE_RESTING && l->may_wake) {
+        line_timer_stop(l);
+        dial(l);
+    }
+    return l->state == LINE_UP || (l->state != LINE_RESTING && (!l->failures || l->is_quick));
+}
+
 void line_up(struct line *l)
 {
     l->state = LINE_UP;
@@ -179,6 +200,7 @@ void line_end(struct line *l)
     l->is_dead = true;
     trb_error(&l->fault, TRB_UNAVAILABLE, "CLOSED", "%s %s: the connection is closing", l->setup.product, l->setup.place);
     l->state = LINE_RESTING;
+    l->may_wake = false;
     hang_up(l);
     l->setup.ops->dropped(l->setup.owner, &l->fault, false);
     line_leave(l);

@@ -2,6 +2,9 @@
  *
  *     dialling ──► greeting ──► up ──► (lost) ──► dialling at once, and after a failure: resting ──► dialling …
  *
+ * While it rests, whoever asks a server that refused a moment ago has it dialled again at once (line_may_wait): it may be
+ * back, as another loop knows already. Nobody waits for one that is silent.
+ *
  * A line knows when to dial, to greet, to give up and to rest; what is said over it, and who waits for an answer, is its
  * owner's. It is a member of the owner, which line_end's `ended` frees: perhaps later than line_end, since the line may
  * be in the middle of telling its owner something. Every member of line_ops may end the line. [loop] */
@@ -50,9 +53,11 @@ struct line {
     struct trb_timer *timer;                    /* of the state; the owner's while up */
     uint32_t state, failures, depth, streams_had;
     bool is_dead;
+    bool is_quick, may_wake;                    /* the last attempt failed at once, undenied; has rested enough for whoever asks */
     const char *bad_target;
     struct trb_error fault;                     /* why the last attempt failed */
-    uint64_t up_ns;                             /* since when it is up */
+    uint64_t up_ns, dialled_ns;                 /* since when it is up; when the last attempt began */
+    uint64_t rest_ns;                           /* what is left of the rest when it may be woken */
 };
 
 void line_begin(struct line *, const struct line_setup *);     /* zeroed before; dials */
@@ -69,11 +74,9 @@ void line_forget(struct line *);                               /* inside stop, b
 void line_timer(struct line *, uint64_t after_ns, void (*fire)(void *owner));
 void line_timer_stop(struct line *);
 
-/* Nothing may be asked now: the answer is line->fault. */
-static inline bool line_is_refusing(const struct line *l)
-{
-    return l->state == LINE_RESTING || (l->state != LINE_UP && l->failures);
-}
+/* May something be asked, to be sent now or once it is up? Else the answer is line->fault. It may dial, and that fail at
+ * once: inside line_enter. Within a turn the answer stays the same: what belongs together is asked whole or not at all. */
+bool line_may_wait(struct line *);
 
 /* Around what may end the line. */
 static inline void line_enter(struct line *l)

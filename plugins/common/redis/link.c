@@ -1,144 +1,71 @@
 /* link: the life of one connection. */
-#include <base/check.h>
 #include <base/mem.h>
 #include <base/slice.h>
 #include <base/text.h>
+#include <line/line.h>
+#include <line/ring.h>
 #include <redis/link.h>
-#include <redis/queue.h>
-
-#define DIALING 0
-#define GREETING 1
-#define UP 2
-#define RESTING 3
+#include <stdio.h>
 
 #define LARGE 16384u                    /* from here a value with an owner is referenced, not copied */
 #define MAX_WAITING (64u << 20)         /* bytes kept for a connection that is being dialled */
 #define REPLICA_PATIENCE_NS 1000000000ull   /* a master that became a replica: its name may lead elsewhere by now */
 #define READ_LIMIT (1u << 30)           /* one answer, whole: two of the largest strings */
-#define QUICK_NS 1000000000ull          /* an attempt that failed sooner is worth being repeated for whoever asks */
+
+struct entry {
+    struct redis_wish wish;
+    uint64_t since_ns;
+};
 
 struct redis_link {
-    uint32_t magic;
+    struct line line;
     struct redis_link_setup setup;
-    const struct trb_stream_service *streams;
-    const struct trb_timer_service *timers;
     struct redis_address address;
-    struct trb_stream *stream;
-    struct trb_timer *timer;            /* of the state: greeting, rest; answers when up */
-    uint32_t state, failures, greetings, depth, streams_had;
-    bool is_dead;
-    bool is_quick, may_wake;            /* the last attempt failed at once, undenied; has rested enough for whoever asks */
-    struct redis_queue asked;           /* up: sent; else: waiting */
+    uint32_t greetings;
+    struct ring asked;                  /* of entries; up: sent; else: waiting */
     struct text waiting;                /* their bytes */
     struct resp_reader reader;
-    struct trb_error fault;             /* why the last attempt failed */
-    uint64_t up_ns, dialled_ns;         /* since when it is up; when the last attempt began */
-    int64_t rest_ns;                    /* what is left of the rest when it may be woken */
 };
-#define LINK_MAGIC 0x4c494e4bu
-
-static void dial(struct redis_link *);
-
-/* ------------------------------------------------------------------------------------- timers */
-static void timer_stop(struct redis_link *l)
-{
-    l->timer = l->timers->cancel(l->timer);
-}
-
-static void timer_set(struct redis_link *l, int64_t after_ns, void (*fire)(void *))
-{
-    timer_stop(l);
-    l->timer = l->timers->start(l->setup.origin, (uint64_t)after_ns, fire, l);
-}
 
 /* ------------------------------------------------------------------------------- losing it */
-static void enter(struct redis_link *l)
-{
-    l->depth++;
-}
-
-static void leave(struct redis_link *l)
-{
-    if (--l->depth || !l->is_dead)
-        return;
-    text_fini(&l->waiting);
-    resp_fini(&l->reader);
-    l->magic = 0;
-    mem_free(l);
-}
-
-static void tell_all(struct redis_queue *q, const struct trb_error *err)
-{
-    while (q->count) {
-        struct redis_entry e = redis_queue_take(q);
-        e.wish.answered(&e.wish, NULL, err);
-    }
-    redis_queue_fini(q);
-}
-
-static struct redis_queue hang_up(struct redis_link *l)
-{
-    struct redis_queue orphans = l->asked;
-    l->asked = (struct redis_queue){0};
-    l->stream = l->streams->destroy(l->stream);
-    l->streams_had++;
-    timer_stop(l);
-    text_clear(&l->waiting);
-    l->reader.need = 0;
-    return orphans;
-}
-
-static void on_rested(void *arg)
-{
-    struct redis_link *l = checked(arg, struct redis_link, LINK_MAGIC);
-    enter(l);
-    timer_stop(l);
-    dial(l);
-    leave(l);
-}
-
-static void on_wakeable(void *arg)
-{
-    struct redis_link *l = checked(arg, struct redis_link, LINK_MAGIC);
-    l->may_wake = l->is_quick;
-    timer_set(l, l->rest_ns, on_rested);
-}
-
-static void rest(struct redis_link *l)
-{
-    int64_t pause = l->setup.config->min_retry_ns;
-    for (uint32_t i = 1; i < l->failures && pause < l->setup.config->max_retry_ns; i++)
-        pause *= 2;
-    if (pause > l->setup.config->max_retry_ns)
-        pause = l->setup.config->max_retry_ns;
-    l->state = RESTING;
-    l->may_wake = false;
-    l->rest_ns = pause - l->setup.config->min_retry_ns;
-    timer_set(l, l->setup.config->min_retry_ns, l->rest_ns ? on_wakeable : on_rested);
-}
-
 static void lose(struct redis_link *l, trb_code code, const char *reason, const char *sentence)
 {
-    struct trb_error err = {0};
-    bool was_up = l->state == UP;
-    trb_error(&err, code, reason, "redis %s: %s%s", l->address.host, sentence,
-              was_up && l->asked.count ? "; what had been asked may have been carried out" : "");
-    err.retryable = 1;
-    l->fault = err;
-    l->failures = was_up ? 0 : l->failures + 1;
-    l->is_quick = code == TRB_UNAVAILABLE && l->setup.host->now_ns() - l->dialled_ns < QUICK_NS;
-    enter(l);
-    struct redis_queue orphans = hang_up(l);
-    if (was_up)
-        l->state = DIALING;
-    else
-        rest(l);
-    tell_all(&orphans, &err);
-    if (!l->is_dead)
-        l->setup.down(l->setup.arg, &err, was_up);
-    if (was_up && !l->is_dead)
-        dial(l);
-    leave(l);
+    line_lose(&l->line, code, reason, sentence);
+}
+
+static void tell_all(struct ring *r, const struct trb_error *err)
+{
+    while (r->count) {
+        struct entry e = *(struct entry *)ring_take(r, sizeof e);
+        e.wish.answered(&e.wish, NULL, err);
+    }
+    ring_fini(r);
+}
+
+static void on_dropped(void *self, const struct trb_error *err, bool was_up)
+{
+    struct redis_link *l = self;
+    struct trb_error why = *err;
+    struct ring orphans = l->asked;
+    l->asked = (struct ring){0};
+    text_clear(&l->waiting);
+    l->reader.need = 0;
+    tell_all(&orphans, &why);
+    if (!l->line.is_dead)
+        l->setup.down(l->setup.arg, &why, was_up);
+}
+
+static bool is_owed(const void *self)
+{
+    return ((const struct redis_link *)self)->asked.count;
+}
+
+static void on_ended(void *self)
+{
+    struct redis_link *l = self;
+    text_fini(&l->waiting);
+    resp_fini(&l->reader);
+    mem_free(l);
 }
 
 void redis_link_lost(struct redis_link *l, const struct trb_error *err)
@@ -149,14 +76,14 @@ void redis_link_lost(struct redis_link *l, const struct trb_error *err)
 /* ------------------------------------------------------------------------------------ answers */
 static void on_answer_timeout(void *arg)
 {
-    struct redis_link *l = checked(arg, struct redis_link, LINK_MAGIC);
-    struct redis_entry *oldest = redis_queue_first(&l->asked);
-    timer_stop(l);
+    struct redis_link *l = arg;
+    struct entry *oldest = ring_at(&l->asked, 0, sizeof *oldest);
+    line_timer_stop(&l->line);
     if (!oldest)
         return;
     uint64_t age = l->setup.host->now_ns() - oldest->since_ns, limit = (uint64_t)l->setup.read_timeout_ns;
     if (age < limit) {
-        timer_set(l, (int64_t)(limit - age), on_answer_timeout);
+        line_timer(&l->line, limit - age, on_answer_timeout);
         return;
     }
     char sentence[80];
@@ -166,8 +93,8 @@ static void on_answer_timeout(void *arg)
 
 static void watch_answers(struct redis_link *l)
 {
-    if (!l->timer && l->setup.read_timeout_ns > 0)
-        timer_set(l, l->setup.read_timeout_ns, on_answer_timeout);
+    if (!l->line.timer && l->setup.read_timeout_ns > 0)
+        line_timer(&l->line, (uint64_t)l->setup.read_timeout_ns, on_answer_timeout);
 }
 
 static void on_greeted(struct redis_link *l, const struct resp *reply)
@@ -182,15 +109,11 @@ static void on_greeted(struct redis_link *l, const struct resp *reply)
     }
     if (--l->greetings)
         return;
-    uint64_t now = l->setup.host->now_ns();
-    l->state = UP;
-    l->up_ns = now;
-    l->failures = 0;
-    timer_stop(l);
+    line_up(&l->line);
     for (uint32_t i = 0; i < l->asked.count; i++)
-        l->asked.entries[(l->asked.first + i) & (l->asked.room - 1)].since_ns = now;
+        ((struct entry *)ring_at(&l->asked, i, sizeof(struct entry)))->since_ns = l->line.up_ns;
     if (l->asked.count) {
-        l->streams->write(l->stream, text_slice(&l->waiting));
+        l->line.streams->write(l->line.stream, text_slice(&l->waiting));
         watch_answers(l);
     }
     text_fini(&l->waiting);
@@ -206,7 +129,7 @@ static bool is_push(const struct resp *reply)
 
 static void on_reply(struct redis_link *l, const struct resp *reply)
 {
-    if (l->state == GREETING) {
+    if (l->line.state == LINE_GREETING) {
         on_greeted(l, reply);
         return;
     }
@@ -218,35 +141,34 @@ static void on_reply(struct redis_link *l, const struct resp *reply)
         lose(l, TRB_UNAVAILABLE, "PROTOCOL", "an answer came that nobody had asked for");
         return;
     }
-    struct redis_entry e = redis_queue_take(&l->asked);
+    struct entry e = *(struct entry *)ring_take(&l->asked, sizeof e);
     bool is_replica = resp_error_is(reply, "READONLY");
-    uint32_t had = l->streams_had;
+    uint32_t had = l->line.streams_had;
     e.wish.answered(&e.wish, reply, NULL);
-    if (is_replica && l->streams_had == had && l->setup.host->now_ns() - l->up_ns > REPLICA_PATIENCE_NS)
+    if (is_replica && l->line.streams_had == had && l->setup.host->now_ns() - l->line.up_ns > REPLICA_PATIENCE_NS)
         lose(l, TRB_UNAVAILABLE, "READONLY", "the server is a read-only replica now");
 }
 
-static void on_readable(void *arg)
+static void on_readable(void *self)
 {
-    struct redis_link *l = checked(arg, struct redis_link, LINK_MAGIC);
-    uint32_t had = l->streams_had;
+    struct redis_link *l = self;
+    const struct trb_stream_service *streams = l->line.streams;
+    uint32_t had = l->line.streams_had;
     int64_t len = RESP_MORE;
-    enter(l);
-    while (l->streams_had == had && (len = resp_read(&l->reader, l->streams->bytes(l->stream))) > 0) {
+    while (l->line.streams_had == had && (len = resp_read(&l->reader, streams->bytes(l->line.stream))) > 0) {
         on_reply(l, l->reader.nodes);
-        if (l->streams_had == had)
-            l->streams->consume(l->stream, (size_t)len);
+        if (l->line.streams_had == had)
+            streams->consume(l->line.stream, (size_t)len);
     }
-    if (len == RESP_BROKEN && l->streams_had == had)
+    if (len == RESP_BROKEN && l->line.streams_had == had)
         lose(l, TRB_UNAVAILABLE, "PROTOCOL", "the answer is not Redis's protocol; is the port right, and enableTLS?");
-    leave(l);
 }
 
 /* ------------------------------------------------------------------------------------ dialling */
 static void send_now(struct redis_link *l, const struct trb_data *words, uint32_t count)
 {
-    char *to = l->streams->room(l->stream, redis_command_room(words, count));
-    l->streams->wrote(l->stream, redis_command_write(to, words, count));
+    char *to = l->line.streams->room(l->line.stream, redis_command_room(words, count));
+    l->line.streams->wrote(l->line.stream, redis_command_write(to, words, count));
 }
 
 static void greet(struct redis_link *l, const struct trb_data *words, uint32_t count)
@@ -255,18 +177,11 @@ static void greet(struct redis_link *l, const struct trb_data *words, uint32_t c
     l->greetings++;
 }
 
-static void on_silence(void *arg)
+static void on_connected(void *self)
 {
-    struct redis_link *l = checked(arg, struct redis_link, LINK_MAGIC);
-    lose(l, TRB_UNAVAILABLE, "TIMEOUT", "connected, but no answer to the greeting within dialTimeout");
-}
-
-static void on_connected(void *arg)
-{
-    struct redis_link *l = checked(arg, struct redis_link, LINK_MAGIC);
+    struct redis_link *l = self;
     const struct redis_link_setup *s = &l->setup;
     char number[REDIS_NUMBER];
-    l->state = GREETING;
     l->greetings = 0;
     if (s->username)
         greet(l, (struct trb_data[]){redis_text("AUTH"), redis_text(s->username), redis_text(s->password)}, 3);
@@ -277,22 +192,6 @@ static void on_connected(void *arg)
     if (s->readonly)
         greet(l, (struct trb_data[]){redis_text("READONLY")}, 1);
     greet(l, (struct trb_data[]){redis_text("PING")}, 1);
-    timer_set(l, s->config->dial_timeout_ns, on_silence);
-}
-
-static void on_closed(void *arg, const struct trb_error *err)
-{
-    struct redis_link *l = checked(arg, struct redis_link, LINK_MAGIC);
-    lose(l, TRB_UNAVAILABLE, "CONNECTION", err ? err->message : "the connection was closed");
-}
-
-static const struct trb_stream_events stream_events = {
-    .size = sizeof stream_events, .connected = on_connected, .readable = on_readable, .closed = on_closed};
-
-static void on_bad_pem(void *arg)
-{
-    struct redis_link *l = checked(arg, struct redis_link, LINK_MAGIC);
-    lose(l, TRB_INVALID, "BAD_OPTION", "caCert, clientCert or clientKey is not PEM that can be used");
 }
 
 void redis_link_found(struct redis_link *l, const struct redis_address *where)
@@ -303,17 +202,12 @@ void redis_link_found(struct redis_link *l, const struct redis_address *where)
         .size = sizeof target, .host = slice_of(l->address.host), .port = l->address.port, .tls = c->tls,
         .verify = !c->skip_verify, .ca_pem = slice_of(c->ca_cert), .certificate_pem = slice_of(c->client_cert),
         .key_pem = slice_of(c->client_key), .connect_timeout_ns = (uint64_t)c->dial_timeout_ns};
-    l->stream = l->streams->connect(l->setup.origin, &target, &stream_events, l);
-    if (!l->stream)
-        timer_set(l, 0, on_bad_pem);
-    else if (TRB_HAS(l->streams, read_limit))
-        l->streams->read_limit(l->stream, READ_LIMIT);
+    line_connect(&l->line, &target, "caCert, clientCert or clientKey is not PEM that can be used");
 }
 
-static void dial(struct redis_link *l)
+static void dial(void *self)
 {
-    l->state = DIALING;
-    l->dialled_ns = l->setup.host->now_ns();
+    struct redis_link *l = self;
     if (l->setup.find)
         l->setup.find(l->setup.find_arg, l, l->setup.find_slot);
     else if (l->setup.follow)
@@ -350,60 +244,50 @@ static bool has_large(const struct trb_data *words, uint32_t count)
 static void send_pieces(struct redis_link *l, const struct trb_data *words, uint32_t count)
 {
     char head[32];
-    l->streams->write(l->stream, slice_from(head, (size_t)(redis_command_head(head, '*', count) - head)));
+    l->line.streams->write(l->line.stream, slice_from(head, (size_t)(redis_command_head(head, '*', count) - head)));
     for (uint32_t i = 0; i < count; i++) {
-        l->streams->write(l->stream, slice_from(head, (size_t)(redis_command_head(head, '$', words[i].len) - head)));
-        l->streams->write_data(l->stream, words[i]);
-        l->streams->write(l->stream, SLICE("\r\n"));
+        l->line.streams->write(l->line.stream, slice_from(head, (size_t)(redis_command_head(head, '$', words[i].len) - head)));
+        l->line.streams->write_data(l->line.stream, words[i]);
+        l->line.streams->write(l->line.stream, SLICE("\r\n"));
     }
-}
-
-/* A server that refused a moment ago may be back, as another loop knows already; nobody waits for one that is silent.
- * Within a turn the answer stays the same: what belongs together is asked whole or not at all. */
-static bool may_wait(struct redis_link *l)
-{
-    if (l->state == RESTING && l->may_wake) {
-        timer_stop(l);
-        dial(l);
-    }
-    return l->state == UP || (l->state != RESTING && (!l->failures || l->is_quick));
 }
 
 static void ask(struct redis_link *l, const struct redis_wish *wish, const struct trb_data *words, uint32_t count)
 {
-    if (!may_wait(l)) {
-        refuse(wish, &l->fault);
+    if (!line_may_wait(&l->line)) {
+        refuse(wish, &l->line.fault);
         return;
     }
-    if (l->state != UP && l->waiting.len + redis_command_room(words, count) > MAX_WAITING) {
+    if (l->line.state != LINE_UP && l->waiting.len + redis_command_room(words, count) > MAX_WAITING) {
         struct trb_error err = {0};
         trb_error(&err, TRB_EXHAUSTED, "TOO_MUCH_WAITS", "redis %s: too much waits for the connection", l->address.host);
         err.retryable = 1;
         refuse(wish, &err);
         return;
     }
-    *redis_queue_add(&l->asked) = (struct redis_entry){.wish = *wish, .since_ns = l->setup.host->now_ns()};
-    if (l->state != UP)
+    *(struct entry *)ring_add(&l->asked, sizeof(struct entry)) =
+        (struct entry){.wish = *wish, .since_ns = l->setup.host->now_ns()};
+    if (l->line.state != LINE_UP)
         keep(l, words, count);
     else if (has_large(words, count))
         send_pieces(l, words, count);
     else
         send_now(l, words, count);
-    if (l->state == UP)
+    if (l->line.state == LINE_UP)
         watch_answers(l);
 }
 
 /* Dialling may fail at once, and the link be taken down for that. */
 void redis_link_ask(struct redis_link *l, const struct redis_wish *wish, const struct trb_data *words, uint32_t count)
 {
-    enter(l);
+    line_enter(&l->line);
     ask(l, wish, words, count);
-    leave(l);
+    line_leave(&l->line);
 }
 
 bool redis_link_is_up(const struct redis_link *l)
 {
-    return l->state == UP;
+    return l->line.state == LINE_UP;
 }
 
 const struct redis_address *redis_link_address(const struct redis_link *l)
@@ -413,38 +297,29 @@ const struct redis_address *redis_link_address(const struct redis_link *l)
 
 struct redis_link *redis_link_create(const struct redis_link_setup *setup)
 {
+    static const struct line_ops ops = {.dial = dial, .connected = on_connected, .readable = on_readable,
+                                        .dropped = on_dropped, .is_owed = is_owed, .ended = on_ended};
+    const struct redis_config *c = setup->config;
     struct redis_link *l = mem_zero(sizeof *l);
-    l->magic = LINK_MAGIC;
     l->setup = *setup;
     l->address = setup->address;
-    l->streams = setup->host->extension(TRB_STREAM_SERVICE);
-    l->timers = setup->host->extension(TRB_TIMER);
-    dial(l);
+    line_begin(&l->line, &(struct line_setup){
+        .host = setup->host, .origin = setup->origin, .ops = &ops, .owner = l, .product = "redis", .place = l->address.host,
+        .read_limit = READ_LIMIT, .greeting_ns = (uint64_t)c->dial_timeout_ns,
+        .silence = "connected, but no answer to the greeting within dialTimeout",
+        .min_rest_ns = (uint64_t)c->min_retry_ns, .max_rest_ns = (uint64_t)c->max_retry_ns});
     return l;
 }
 
 void redis_link_forget(struct redis_link *l)
 {
-    if (!l)
-        return;
-    l->stream = NULL;
-    l->timer = NULL;
+    if (l)
+        line_forget(&l->line);
 }
 
 struct redis_link *redis_link_destroy(struct redis_link *l)
 {
-    if (!l)
-        return NULL;
-    struct trb_error err = {0};
-    check(l->magic == LINK_MAGIC && !l->is_dead);
-    trb_error(&err, TRB_UNAVAILABLE, "CLOSED", "redis %s: the connection is closing", l->address.host);
-    enter(l);
-    l->is_dead = true;
-    l->state = RESTING;
-    l->may_wake = false;
-    l->fault = err;
-    struct redis_queue orphans = hang_up(l);
-    tell_all(&orphans, &err);
-    leave(l);
+    if (l)
+        line_end(&l->line);
     return NULL;
 }

@@ -212,11 +212,9 @@ static void send_now(struct link *l, struct trb_slice line, const struct trb_dat
     l->line.streams->write(l->line.stream, SLICE("\r\n"));
 }
 
-void link_ask(struct link *l, const struct wish *wish, struct trb_slice line, const struct trb_data *value)
+static void ask(struct link *l, const struct wish *wish, struct trb_slice line, const struct trb_data *value)
 {
-    static const struct trb_data none = {0};
-    value = value ? value : &none;
-    if (line_is_refusing(&l->line)) {
+    if (!line_may_wait(&l->line)) {
         refuse(wish, &l->line.fault);
         return;
     }
@@ -236,6 +234,14 @@ void link_ask(struct link *l, const struct wish *wish, struct trb_slice line, co
     }
     send_now(l, line, value);
     watch_answers(l);
+}
+
+void link_ask(struct link *l, const struct wish *wish, struct trb_slice line, const struct trb_data *value)
+{
+    static const struct trb_data none = {0};
+    line_enter(&l->line);
+    ask(l, wish, line, value ? value : &none);
+    line_leave(&l->line);
 }
 
 void link_refusal(const struct reply *r, struct trb_error *ret_err)
