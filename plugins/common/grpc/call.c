@@ -15,7 +15,9 @@ trb_code call_outcome(const struct grpc_call *c, const char *who, struct trb_sli
         return trb_error(err, TRB_UNAVAILABLE, "RESET", "%s: the call was ended without a status (HTTP/2 reason %u); "
                          "it may have been carried out", who, c->reset);
     if (c->status)
-        return trb_error(err, c->status, "GRPC", "%s", c->status_text);
+        return trb_error(err, c->status, "GRPC", "%.*s", SLICE_ARG(text_slice(&c->status_text)));
+    if (c->events)
+        return TRB_OK;
     if (!grpc_frame_only(text_slice(&c->reply), ret_message))
         return trb_error(err, TRB_INTERNAL, "PROTOCOL", "%s: the answer is not one plain message", who);
     return TRB_OK;
@@ -24,6 +26,8 @@ trb_code call_outcome(const struct grpc_call *c, const char *who, struct trb_sli
 void call_fresh(struct grpc_call *c)
 {
     text_clear(&c->reply);
+    text_clear(&c->status_text);
+    text_clear(&c->details);
     c->sent = 0;
     c->stream_id = 0;
     c->head_bytes = 0;
@@ -36,5 +40,7 @@ struct grpc_call *call_free(struct grpc_call *c)
 {
     text_fini(&c->request);
     text_fini(&c->reply);
+    text_fini(&c->status_text);
+    text_fini(&c->details);
     return mem_free(c);
 }

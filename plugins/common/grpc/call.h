@@ -1,14 +1,13 @@
-/* call: one call on its way, as channel and connection share it. */
+/* call: one call on its way, unary or a stream, as channel and connection share it. */
 #ifndef GRPC_CALL_H
 #define GRPC_CALL_H
 
 #include <base/list.h>
 #include <grpc/grpc.h>
 
-#define GRPC_TEXT 400u
-
 struct grpc_call {
     struct list link;                           /* waiting, or running on a connection */
+    struct list arrived;                        /* a stream of which something has come: its connection's */
     struct grpc_wish wish;
     const char *path;
     struct text request, reply;
@@ -21,8 +20,15 @@ struct grpc_call {
     int64_t http_status;
     bool is_grpc, has_status, is_too_long;
     trb_code status;
-    char status_text[GRPC_TEXT];
+    struct text status_text, details;           /* details: a google.rpc.Status, as sent beside the status */
     uint32_t reset;                             /* HTTP/2's reason when the stream ended; 0: properly */
+    /* Of a stream; events is NULL in a unary call. */
+    const struct grpc_stream_events *events;
+    void *arg;
+    struct grpc *grpc;
+    struct conn *conn;                          /* it runs on, or has run on */
+    size_t taken, unconsumed;                   /* of what has come: told; not yet given back to the window */
+    bool is_finished, is_paused, is_telling, is_over;
 };
 
 /* The outcome, once the stream has ended. TRB_OK: *ret_message is the answer, inside reply. */

@@ -21,7 +21,7 @@ struct grpc {
     uint32_t endpoint;
     uint32_t failures;                          /* attempts since the last success */
     uint32_t depth;
-    bool is_dead;
+    bool is_dead, is_open;                      /* open: calls go out; else only what greets */
     struct trb_timer *rest, *watch;
     uint64_t watch_ns;                          /* when the watch fires: no later than the first deadline */
     struct trb_error fault;
@@ -31,6 +31,10 @@ struct grpc {
 /* Between these the channel stays, also when it is destroyed. */
 void channel_enter(struct grpc *);
 void channel_leave(struct grpc *);
+
+/* stream.c: what has come for a stream, and its end; given when it is to be freed. */
+void stream_arrived(void *channel, struct conn *, struct grpc_call *);
+void stream_tell_end(struct grpc_call *, const struct trb_error *err);
 
 /* grpc.c: asking and telling. */
 void call_tell(struct grpc_call *, struct trb_slice message, const struct trb_error *err);

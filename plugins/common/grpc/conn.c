@@ -44,6 +44,13 @@ static void tell_ended(struct conn *c)
         c->setup.finished(c->setup.arg, c, list_item(node, struct grpc_call, link));
 }
 
+static void tell_arrived(struct conn *c)
+{
+    struct list *node;
+    while (!c->is_dead && (node = list_take(&c->arrived)))
+        c->setup.arrived(c->setup.arg, c, list_item(node, struct grpc_call, arrived));
+}
+
 static void send_all(struct conn *c)
 {
     const uint8_t *at;
@@ -67,6 +74,12 @@ void conn_flush(struct conn *c)
     leave(c);
 }
 
+void conn_flush_later(struct conn *c)
+{
+    if (!c->depth && c->session)
+        conn_flush(c);
+}
+
 static void tell(struct conn *c)
 {
     if (c->state == GREETING && c->has_greeted) {
@@ -80,6 +93,7 @@ static void tell(struct conn *c)
         c->state = LEAVING;
         c->setup.leaving(c->setup.arg, c);
     }
+    tell_arrived(c);
     tell_ended(c);
 }
 
@@ -162,6 +176,7 @@ struct conn *conn_create(const struct conn_setup *setup)
     c->setup = *setup;
     list_init(&c->running);
     list_init(&c->ended);
+    list_init(&c->arrived);
     c->streams = setup->host->extension(TRB_STREAM_SERVICE);
     c->timers = setup->host->extension(TRB_TIMER);
     c->stream = c->streams->connect(setup->origin, &target, &stream_events, c);
@@ -175,7 +190,12 @@ struct grpc_call *conn_take(struct conn *c)
 {
     struct list *node = list_take(&c->ended);
     node = node ? node : list_take(&c->running);
-    return node ? list_item(node, struct grpc_call, link) : NULL;
+    if (!node)
+        return NULL;
+    struct grpc_call *call = list_item(node, struct grpc_call, link);
+    list_remove(&call->arrived);
+    call->conn = NULL;
+    return call;
 }
 
 struct list *conn_running(struct conn *c)

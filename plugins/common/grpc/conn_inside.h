@@ -21,6 +21,7 @@ struct conn {
     struct trb_timer *timer;
     nghttp2_session *session;
     struct list running, ended;                 /* ended: its asker is not told yet */
+    struct list arrived;                        /* streams of which something has come (grpc_call.arrived) */
     uint32_t state, depth;
     bool is_dead, was_up, has_greeted, has_goodbye;
     uint64_t heard_ns, up_ns;

@@ -12,14 +12,28 @@ void grpc_frame_head(char to[GRPC_HEAD], size_t len)
     to[4] = (char)len;
 }
 
+static size_t length_of(const unsigned char *b)
+{
+    return (size_t)b[1] << 24 | (size_t)b[2] << 16 | (size_t)b[3] << 8 | b[4];
+}
+
 bool grpc_frame_only(struct trb_slice bytes, struct trb_slice *ret_message)
 {
     const unsigned char *b = (const unsigned char *)bytes.at;
     if (bytes.len < GRPC_HEAD || b[0])
         return false;
-    size_t len = (size_t)b[1] << 24 | (size_t)b[2] << 16 | (size_t)b[3] << 8 | b[4];
     *ret_message = slice_skip(bytes, GRPC_HEAD);
-    return ret_message->len == len;
+    return ret_message->len == length_of(b);
+}
+
+bool grpc_frame_first(struct trb_slice bytes, struct trb_slice *ret_message, size_t *ret_len)
+{
+    const unsigned char *b = (const unsigned char *)bytes.at;
+    *ret_len = bytes.len < GRPC_HEAD ? 0 : length_of(b);
+    if (bytes.len < GRPC_HEAD || bytes.len - GRPC_HEAD < *ret_len)
+        return false;
+    *ret_message = b[0] ? (struct trb_slice){0} : slice_cut(slice_skip(bytes, GRPC_HEAD), *ret_len);
+    return true;
 }
 
 bool grpc_status_read(struct trb_slice text, trb_code *ret_code)

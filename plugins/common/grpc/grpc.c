@@ -24,6 +24,12 @@ void channel_leave(struct grpc *g)
 void call_tell(struct grpc_call *c, struct trb_slice message, const struct trb_error *err)
 {
     struct grpc_wish w = c->wish;
+    struct grpc_said said = {.code = c->status, .text = text_slice(&c->status_text), .details = text_slice(&c->details)};
+    if (c->events) {
+        stream_tell_end(c, err);
+        return;
+    }
+    w.said = c->has_status && c->http_status == 200 && c->is_grpc ? &said : NULL;
     w.answered(&w, message, err);
     call_free(c);
 }
@@ -73,7 +79,7 @@ static void closing(const struct grpc *g, struct trb_error *err)
 void call_place(struct grpc *g, struct grpc_call *c)
 {
     struct trb_error err = {0};
-    if (!g->is_dead && g->conn && conn_is_up(g->conn)) {
+    if (!g->is_dead && g->conn && conn_is_up(g->conn) && (g->is_open || c->wish.greets)) {
         if (conn_start(g->conn, c))
             return;
         conn_part(g->conn);                     /* its streams are used up */
@@ -104,11 +110,40 @@ void grpc_ask(struct grpc *g, const struct grpc_wish *wish, const char *path, st
     *message = (struct text){0};
     grpc_frame_head(c->request.at, c->request.len - GRPC_HEAD);
     c->since_ns = now;
-    c->deadline_ns = now + (uint64_t)timeout_ns;
+    c->deadline_ns = timeout_ns ? now + (uint64_t)timeout_ns : GRPC_NO_DEADLINE;
     list_init(&c->link);
-    if (!g->is_dead)
+    list_init(&c->arrived);
+    if (!g->is_dead && timeout_ns)
         late_watch(g, now, c->deadline_ns);
     call_place(g, c);
+}
+
+static struct grpc_call *find(struct list *calls, const void *call)
+{
+    list_each(node, calls)
+        if (list_item(node, struct grpc_call, link)->wish.call == call)
+            return list_item(node, struct grpc_call, link);
+    return NULL;
+}
+
+bool grpc_cancel(struct grpc *g, const void *call)
+{
+    struct grpc_call *c = find(&g->waiting, call);
+    struct conn *conn = c ? NULL : g->conn;
+    c = c || !conn ? c : find(conn_running(conn), call);
+    list_each(node, &g->leaving)
+        if (!c)
+            c = find(conn_running(conn = list_item(node, struct leaving, link)->conn), call);
+    if (!c)
+        return false;
+    if (conn)
+        conn_cancel(conn, c);
+    else
+        list_remove(&c->link);
+    call_free(c);
+    if (conn)
+        conn_flush_later(conn);
+    return true;
 }
 
 /* ---------------------------------------------------------------------------------------- life */

@@ -1,4 +1,4 @@
-/* grpc: unary calls to a gRPC server, many at once over one HTTP/2 connection per loop. [loop]
+/* grpc: calls to a gRPC server, many at once over one HTTP/2 connection per loop: unary ones, and streams. [loop]
  *
  * A channel knows one or more endpoints and is connected to one of them. When the connection breaks, the next
  * endpoint is dialled at once; what is asked meanwhile waits until every endpoint has been tried. Then askers are
@@ -28,6 +28,8 @@ struct grpc_config {                            /* outlives the channel */
     const char *ca_pem, *cert_pem, *key_pem;    /* NULL: the system's, none, none */
     int64_t connect_timeout_ns;
     size_t max_reply;                           /* the largest message that is taken */
+    const char *metadata_name, *metadata_value; /* beside every call; NULL: none */
+    uint32_t is_patient;                        /* 1: a server that says nothing is slow, never dead */
 };
 
 /* host, host:port, [v6]:port, unix:/path, each with or without http:// or https://, which asks for TLS. The sentence
@@ -35,8 +37,16 @@ struct grpc_config {                            /* outlives the channel */
 trb_code grpc_config_add(struct grpc_config *, const char *option, struct trb_slice endpoint, uint32_t default_port,
                          struct trb_error *err);
 
+/* The status that the server itself has said, as it said it. */
+struct grpc_said {
+    trb_code code;
+    struct trb_slice text, details;             /* details: a google.rpc.Status, or empty */
+};
+
 /* Who waits for an answer: a message, or err. Told once; copied where it is kept; the members are the asker's. */
 struct grpc_wish {
+    uint32_t greets;                            /* goes out before grpc_greeted */
+    const struct grpc_said *said;               /* when told: NULL when the server said nothing */
     void (*answered)(struct grpc_wish *, struct trb_slice message, const struct trb_error *err);
     void *self, *call;
     const void *question;
@@ -52,6 +62,7 @@ struct grpc_setup {
     const struct grpc_config *config;
     void *arg;
     void (*up)(void *arg);                      /* connected, also again */
+    uint32_t greets;                            /* 1: after up only what greets goes out, until grpc_greeted */
     /* Every endpoint has failed (the last one so); who waited has been told. The channel goes on by itself;
      * destroying it here is fine. */
     void (*down)(void *arg, const struct trb_error *);
@@ -67,6 +78,25 @@ static inline void grpc_message_begin(struct text *t)
     text_add(t, (struct trb_slice){"\0\0\0\0", 5});
 }
 /* path: "/package.Service/Method", for good. The message is the channel's then, and t empty again. */
+/* timeout_ns 0: none. */
 void grpc_ask(struct grpc *, const struct grpc_wish *, const char *path, struct text *message, int64_t timeout_ns);
+void grpc_greeted(struct grpc *);
+/* The call with this wish.call is given up: the server hears it, nobody is told. false: there is none. */
+bool grpc_cancel(struct grpc *, const void *call);
+
+#define GRPC_NO_DEADLINE UINT64_MAX
+
+/* A call in which both sides send messages while it lasts. Nothing of it is repeated. */
+struct grpc_call;
+struct grpc_stream_events {
+    void (*message)(void *arg, struct trb_slice);               /* borrowed; the stream may be paused or ended here */
+    void (*ended)(void *arg, const struct trb_error *);         /* last, and the stream is gone; NULL: with status OK */
+};
+/* events outlive the stream. May end before this returns: told later then, never inside. */
+struct grpc_call *grpc_open(struct grpc *, const char *path, const struct grpc_stream_events *, void *arg);
+void grpc_send(struct grpc_call *, struct text *message);       /* as in grpc_ask; sent in order */
+void grpc_finish(struct grpc_call *);                           /* we send nothing more */
+void grpc_pause(struct grpc_call *, bool is_paused);            /* while paused no message is told, and the server waits */
+void grpc_end(struct grpc_call *);                              /* cancelled; nobody is told, and the stream is gone */
 
 #endif

@@ -59,7 +59,7 @@ static void on_watch(void *arg)
               g->setup.config->product);
     if (next != UINT64_MAX)
         late_watch(g, now, next);
-    if (is_silent)
+    if (is_silent && !g->setup.config->is_patient)
         conn_lose(g->conn, "TIMEOUT", "no answer in time");
     else if (g->conn && conn_is_up(g->conn))
         conn_flush(g->conn);

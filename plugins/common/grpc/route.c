@@ -41,12 +41,23 @@ static void start_waiting(struct grpc *g)
     }
 }
 
+void grpc_greeted(struct grpc *g)
+{
+    channel_enter(g);
+    g->is_open = true;
+    if (g->conn && conn_is_up(g->conn))
+        start_waiting(g);
+    channel_leave(g);
+}
+
 static void on_up(void *arg, struct conn *conn)
 {
     struct grpc *g = checked(arg, struct grpc, GRPC_MAGIC);
     channel_enter(g);
     g->failures = 0;
-    start_waiting(g);
+    g->is_open = !g->setup.greets;
+    if (g->is_open)
+        start_waiting(g);
     g->setup.up(g->setup.arg);
     channel_leave(g);
 }
@@ -162,7 +173,7 @@ static void on_finished(void *arg, struct conn *conn, struct grpc_call *c)
     struct leaving *l;
     char who[300];
     channel_enter(g);
-    if (c->reset == REFUSED_STREAM && !c->http_status && ++c->refusals <= MAX_REFUSALS) {
+    if (!c->events && c->reset == REFUSED_STREAM && !c->http_status && ++c->refusals <= MAX_REFUSALS) {
         call_fresh(c);
         call_place(g, c);
     } else {
@@ -180,6 +191,6 @@ void route_dial(struct grpc *g)
 {
     struct conn_setup c = {.host = g->setup.host, .origin = g->setup.origin, .config = g->setup.config,
                            .endpoint = &g->setup.config->endpoints[g->endpoint], .arg = g, .up = on_up,
-                           .finished = on_finished, .leaving = on_leaving, .gone = on_gone};
+                           .finished = on_finished, .arrived = stream_arrived, .leaving = on_leaving, .gone = on_gone};
     g->conn = conn_create(&c);
 }

@@ -1,6 +1,7 @@
 /* session: nghttp2 between the connection and its calls. Its callbacks only note what came: askers are told when it has
  * returned, because they may ask again or end the connection. */
 #include <base/check.h>
+#include <base/codec.h>
 #include <base/slice.h>
 #include <grpc/conn_inside.h>
 #include <grpc/frame.h>
@@ -24,8 +25,12 @@ static ssize_t on_body_wanted(nghttp2_session *s, int32_t id, uint8_t *to, size_
     size_t left = call->request.len - call->sent, len = left < room ? left : room;
     memcpy(to, call->request.at + call->sent, len);
     call->sent += len;
-    if (len == left)
+    if (len < left)
+        return (ssize_t)len;
+    if (!call->events || call->is_finished)
         *ret_flags |= NGHTTP2_DATA_FLAG_EOF;
+    else if (!len)
+        return NGHTTP2_ERR_DEFERRED;
     return (ssize_t)len;
 }
 
@@ -37,20 +42,27 @@ static nghttp2_nv pair(const char *name, const char *value, size_t len)
 
 bool conn_start(struct conn *c, struct grpc_call *call)
 {
+    const struct grpc_config *g = c->setup.config;
     char timeout[16];
     const char *authority = strncmp(c->setup.endpoint->host, "unix:", 5) ? c->setup.endpoint->text : "localhost";
-    int64_t left = (int64_t)(call->deadline_ns - c->setup.host->now_ns());
-    const nghttp2_nv head[] = {PAIR(":method", "POST"), PAIR(":scheme", c->setup.config->tls ? "https" : "http"),
-                               PAIR(":path", call->path), PAIR(":authority", authority), PAIR("te", "trailers"),
-                               PAIR("content-type", "application/grpc"), PAIR("user-agent", "trilby"),
-                               pair("grpc-timeout", timeout, grpc_timeout_write(left, timeout))};
+    nghttp2_nv head[9] = {PAIR(":method", "POST"), PAIR(":scheme", g->tls ? "https" : "http"),
+                          PAIR(":path", call->path), PAIR(":authority", authority), PAIR("te", "trailers"),
+                          PAIR("content-type", "application/grpc"), PAIR("user-agent", "trilby")};
+    size_t count = 7;
     nghttp2_data_provider body = {.read_callback = on_body_wanted};
     if (c->state != UP)
         return false;
-    int32_t id = nghttp2_submit_request(c->session, NULL, head, countof(head), &body, call);
+    if (call->deadline_ns != GRPC_NO_DEADLINE) {
+        int64_t left = (int64_t)(call->deadline_ns - c->setup.host->now_ns());
+        head[count++] = pair("grpc-timeout", timeout, grpc_timeout_write(left, timeout));
+    }
+    if (g->metadata_name)
+        head[count++] = PAIR(g->metadata_name, g->metadata_value);
+    int32_t id = nghttp2_submit_request(c->session, NULL, head, count, &body, call);
     if (id < 0)
         return false;
     call->stream_id = id;
+    call->conn = c;
     list_append(&c->running, &call->link);
     if (!c->depth)
         conn_flush(c);
@@ -62,9 +74,42 @@ void conn_cancel(struct conn *c, struct grpc_call *call)
     nghttp2_session_set_stream_user_data(c->session, call->stream_id, NULL);
     nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, call->stream_id, NGHTTP2_CANCEL);
     list_remove(&call->link);
+    list_remove(&call->arrived);
+}
+
+void conn_send(struct conn *c, struct grpc_call *call)
+{
+    if (call->sent == call->request.len && !call->is_finished)
+        return;
+    nghttp2_session_resume_data(c->session, call->stream_id);
+    conn_flush_later(c);
+}
+
+void conn_consumed(struct conn *c, struct grpc_call *call)
+{
+    if (call->unconsumed)
+        nghttp2_session_consume_stream(c->session, call->stream_id, call->unconsumed);
+    call->unconsumed = 0;
+    conn_flush_later(c);
 }
 
 /* ------------------------------------------------------------------------- what nghttp2 has read */
+static void take_text(struct grpc_call *call, struct trb_slice escaped)
+{
+    text_clear(&call->status_text);
+    char *at = text_room(&call->status_text, escaped.len);
+    text_wrote(&call->status_text, grpc_text_read(escaped, at, escaped.len + 1));
+}
+
+static void take_details(struct grpc_call *call, struct trb_slice base64)
+{
+    size_t len = 0;
+    text_clear(&call->details);
+    char *at = text_room(&call->details, base64.len * 3 / 4 + 3);
+    if (base64_decode(base64, true, at, &len, NULL))
+        text_wrote(&call->details, len);
+}
+
 static int on_header(nghttp2_session *s, const nghttp2_frame *frame, const uint8_t *name_at, size_t name_len,
                      const uint8_t *value_at, size_t value_len, uint8_t flags, void *arg)
 {
@@ -82,7 +127,9 @@ static int on_header(nghttp2_session *s, const nghttp2_frame *frame, const uint8
     else if (slice_is(name, SLICE("grpc-status")))
         call->has_status = grpc_status_read(value, &call->status);
     else if (slice_is(name, SLICE("grpc-message")))
-        grpc_text_read(value, call->status_text, sizeof call->status_text);
+        take_text(call, value);
+    else if (slice_is(name, SLICE("grpc-status-details-bin")))
+        take_details(call, value);
     return 0;
 }
 
@@ -90,8 +137,17 @@ static int on_body(nghttp2_session *s, uint8_t flags, int32_t id, const uint8_t 
 {
     struct conn *c = arg;
     struct grpc_call *call = call_of(s, id);
+    nghttp2_session_consume_connection(s, len);
     if (!call || call->is_too_long)
         return 0;
+    if (call->events) {
+        text_add(&call->reply, slice_from((const char *)at, len));
+        call->unconsumed += len;
+        list_remove(&call->arrived);
+        list_append(&c->arrived, &call->arrived);
+        return 0;
+    }
+    nghttp2_session_consume_stream(s, id, len);
     if (call->reply.len + len > c->setup.config->max_reply + GRPC_HEAD) {
         call->is_too_long = true;
         nghttp2_submit_rst_stream(s, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
@@ -108,6 +164,7 @@ static int on_stream_end(nghttp2_session *s, int32_t id, uint32_t reason, void *
     if (!call)
         return 0;
     call->reset = reason;
+    call->conn = NULL;
     list_remove(&call->link);
     list_append(&c->ended, &call->link);
     return 0;
@@ -130,6 +187,7 @@ void session_open(struct conn *c)
     nghttp2_option *options;
     check(nghttp2_session_callbacks_new(&callbacks) == 0 && nghttp2_option_new(&options) == 0);
     nghttp2_option_set_no_closed_streams(options, 1);
+    nghttp2_option_set_no_auto_window_update(options, 1);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_body);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_end);
