@@ -52,6 +52,7 @@ struct trb_instance {
 struct instance_spec {                     /* copied */
     const char *name;                      /* metadata.name */
     struct trb_slice type, version;
+    struct trb_slice as;                   /* the plugin's own word for the type; absent: the type */
     struct trb_pairs properties;           /* resolved */
     const char *const *places;             /* file:line per property, or NULL */
     const char *place;                     /* file:line of the document, or NULL */
@@ -92,6 +93,7 @@ struct instance {
     uint32_t owed;                         /* answers of start or stop still missing */
     bool timed_out, has_been_asked;        /* asked: start was called, so stop is owed */
     struct list link;                      /* free for the owner */
+    uint64_t draining_ns;                  /* since when it drains; 0: it does not [main loop] */
     _Atomic uint32_t is_held;              /* calls wait, or go to the successor: see instance_hold */
     pthread_mutex_t hold_lock;             /* of the three below */
     struct list held;

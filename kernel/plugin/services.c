@@ -6,6 +6,7 @@
 #include <base/slice.h>
 #include <net/stream.h>
 #include <net/tls.h>
+#include <plugin/offers.h>
 #include <plugin/services.h>
 #include <pthread.h>
 #include <trilby/services.h>
@@ -316,7 +317,7 @@ const void *services_find(const char *id)
         const char *id;
         const void *table;
     } all[] = {{TRB_TIMER, &timers}, {TRB_STREAM_SERVICE, &streams}, {TRB_WATCH, &watches},
-               {TRB_ONCE, &once}, {TRB_POST, &posting}};
+               {TRB_ONCE, &once}, {TRB_POST, &posting}, {TRB_OFFERS, &offers_service}};
     for (size_t i = 0; i < countof(all); i++)
         if (!strcmp(all[i].id, id))
             return all[i].table;

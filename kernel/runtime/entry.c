@@ -6,6 +6,7 @@
 #include <base/slice.h>
 #include <observe/metrics.h>
 #include <plugin/call.h>
+#include <plugin/offers.h>
 #include <runtime/inside.h>
 #include <runtime/isolation.h>
 #include <runtime/standin.h>
@@ -233,6 +234,23 @@ static void missing(struct entry *e, const struct trb_error *err)
     text_fini(&cause);
 }
 
+/* What that plugin calls the type, when it only offers it; else absent. */
+static struct trb_slice word_of(const struct component *c, const struct plugin *p)
+{
+    const struct offer *o = offers_find(slice_name(c->type));
+    bool is_its_own = o && slice_is(slice_of(o->plugin), slice_from(p->file, strlen(p->file) - 3));
+    return is_its_own ? slice_of(o->as) : (struct trb_slice){NULL, 0};
+}
+
+/* A plugin of the type's own name comes before what is only offered. */
+static trb_code find_plugin(const struct component *c, struct plugin **ret_plugin, struct trb_error *err)
+{
+    trb_code code = loader_get(slice_name(c->plugin), ret_plugin, err);
+    bool is_absent = code == TRB_NOT_FOUND || code == TRB_INVALID;
+    const struct offer *o = is_absent ? offers_find(slice_name(c->type)) : NULL;
+    return o ? loader_get(slice_of(o->plugin), ret_plugin, err) : code;
+}
+
 static trb_code choose_plugin(struct entry *e, struct plugin **ret_plugin, struct trb_error *err)
 {
     struct component *c = e->component;
@@ -240,8 +258,9 @@ static trb_code choose_plugin(struct entry *e, struct plugin **ret_plugin, struc
         *ret_plugin = plugin_ref(e->plugin);
         return TRB_OK;
     }
-    trb_code code = loader_get(slice_name(c->plugin), ret_plugin, err);
-    if (!code && !plugin_component(*ret_plugin, slice_name(c->type), slice_name(c->version))) {
+    trb_code code = find_plugin(c, ret_plugin, err);
+    struct trb_slice word = code ? (struct trb_slice){NULL, 0} : word_of(c, *ret_plugin);
+    if (!code && !plugin_component(*ret_plugin, word.at ? word : slice_name(c->type), slice_name(c->version))) {
         plugin_unref(*ret_plugin);
         return error_set(err, TRB_NOT_FOUND, "NO_SUCH_VERSION", "%s has no version %s", c->type.at, c->version.at);
     }
@@ -261,7 +280,7 @@ static void create(struct entry *e)
     resource_to_json(&c->head, false, &document);
     struct instance_spec spec = {
         .name = c->head.name.at, .type = slice_name(c->type), .version = slice_name(c->version),
-        .properties = c->resolved, .places = c->places, .document = text_slice(&document),
+        .as = word_of(c, plugin), .properties = c->resolved, .places = c->places, .document = text_slice(&document),
         .place = yaml_place_text(c->head.arena, c->head.place),
         .app_id = rt->info.app_id, .namespace_ = rt->info.namespace_, .init_timeout_ns = c->init_timeout_ns,
         .workers = rt->setup.workers};

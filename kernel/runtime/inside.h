@@ -46,6 +46,8 @@ struct runtime {
     struct text failure;                   /* why it has to end; empty: nothing */
     bool is_started;
     uint32_t sides_owed;                   /* of names and components */
+    uint32_t offers_owed;
+    void (*offers_done)(struct runtime *);
     struct timer busy;
     _Atomic bool is_ready, is_outbound_ready;
     struct list tls_clients;

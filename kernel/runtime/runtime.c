@@ -12,6 +12,7 @@
 #include <observe/component.h>
 #include <observe/metrics.h>
 #include <runtime/inside.h>
+#include <runtime/offerers.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -247,6 +248,11 @@ static void one_side_started(struct runtime *rt)
         resources_resolve(rt, on_resolved);
 }
 
+static void start_components(struct runtime *rt)
+{
+    components_start(rt, one_side_started);
+}
+
 void runtime_start(struct runtime *rt)
 {
     struct trb_error err = ERROR_INIT;
@@ -260,7 +266,7 @@ void runtime_start(struct runtime *rt)
     }
     rt->sides_owed = 2;
     names_start(rt, one_side_started);
-    components_start(rt, one_side_started);
+    offerers_start(rt, start_components);
 }
 
 /* ---------------------------------------------------------------------------------------- ready */

@@ -82,6 +82,19 @@ struct trb_post_service {
     void (*post)(const struct trb_origin *, void (*run)(void *), void *arg);
 };
 
+/* A component of block "offers" names the types that its plugin serves without a file of that name: those it
+ * finds when the process starts. Said inside its start, before it answers; then it is stopped. [loop] */
+#define TRB_OFFERS "trilby.offers/1"
+struct trb_offer {
+    uint32_t size;
+    struct trb_slice type;                  /* what resources may say: "state.orders" */
+    const char *as;                         /* which component of this plugin serves it: "state.pluggable" */
+};
+struct trb_offers_service {
+    uint32_t size;
+    void (*offer)(const struct trb_origin *, const struct trb_offer *); /* of one type the first counts */
+};
+
 #ifdef __cplusplus
 }
 #endif
