@@ -64,6 +64,8 @@ struct binding *binding_destroy(struct binding *b)
 int binding_operation(const struct binding *b, struct trb_slice name)
 {
     struct trb_slice rest = slice_of(b->operations);
+    if (!strcmp(b->operations, "*"))                   /* the component knows, and refuses the others */
+        return 0;
     for (int i = 0; rest.len; i++)
         if (slice_is(slice_split(&rest, ' '), name))
             return i;

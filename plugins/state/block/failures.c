@@ -69,8 +69,17 @@ struct failure failure_of_items(struct trb_request *rq)
 }
 
 /* ------------------------------------------------------------------------------------- refusals */
+static struct trb_next pass_details(struct trb_request *rq, const struct trb_error *err)
+{
+    struct trb_slice details = rq->kernel->host->buf_bytes(err->details);
+    struct trb_status s = {.size = sizeof s, .code = err->code, .message = component_said(rq, err), .details = details};
+    return rq->kernel->reply_status(rq, &s);
+}
+
 struct trb_next failure_pass(struct trb_request *rq, const struct trb_error *err)
 {
+    if (err->details && rq->door == TRB_DOOR_GRPC)
+        return pass_details(rq, err);
     struct trb_error_row *row = trb_alloc(rq, sizeof *row);
     const char *reason = *err->reason ? trb_printf(rq, "%s", err->reason).at : "ERROR";
     *row = (struct trb_error_row){.size = sizeof *row, .code = reason, .reason = reason, .category = "state",

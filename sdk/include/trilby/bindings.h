@@ -23,7 +23,7 @@ extern "C" {
 
 struct trb_bindings_ops {
     uint32_t size;
-    const char *operations; /* "create get delete", in the order clients are told; NULL without invoke */
+    const char *operations; /* "create get delete", in the order clients are told; "*": invoke knows; NULL without it */
 #include <trilby/verbs_ops.h>
 };
 #undef TRB_DEF

@@ -19,6 +19,7 @@ extern "C" {
 #define TRB_STATE_TTL (1ull << 3)                /* TTL */
 #define TRB_STATE_DELETE_WITH_PREFIX (1ull << 4) /* DELETE_WITH_PREFIX: remove_prefix */
 #define TRB_STATE_KEYS_LIKE (1ull << 5)          /* KEYS_LIKE: keys_like */
+#define TRB_STATE_QUERY_ANYWAY (1ull << 6)       /* no promise, and not shown: query is asked whatever is promised */
 
 #define TRB_STATE_EVENTUAL 1u
 #define TRB_STATE_STRONG 2u
@@ -31,6 +32,7 @@ extern "C" {
 #define TRB_STATE_ETAG_MISMATCH 1u /* code TRB_ABORTED */
 #define TRB_STATE_ETAG_INVALID 2u  /* code TRB_INVALID */
 #define TRB_STATE_BAD_QUERY 3u
+#define TRB_STATE_TOO_MANY 4u     /* operations in a transaction; item is the most that it may have */
 
 #define TRB_DEF <trilby/state.def>
 #include <trilby/verbs_structs.h>

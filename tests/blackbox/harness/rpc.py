@@ -79,6 +79,18 @@ def _class(descriptor):
     return message_factory.GetMessageClass(descriptor)
 
 
+class_of = _class
+
+
+def detail(name, **fields):
+    """A message of google.rpc; a dict of metadata becomes its pairs."""
+    pairs = fields.pop("metadata", {})
+    made = _class(POOL.FindMessageTypeByName("google.rpc." + name))(**fields)
+    for key, value in pairs.items():
+        made.metadata.add(key=key, value=value)
+    return made
+
+
 Any = _class(POOL.FindMessageTypeByName("google.protobuf.Any"))
 Status = _class(POOL.FindMessageTypeByName("google.rpc.Status"))
 

@@ -38,7 +38,7 @@ static struct trb_next begin(struct trb_request *rq, struct trb_name store, stru
     q->store = store_find(rq, store, false, &refusal);
     if (!q->store)
         return refusal;
-    if (!(rq->kernel->instance_caps(q->store) & TRB_STATE_QUERY))
+    if (!(rq->kernel->instance_caps(q->store) & (TRB_STATE_QUERY | TRB_STATE_QUERY_ANYWAY)))
         return refuse(rq, &NO_QUERY, NAME("state store does not support querying"));
     if (((const struct store *)rq->kernel->instance_data(q->store))->encryption)
         return refuse_failed(rq, "cannot query encrypted store");

@@ -211,5 +211,8 @@ struct trb_next state_transact_ask(struct trb_request *rq)
 static struct trb_next reply(struct trb_request *rq)
 {
     const struct trb_error *err = rq->kernel->failure(rq);
+    struct transact *x = rq->state;
+    if (err && err->kind == TRB_STATE_TOO_MANY)
+        return state_transact_too_many(rq, x->count, (uint32_t)err->item);
     return err ? refuse_failed(rq, failure_text(rq, err).at) : trb_reply_empty(rq, 204);
 }
