@@ -11,17 +11,34 @@ install(DIRECTORY sdk/template DESTINATION share/trilby/sdk COMPONENT trilby-sdk
 install(FILES sdk/plugin.map DESTINATION share/trilby/sdk COMPONENT trilby-sdk)
 install(PROGRAMS tools/new-component tools/describe DESTINATION share/trilby/tools COMPONENT trilby-sdk)
 
+# A program's own --help is its manual.
+if(TRB_FLAVOUR STREQUAL "release" AND TARGET trilbyd AND TARGET trilby AND TARGET trilby-conform AND NOT CMAKE_CROSSCOMPILING)
+    foreach(program trilbyd trilby trilby-conform)
+        set(page ${CMAKE_BINARY_DIR}/man/${program}.1.gz)
+        add_custom_command(OUTPUT ${page} DEPENDS ${program} tools/cmake/manual
+            COMMAND ${CMAKE_SOURCE_DIR}/tools/cmake/manual $<TARGET_FILE:${program}> ${PROJECT_VERSION} ${page})
+        list(APPEND pages ${page})
+    endforeach()
+    add_custom_target(manual ALL DEPENDS ${pages})
+    install(FILES ${CMAKE_BINARY_DIR}/man/trilbyd.1.gz ${CMAKE_BINARY_DIR}/man/trilby.1.gz DESTINATION share/man/man1
+        COMPONENT trilby)
+    install(FILES ${CMAKE_BINARY_DIR}/man/trilby-conform.1.gz DESTINATION share/man/man1 COMPONENT trilby-sdk)
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/man)
+    file(CREATE_LINK trilbyd.1.gz ${CMAKE_BINARY_DIR}/man/daprd.1.gz SYMBOLIC)
+    install(FILES ${CMAKE_BINARY_DIR}/man/daprd.1.gz DESTINATION share/man/man1 COMPONENT trilby)
+endif()
+
 set(packages trilby trilby-sdk)
 set(CPACK_DEBIAN_TRILBY_DESCRIPTION "distributed application runtime: kernel, building blocks, command line
- A sidecar that gives a program in any language state, publish/subscribe,
- service invocation, bindings, configuration, secrets, locks and cryptography
- over HTTP and gRPC on localhost. It is compatible with Dapr 1.18 on the wire.
- .
- This package has the sidecar (trilbyd), the command line (trilby), the
- building blocks, and the components that need no other library.")
+A sidecar that gives a program in any language state, publish/subscribe,
+service invocation, bindings, configuration, secrets, locks and cryptography
+over HTTP and gRPC on localhost. It is compatible with Dapr 1.18 on the wire.
+
+This package has the sidecar (trilbyd), the command line (trilby), the
+building blocks, and the components that need no other library.")
 set(CPACK_DEBIAN_TRILBY-SDK_DESCRIPTION "headers and tools for components of the Trilby runtime
- The C headers of the plugin contract, trilby-conform, which judges any
- component, and templates to begin one with.")
+The C headers of the plugin contract, trilby-conform, which judges any
+component, and templates to begin one with.")
 set(CPACK_DEBIAN_TRILBY_PACKAGE_RECOMMENDS "ca-certificates")
 set(CPACK_DEBIAN_TRILBY_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_TRILBY-SDK_PACKAGE_SECTION devel)
@@ -36,9 +53,9 @@ foreach(line IN LISTS TRB_FAMILIES)
     set(CPACK_DEBIAN_${upper}_PACKAGE_SECTION net)
     set(CPACK_DEBIAN_${upper}_PACKAGE_DEPENDS "trilby (>= ${PROJECT_VERSION})")
     set(CPACK_DEBIAN_${upper}_DESCRIPTION "components of the Trilby runtime for ${CMAKE_MATCH_1}
- Plugins that join the building blocks of Trilby with a product.
- .
- ${speaks}.")
+Plugins that join the building blocks of Trilby with a product.
+
+${speaks}.")
 endforeach()
 
 # What Debian wants to find in every package.
@@ -47,6 +64,9 @@ set(epoch $ENV{SOURCE_DATE_EPOCH})
 if(NOT epoch)
     execute_process(COMMAND git log -1 --format=%ct WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} OUTPUT_VARIABLE epoch
         OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+if(NOT epoch)
+    set(epoch 0)
 endif()
 execute_process(COMMAND date -u -R -d @${epoch} OUTPUT_VARIABLE date OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 file(WRITE ${doc}/copyright "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -71,12 +91,15 @@ foreach(package ${packages})
     install(FILES ${doc}/copyright ${doc}/${package}/changelog.gz DESTINATION share/doc/${package} COMPONENT ${package})
 endforeach()
 
+# Its paths follow from where it lies, so it is the same for every architecture but lies with the one it came for.
+file(WRITE ${doc}/overrides "trilby-sdk: pkg-config-unavailable-for-cross-compilation [usr/lib/pkgconfig/trilby-sdk.pc]\n")
+install(FILES ${doc}/overrides DESTINATION share/lintian/overrides RENAME trilby-sdk COMPONENT trilby-sdk)
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME trilby)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_PACKAGE_VENDOR "The Trilby authors")
 set(CPACK_PACKAGE_CONTACT ${TRB_MAINTAINER})
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "distributed application runtime")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS ${CMAKE_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS})
 set(CPACK_STRIP_FILES ON)
