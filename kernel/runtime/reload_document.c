@@ -25,6 +25,12 @@ static void take_out(struct resource_list *list, uint32_t i)
     memmove(&list->at[i], &list->at[i + 1], (list->count - i) * sizeof list->at[0]);
 }
 
+/* Order counts where several are for the same: a changed one is the newest. */
+static bool moves_to_the_end(const struct change *c)
+{
+    return c->new_ && c->new_->kind == RESOURCE_SUBSCRIPTION;
+}
+
 static void put(struct resource_list *list, uint32_t i, struct resource *r)
 {
     resource_ref(r);
@@ -44,12 +50,12 @@ static void change_list_of(struct runtime *rt, const struct change *c)
     uint32_t i = 0;
     while (c->old && i < list->count && list->at[i] != c->old)
         i++;
-    if (!c->old)
-        append(list, c->new_);
-    else if (i < list->count && c->new_)
-        put(list, i, c->new_);
-    else if (i < list->count)
+    if (c->old && i < list->count && c->new_ && !moves_to_the_end(c))
+        return put(list, i, c->new_);
+    if (c->old && i < list->count)
         take_out(list, i);
+    if (c->new_)
+        append(list, c->new_);
 }
 
 static void publish(struct runtime *rt, uint32_t document)

@@ -5,11 +5,14 @@ import json
 import os
 import signal
 import tempfile
+import threading
 
 import pytest
 
-from harness.resources import component, configuration, document, endpoint, resiliency, subscription, text_of
+from harness import metrics
+from harness.app import reply
 from harness.pubsub import Scene
+from harness.resources import component, configuration, document, endpoint, resiliency, subscription, text_of
 from harness.wait import until
 
 STORE = component("store", "state.in-memory")
@@ -127,6 +130,7 @@ def test_renaming_closes_the_old_name_and_opens_the_new_one(bench):
     sidecar = bench.sidecar(resources=[STORE])
     sidecar.resource_write("0.yaml", OTHER)
     wait_components(sidecar, "other")
+    sidecar.wait_log("Component loaded: other")
     lines = sidecar.log()
     closed, = [n for n, line in enumerate(lines) if "Shutting down component store" in line] or [0]
     opened, = [n for n, line in enumerate(lines) if "Component loaded: other" in line]
@@ -305,12 +309,20 @@ def test_subscriptions_come_change_and_go(memory):
     until(lambda: listed(sidecar) == set(), "no subscription", SECONDS)
 
 
+def test_a_changed_subscription_moves_to_the_end(memory):
+    memory.start(resources=[subscription("one", "pubsub", "a", "/a"), subscription("two", "pubsub", "b", "/b")])
+    sidecar = memory.sidecar
+    sidecar.resource_write("1.yaml", subscription("one", "pubsub", "c", "/c"))
+
+    def topics():
+        return [one["topic"] for one in sidecar.metadata().get("subscriptions", [])]
+    until(lambda: topics() == ["b", "c"], lambda: f"b, then c; there is {topics()}", SECONDS)
+
+
 def test_a_delivery_in_flight_outlives_its_subscription(memory):
-    import threading
     held, came = threading.Event(), threading.Event()
 
     def hold(request, sock):
-        from harness.app import reply
         came.set()
         assert held.wait(30)
         return reply(200)
@@ -321,7 +333,6 @@ def test_a_delivery_in_flight_outlives_its_subscription(memory):
     memory.sidecar.resource_remove("1.yaml")
     until(lambda: listed(memory.sidecar) == set(), "no subscription", SECONDS)
     held.set()
-    from harness import metrics
     until(lambda: metrics.value(memory.sidecar, "dapr_component_pubsub_ingress_count", topic="a",
                                 process_status="success") == 1, "the delivery to be counted", SECONDS)
 
@@ -334,6 +345,25 @@ def test_a_broker_is_replaced_under_its_subscriptions(memory):
     until(lambda: sidecar.component_names() == {"pubsub"} and
           sidecar.post("/v1.0/publish/pubsub/a", "1").status == 204 and memory.app.requests("/a"),
           "a message through the new one", SECONDS)
+
+
+def test_a_publish_while_its_broker_is_away_says_so(memory):
+    memory.start()
+    sidecar, ends, said = memory.sidecar, threading.Event(), set()
+
+    def ask():
+        while not ends.is_set():
+            answer = sidecar.post("/v1.0/publish/pubsub/a", "1")
+            said.add("" if answer.status == 204 else (answer.status, answer.json["errorCode"]))
+    thread = threading.Thread(target=ask)
+    thread.start()
+    for number in range(20):
+        sidecar.resource_write("0.yaml", component("pubsub", "pubsub.in-memory", {"number": number}))
+        sidecar.wait_log("Component updated: pubsub (pubsub.in-memory/v1)", count=number + 1, seconds=SECONDS)
+    ends.set()
+    thread.join()
+    assert "" in said and said <= {"", (400, "ERR_PUBSUB_NOT_CONFIGURED"), (400, "ERR_PUBSUB_NOT_FOUND"),
+                                    (404, "ERR_PUBSUB_NOT_FOUND")}
 
 
 # --- Kinds that build the runtime anew ---

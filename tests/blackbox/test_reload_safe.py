@@ -299,3 +299,45 @@ def test_there_is_one_actor_state_store(bench):
     sidecar.resource_remove("0.yaml")
     sidecar.wait_log("Applying previously skipped actor state store: two (state.in-memory/v1)", seconds=SECONDS)
     wait_components(sidecar, "two")
+
+
+# --- Many times ---
+
+COUNT = int(os.environ.get("TEST_RELOADS", "120"))
+
+
+def broken(number):
+    """In turn: a version that does not start, one that is no YAML, an empty file."""
+    return (component("store", "state.sqlite", {"connectionString": f"/nowhere/{number}/x.db"}),
+            f"apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: [{number}\n", "")[number // 10 % 3]
+
+
+def test_many_versions_under_requests_of_which_none_fails(bench):
+    """Every tenth version is broken. tests/soak has ten thousand of them."""
+    sidecar = start(bench, STORE)
+    ends, failures, done = threading.Event(), [], [0]
+
+    def ask(key):
+        while not ends.is_set():
+            saved = sidecar.post("/v1.0/state/store", [{"key": key, "value": done[0]}]).status
+            found = sidecar.get(f"/v1.0/state/store/{key}").status
+            if (saved, found) != (204, 200):
+                failures.append((saved, found))
+            done[0] += 1
+    threads = [threading.Thread(target=ask, args=(f"k{number}",)) for number in range(3)]
+    for one in threads:
+        one.start()
+    taken = stays = 0
+    for number in range(COUNT):
+        if number % 10 == 9:
+            stays += 1
+            sidecar.resource_write("0.yaml", broken(number))
+            sidecar.wait_log("stays as it is", seconds=60, count=stays)
+        else:
+            taken += 1
+            sidecar.resource_write("0.yaml", component("store", "state.in-memory", {"number": number}))
+            sidecar.wait_log("Component updated: store", seconds=60, count=taken)
+    ends.set()
+    for one in threads:
+        one.join()
+    assert not failures and done[0] > COUNT

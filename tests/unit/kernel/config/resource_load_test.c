@@ -146,6 +146,25 @@ static void what_is_no_plain_file_holds_nothing_up(void **state)
     folders_end(&f);
 }
 
+static void files_of_which_something_is_missing_are_known(void **state)
+{
+    struct folders f;
+    char path[256];
+    folders_begin(&f);
+    put(f.one, "good.yaml", STATE("a"));
+    put(f.one, "empty.yaml", " \n");
+    put(f.one, "faulty.yaml", STATE("b") "---\nmetadata: [\n");
+    assert_int_equal(load(&f, NULL), TRB_OK);
+    names_are(f.f.set, "b a ");
+    assert_int_equal(f.f.set->incomplete_count, 2);
+    snprintf(path, sizeof path, "%s/empty.yaml", f.one);
+    assert_true(resource_set_is_incomplete(f.f.set, path));
+    snprintf(path, sizeof path, "%s/good.yaml", f.one);
+    assert_false(resource_set_is_incomplete(f.f.set, path));
+    assert_true(resource_set_is_incomplete(f.f.set, resource_set_find(f.f.set, RESOURCE_COMPONENT, SLICE("b"))->place.file));
+    folders_end(&f);
+}
+
 static void a_folder_that_is_not_there_is_an_error(void **state)
 {
     struct fixture f;
@@ -244,6 +263,7 @@ int main(void)
         cmocka_unit_test(the_file_and_line_of_a_fault_are_told),
         cmocka_unit_test(other_files_are_told_of_by_each_reader_and_folders_are_not),
         cmocka_unit_test(what_is_no_plain_file_holds_nothing_up),
+        cmocka_unit_test(files_of_which_something_is_missing_are_known),
         cmocka_unit_test(a_folder_that_is_not_there_is_an_error),
         cmocka_unit_test(a_slash_at_the_end_is_not_doubled),
         cmocka_unit_test(no_folder_is_an_empty_set),
