@@ -1,4 +1,5 @@
 // The SDK's headers as C++17: a host of one's own, or a component in C++, may include all of them.
+#include <trilby/component.hpp>
 #include <trilby/nameresolution.h>
 #include <trilby/options.h>
 #include <trilby/plugin.h>

@@ -6,26 +6,34 @@ set(TRB_MAINTAINER "The Trilby authors <trilby@users.noreply.github.com>" CACHE 
 install(DIRECTORY config/ DESTINATION share/trilby/config COMPONENT trilby)
 install(FILES README.md DESTINATION share/doc/trilby COMPONENT trilby)
 install(DIRECTORY docs/ DESTINATION share/doc/trilby/docs COMPONENT trilby PATTERN components EXCLUDE)
-# The tools look for the template beside their own folder, as in a checkout.
-install(DIRECTORY sdk/template DESTINATION share/trilby/sdk COMPONENT trilby-sdk)
-install(FILES sdk/plugin.map DESTINATION share/trilby/sdk COMPONENT trilby-sdk)
+# The tools look for the templates beside their own folder, as in a checkout.
+install(DIRECTORY sdk/template sdk/rust DESTINATION share/trilby/sdk COMPONENT trilby-sdk PATTERN target EXCLUDE)
 install(PROGRAMS tools/new-component tools/describe DESTINATION share/trilby/tools COMPONENT trilby-sdk)
+foreach(tool new-component describe)
+    file(CREATE_LINK ../share/trilby/tools/${tool} ${CMAKE_BINARY_DIR}/sdk/trilby-${tool} SYMBOLIC)
+    install(FILES ${CMAKE_BINARY_DIR}/sdk/trilby-${tool} DESTINATION bin COMPONENT trilby-sdk)
+endforeach()
 
 # A program's own --help is its manual.
+function(trilby_manual name program package)
+    set(page ${CMAKE_BINARY_DIR}/man/${name}.1.gz)
+    add_custom_command(OUTPUT ${page} DEPENDS ${program} ${CMAKE_SOURCE_DIR}/tools/cmake/manual
+        COMMAND ${CMAKE_SOURCE_DIR}/tools/cmake/manual ${program} ${PROJECT_VERSION} ${page})
+    set_property(GLOBAL APPEND PROPERTY TRB_MANUAL ${page})
+    install(FILES ${page} DESTINATION share/man/man1 COMPONENT ${package})
+endfunction()
+
 if(TRB_FLAVOUR STREQUAL "release" AND TARGET trilbyd AND TARGET trilby AND TARGET trilby-conform AND NOT CMAKE_CROSSCOMPILING)
-    foreach(program trilbyd trilby trilby-conform)
-        set(page ${CMAKE_BINARY_DIR}/man/${program}.1.gz)
-        add_custom_command(OUTPUT ${page} DEPENDS ${program} tools/cmake/manual
-            COMMAND ${CMAKE_SOURCE_DIR}/tools/cmake/manual $<TARGET_FILE:${program}> ${PROJECT_VERSION} ${page})
-        list(APPEND pages ${page})
-    endforeach()
-    add_custom_target(manual ALL DEPENDS ${pages})
-    install(FILES ${CMAKE_BINARY_DIR}/man/trilbyd.1.gz ${CMAKE_BINARY_DIR}/man/trilby.1.gz DESTINATION share/man/man1
-        COMPONENT trilby)
-    install(FILES ${CMAKE_BINARY_DIR}/man/trilby-conform.1.gz DESTINATION share/man/man1 COMPONENT trilby-sdk)
     file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/man)
+    trilby_manual(trilbyd ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/trilbyd trilby)
+    trilby_manual(trilby ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/trilby trilby)
+    trilby_manual(trilby-conform ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/trilby-conform trilby-sdk)
+    trilby_manual(trilby-new-component ${CMAKE_SOURCE_DIR}/tools/new-component trilby-sdk)
+    trilby_manual(trilby-describe ${CMAKE_SOURCE_DIR}/tools/describe trilby-sdk)
     file(CREATE_LINK trilbyd.1.gz ${CMAKE_BINARY_DIR}/man/daprd.1.gz SYMBOLIC)
     install(FILES ${CMAKE_BINARY_DIR}/man/daprd.1.gz DESTINATION share/man/man1 COMPONENT trilby)
+    get_property(pages GLOBAL PROPERTY TRB_MANUAL)
+    add_custom_target(manual ALL DEPENDS ${pages})
 endif()
 
 set(packages trilby trilby-sdk)
