@@ -7,7 +7,7 @@ install(DIRECTORY config/ DESTINATION share/trilby/config COMPONENT trilby)
 install(FILES README.md DESTINATION share/doc/trilby COMPONENT trilby)
 install(DIRECTORY docs/ DESTINATION share/doc/trilby/docs COMPONENT trilby PATTERN components EXCLUDE)
 # The tools look for the templates beside their own folder, as in a checkout.
-install(DIRECTORY sdk/template sdk/rust DESTINATION share/trilby/sdk COMPONENT trilby-sdk PATTERN target EXCLUDE)
+install(DIRECTORY sdk/template sdk/rust DESTINATION share/trilby/sdk COMPONENT trilby-sdk OPTIONAL PATTERN target EXCLUDE)
 install(PROGRAMS tools/new-component tools/describe DESTINATION share/trilby/tools COMPONENT trilby-sdk)
 foreach(tool new-component describe)
     file(CREATE_LINK ../share/trilby/tools/${tool} ${CMAKE_BINARY_DIR}/sdk/trilby-${tool} SYMBOLIC)
