@@ -73,7 +73,8 @@ static const struct schema_field pins[] = {
     {"oldestMs", "integer", "Age of the oldest unanswered call; 0 without one."}, {0}};
 
 static const struct schema_field leaving[] = {{"name", "string", "The component that leaves."},
-                                              {"pins", "#Pins", "What it waits for."}, {0}};
+                                              {"pins", "#Pins", "What it waits for."},
+                                              {"leavingMs", "integer", "For how long it has been draining."}, {0}};
 
 static const struct schema_field plugin[] = {
     {"file", "string", "Its name in its folder."},
@@ -95,7 +96,9 @@ static const struct schema_field plugins[] = {{"plugins", "[]#Plugin", "Newest f
         {"why", "string", "Of a failed one.", OPTIONAL},                                                                    \
         {"copy", "integer", "The copy of its plugin that it runs from.", OPTIONAL},                                         \
         {"lost", "boolean", "It has said that its product cannot be reached just now.", OPTIONAL},                          \
-        {"pins", "#Pins", "What holds it.", OPTIONAL}, {"story", "string", "Of a leaving one: its pins as a sentence.", OPTIONAL}
+        {"pins", "#Pins", "What holds it.", OPTIONAL},                                                                      \
+        {"leavingMs", "integer", "Of a leaving one: for how long it has been draining.", OPTIONAL},                         \
+        {"story", "string", "Of a leaving one: its pins as a sentence.", OPTIONAL}
 
 static const struct schema_field component[] = {COMPONENT_FIELDS, {0}};
 static const struct schema_field components[] = {{"components", "[]#Component", "In the order of their documents."}, {0}};

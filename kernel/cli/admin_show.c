@@ -119,6 +119,8 @@ static char *notes(const cJSON *component)
 {
     if (member(component, "why"))
         return cell(component, "why");
+    if (member(component, "leavingMs"))
+        return text_format("leaving for %.0f s", cJSON_GetNumberValue(member(component, "leavingMs")) / 1000);
     return text_copy(cJSON_IsTrue(member(component, "lost")) ? "its product cannot be reached" : "");
 }
 

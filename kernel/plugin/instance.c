@@ -380,6 +380,8 @@ static void look(void *arg)
 static void drain(struct instance *i, struct retiring *r)
 {
     check(loop_self() == loop_at(0) && loop_count() <= countof(r->turns));
+    if (!i->draining_ns)
+        i->draining_ns = clock_now_ns();
     for (uint32_t n = 0; n < loop_count(); n++) {
         r->turns[n] = loop_turn(loop_at(n));
         loop_call(loop_at(n), nudge, NULL);

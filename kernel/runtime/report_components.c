@@ -14,6 +14,12 @@ void report_pins(struct text *t, const struct instance *i)
               (long long)p.buffers, (long long)p.other, (unsigned long long)(p.oldest_ns / CLOCK_MS));
 }
 
+void report_leaving(struct text *t, const struct instance *i)
+{
+    uint64_t since = i->draining_ns;
+    text_addf(t, "\"leavingMs\":%llu", (unsigned long long)(since ? (clock_now_ns() - since) / CLOCK_MS : 0));
+}
+
 static void write_instance(struct text *t, const struct entry *e)
 {
     char story[160];
@@ -23,6 +29,8 @@ static void write_instance(struct text *t, const struct entry *e)
     if (e->state != ENTRY_LEAVING)
         return;
     instance_story(e->instance, story, sizeof story);
+    text_addc(t, ',');
+    report_leaving(t, e->instance);
     text_addc(t, ',');
     report_member(t, "story", story);
 }

@@ -47,6 +47,8 @@ static void write_leaving(struct text *t, struct runtime *rt, const struct plugi
         report_member(t, "name", e->component->head.name.at);
         text_addc(t, ',');
         report_pins(t, e->instance);
+        text_addc(t, ',');
+        report_leaving(t, e->instance);
         text_addc(t, '}');
     }
     text_addc(t, ']');

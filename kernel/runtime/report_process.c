@@ -9,6 +9,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 /* ------------------------------------------------------------------------------------ features */
 static void write_blocks(struct text *t, struct runtime *rt)
 {
@@ -69,7 +75,7 @@ void report_features(struct runtime *rt, const char *commit, struct text *t)
     text_adds(t, ",\"build\":{");
     report_member(t, "commit", commit);
     text_addc(t, ',');
-    report_member(t, "compiler", __VERSION__);
+    report_member(t, "compiler", COMPILER);
     text_addf(t, "},\"abi\":{\"major\":1,\"minor\":%u,\"block\":%u},", TRB_ABI_MINOR, TRB_BLOCK_ABI);
     report_member(t, "set", rt->setup.flags->set.at);
     write_blocks(t, rt);
@@ -95,9 +101,11 @@ static uint64_t resident_bytes(void)
 static void write_memory(struct text *t)
 {
     struct rusage used = {0};
+    uint64_t now = resident_bytes();
     getrusage(RUSAGE_SELF, &used);
-    text_addf(t, ",\"memory\":{\"residentBytes\":%llu,\"peakBytes\":%llu}", (unsigned long long)resident_bytes(),
-              (unsigned long long)used.ru_maxrss * 1024);
+    uint64_t peak = (uint64_t)used.ru_maxrss * 1024;   /* the system adds up less often than it shows */
+    text_addf(t, ",\"memory\":{\"residentBytes\":%llu,\"peakBytes\":%llu}", (unsigned long long)now,
+              (unsigned long long)(peak > now ? peak : now));
 }
 
 static void write_loops(struct text *t)

@@ -21,6 +21,7 @@ static inline void report_member(struct text *t, const char *name, const char *v
 
 /* "pins":{"calls":3,"buffers":1,"other":0,"oldestMs":41000} */
 void report_pins(struct text *, const struct instance *);
+void report_leaving(struct text *, const struct instance *);           /* "leavingMs":1200 */
 /* The whole of one component, without its braces; entry: what the list shows. */
 struct entry;
 void report_entry(struct text *, const struct entry *);

@@ -17,14 +17,17 @@ pytestmark = pytest.mark.differs
 TOKEN = "a-token-of-the-tests-1234"
 
 
-@pytest.fixture
-def admin(bench, tmp_path):
+def start(bench, tmp_path, *resources):
     path, port = tmp_path / "token", free_port()
     path.write_text(TOKEN)
     path.chmod(0o600)
-    bench.sidecar(flags={"admin-listen": f"127.0.0.1:{port}", "admin-token-file": str(path)},
-                  resources=[component("store", "state.in-memory"), component("other", "state.in-memory")])
-    return Admin(port=port, token=TOKEN)
+    sidecar = bench.sidecar(flags={"admin-listen": f"127.0.0.1:{port}", "admin-token-file": str(path)}, resources=[*resources])
+    return sidecar, Admin(port=port, token=TOKEN)
+
+
+@pytest.fixture
+def admin(bench, tmp_path):
+    return start(bench, tmp_path, component("store", "state.in-memory"), component("other", "state.in-memory"))[1]
 
 
 def described(admin):
@@ -137,6 +140,26 @@ def silent():
         listening.bind(("127.0.0.1", 0))
         listening.listen(8)
         yield listening.getsockname()[1]
+
+
+def test_a_component_that_leaves_and_one_that_failed_are_as_described(bench, tmp_path, silent):
+    sidecar, admin = start(bench, tmp_path, component("slow", "bindings.http", {"url": f"http://127.0.0.1:{silent}", "responseTimeout": "3s"}),
+                           component("failed", "state.redis", {"redisHost": "127.0.0.1:1"}, ignoreErrors=True))
+    description = strict(described(admin))
+    asking = threading.Thread(target=lambda: sidecar.post("/v1.0/bindings/slow", {"operation": "get"}))
+    asking.start()
+    until(lambda: admin.components()["slow"]["pins"]["calls"] == 1, "the call to be under way")
+    assert admin.remove("slow").status == 200
+    for name in ("listComponents", "listPlugins"):
+        assert_described(description, call_named(description, name)[2], admin.request("GET", call_named(description, name)[1]))
+    slow = admin.components()["slow"]
+    assert slow["state"] == "leaving" and slow["pins"]["calls"] == 1 and "1 call, 0 buffers" in slow["story"]
+    [plugin] = [one for one in admin.plugins() if one["file"] == "bindings.http.so"]
+    assert [one["name"] for one in plugin["leaving"]] == ["slow"] and plugin["leaving"][0]["pins"]["calls"] == 1
+    for name in ("slow", "failed"):
+        assert_described(description, call_named(description, "showComponent")[2], admin.request("GET", f"/v1/admin/components/{name}"))
+    asking.join(30)
+    until(lambda: "slow" not in admin.components(), "the component to go")
 
 
 def test_what_is_being_changed_is_refused_and_what_does_not_come_up_is_told(admin, silent):

@@ -197,7 +197,11 @@ def test_nobody_has_to_wait(busy):
     states = [one["state"] for one in side.json("components")["components"] if one["name"] == "slow"]
     assert sorted(states) == ["leaving", "live"]
     leaving = next(one for one in side.json("components")["components"] if one["state"] == "leaving")
-    assert leaving["pins"]["calls"] == 1 and "1 call," in leaving["story"]
+    assert leaving["pins"]["calls"] == 1 and "1 call," in leaving["story"] and leaving["leavingMs"] >= 0
+    assert re.search(r"^slow +bindings.http/v1 +leaving +\d+ +1 call.* +leaving for \d+ s$", side("components").stdout, re.M)
+    [plugin] = [one for one in side.json("plugins")["plugins"] if one["file"] == "bindings.http.so"]
+    assert plugin["users"] == 2 and plugin["leaving"][0]["name"] == "slow" and plugin["leaving"][0]["pins"] == leaving["pins"] | {
+        "oldestMs": plugin["leaving"][0]["pins"]["oldestMs"]}
 
 
 def test_waiting_has_an_end(busy):
