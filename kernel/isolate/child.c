@@ -5,6 +5,7 @@
 #include <base/mem.h>
 #include <base/slice.h>
 #include <isolate/child.h>
+#include <isolate/dial.h>
 #include <isolate/isolate.h>
 #include <isolate/wire.h>
 #include <loop/dns.h>
@@ -118,7 +119,10 @@ static trb_code create(struct plugin *plugin, struct trb_error *err)
         .document = s->document, .app_id = s->app_id, .namespace_ = s->namespace_, .init_timeout_ns = s->init_timeout_ns};
     struct workers *workers = workers_create(WORKERS);
     spec.workers = workers;
-    dns_start(workers);
+    if (s->may_dial)
+        dns_start(workers);
+    else
+        dial_through(child.loop, CHILD_DIAL);
     child.is_quiet = true;
     trb_code code = instance_create(&spec, &child.block, plugin, &child.instance, err);
     child.is_quiet = false;

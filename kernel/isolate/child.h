@@ -9,7 +9,8 @@
 /* Its descriptors: then one line per loop of the host, then the plugin's copy, if there is one. */
 #define CHILD_CONTROL 3
 #define CHILD_LOG 4
-#define CHILD_LINES 2                      /* those above */
+#define CHILD_DIAL 5
+#define CHILD_LINES 3                      /* those above */
 
 /* --- serve.c: the questions of one line [its loop] ------------------------------------------------ */
 struct line;

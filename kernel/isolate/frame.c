@@ -15,7 +15,6 @@ _Static_assert(sizeof trb_verbs_ == 0, "frames are no verbs");
 const struct trb_layout *const layout_setup = &trb_layout_isolate_setup;
 const struct trb_layout *const layout_error = &trb_layout_isolate_error;
 const struct trb_layout *const layout_settlement = &trb_layout_isolate_settlement;
-const struct trb_layout *const layout_target = &trb_layout_isolate_target;
 
 #define IN_PLACE 4096u                     /* a smaller body is read where it lies */
 #define BY_REFERENCE 16384u                /* a larger frame is a buffer of its own */

@@ -12,8 +12,7 @@
 #include <trilby/verbs_structs.h>
 #undef TRB_DEF
 
-extern const struct trb_layout *const layout_setup, *const layout_error, *const layout_settlement,
-    *const layout_target;
+extern const struct trb_layout *const layout_setup, *const layout_error, *const layout_settlement;
 
 /* On the control line. */
 #define FRAME_SETUP 1u                     /* → isolate_setup */

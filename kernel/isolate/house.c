@@ -4,6 +4,7 @@
 #include <base/log.h>
 #include <base/mem.h>
 #include <base/slice.h>
+#include <isolate/dial.h>
 #include <isolate/house.h>
 #include <isolate/reaper.h>
 #include <net/stream.h>
@@ -253,6 +254,7 @@ static void spawn(struct house *h)
     h->pid = s.pid;
     h->reaper = reaper_create(s.pid, name(h), on_gone, h);
     h->log_fd = s.log;
+    h->board = switchboard_create(s.dial, h->real, &h->instance->setup.properties);
     watch_set(loop_at(0), &h->log, h->log_fd, LOOP_READ, on_log, h, NULL);
     h->control = stream_accept(loop_at(0), s.control, NULL, &control_events, h);
     send_setup(h);
@@ -271,6 +273,7 @@ static void drop_process(struct house *h)
     }
     h->log_fd = -1;
     h->control = stream_destroy(h->control);
+    h->board = switchboard_destroy(h->board);
     for (uint32_t i = 0; i < h->loops; i++) {
         if (h->links[i] >= 0)
             close(h->links[i]);

@@ -38,7 +38,7 @@ void proxy_close(struct proxy *);          /* on its loop: it is told to stop */
 /* --- the process: everything [main loop] --------------------------------------------------------- */
 struct started {                           /* what process_spawn leaves behind */
     pid_t pid;
-    int control, log;
+    int control, log, dial;
     int *links;                            /* one per loop */
 };
 /* links: room for as many as there are loops. */
@@ -70,6 +70,7 @@ struct house {
     struct watch log;
     int log_fd;
     int *links;                            /* not handed to their loops yet: -1 when they are */
+    struct switchboard *board;             /* connects for it */
     struct reaper *reaper;                 /* of the present process */
     bool was_up;                           /* its first start went well */
     struct timer patience, pause, watchdog;

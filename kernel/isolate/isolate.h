@@ -2,7 +2,7 @@
  *
  *      host: one proxy per loop ══ a line each ══╗
  *                                                ╠══ child: plugin host, one loop, workers, the component
- *      house (main loop) ═════ control, log ═════╝
+ *      house (main loop) ══ control, log, dial ══╝
  *
  * To the host the component is a table like any other, whose verbs write questions down and read answers
  * (proxy.c). The house starts the process, watches it and starts it again when it ends. In the child the

@@ -107,7 +107,7 @@ trb_code process_spawn(struct plugin *plugin, const char *name, const char *type
     struct ends *lines = mem_zero(count * sizeof *lines);
     int number = 0, above = CHILD_CONTROL + (int)count + 1;
     for (; !number && open < count; open += !number)
-        number = open_line(&lines[open], open == CHILD_LOG - CHILD_CONTROL ? SOCK_SEQPACKET : SOCK_STREAM) ? 0 : errno;
+        number = open_line(&lines[open], open == CHILD_LOG - CHILD_CONTROL || open == CHILD_DIAL - CHILD_CONTROL ? SOCK_SEQPACKET : SOCK_STREAM) ? 0 : errno;
     for (uint32_t i = 0; !number && i < count; i++)
         if ((lines[i].there = move_up(lines[i].there, above)) < 0)
             number = errno;
@@ -117,6 +117,7 @@ trb_code process_spawn(struct plugin *plugin, const char *name, const char *type
     if (!number) {
         s->control = lines[0].here;
         s->log = lines[1].here;
+        s->dial = lines[2].here;
         for (uint32_t i = 0; i < loop_count(); i++)
             s->links[i] = lines[CHILD_LINES + i].here;
     }

@@ -40,6 +40,14 @@ struct stream_target {
 /* Resolves, connects (each address in turn), shakes hands. Result by connected or closed. */
 struct stream *stream_connect(struct loop *, const struct stream_target *, const struct stream_events *,
                               void *arg);
+/* Somebody else connects for all streams from now on: for a process that may not itself. Before other threads
+ * exist. begin never calls done inside; done takes a connected fd, or -1 and why; cancel: it will not be called. */
+struct stream_dialer {
+    void *(*begin)(struct loop *, struct trb_slice host, uint16_t port,
+                   void (*done)(void *arg, int fd, const struct trb_error *), void *arg);
+    void (*cancel)(void *ticket);
+};
+void stream_dial_through(const struct stream_dialer *);
 struct stream *stream_destroy(struct stream *);             /* closes; unsent bytes are lost; NULL is welcome */
 
 struct trb_slice stream_bytes(const struct stream *);       /* all unread bytes, one piece */

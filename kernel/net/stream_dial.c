@@ -10,8 +10,16 @@
 #include <string.h>
 #include <unistd.h>
 
+static const struct stream_dialer *dialer;         /* NULL: we connect ourselves */
+
+void stream_dial_through(const struct stream_dialer *d)
+{
+    dialer = d;
+}
+
 struct stream_dial {
     struct dns_query *query;
+    void *ticket;                           /* of the dialer, while it is asked */
     struct dns_answer answer;
     uint32_t next;
     struct timer timer;
@@ -118,12 +126,29 @@ static void on_resolved(void *arg, const struct dns_answer *answer, const struct
     stream_leave(s);
 }
 
+static void on_dialled(void *arg, int fd, const struct trb_error *err)
+{
+    struct stream *s = checked(arg, struct stream, STREAM_MAGIC);
+    s->dial->ticket = NULL;
+    if (err) {
+        struct trb_slice text = error_text(err);
+        stream_fail(s, TRB_UNAVAILABLE, "%.*s", SLICE_ARG(text));
+        return;
+    }
+    stream_enter(s);
+    s->fd = fd;
+    dial_open(s);
+    stream_leave(s);
+}
+
 static void on_timeout(void *arg)
 {
     struct stream *s = checked(arg, struct stream, STREAM_MAGIC);
     char text[SOCKET_TEXT];
     if (s->state == STREAM_SHAKING)
         stream_fail(s, TRB_UNAVAILABLE, "net/http: TLS handshake timeout");
+    else if (s->dial->ticket)
+        stream_fail(s, TRB_UNAVAILABLE, "dial tcp %s: i/o timeout", s->dial->host);
     else if (s->dial->query)
         stream_fail(s, TRB_UNAVAILABLE, "dial tcp: lookup %s: i/o timeout", s->dial->host);
     else {
@@ -147,7 +172,10 @@ struct stream *stream_connect(struct loop *loop, const struct stream_target *tar
         d->context = tls_context_ref((struct tls_context *)target->tls_context);
     if (target->connect_timeout_ns)
         timer_after(loop, &d->timer, target->connect_timeout_ns, on_timeout, s);
-    d->query = dns_resolve(loop, slice_of(d->host), target->port, on_resolved, s);
+    if (dialer)
+        d->ticket = dialer->begin(loop, slice_of(d->host), target->port, on_dialled, s);
+    else
+        d->query = dns_resolve(loop, slice_of(d->host), target->port, on_resolved, s);
     return s;
 }
 
@@ -159,6 +187,8 @@ void dial_destroy(struct stream *s)
     s->dial = NULL;
     if (d->query)
         dns_cancel(d->query);
+    if (d->ticket)
+        dialer->cancel(d->ticket);
     timer_end(&d->timer);
     tls_context_unref(d->context);
     mem_free(d->host);

@@ -69,9 +69,9 @@ static trb_code read_cpu(struct trb_slice value, uint32_t *ret, struct trb_error
 static trb_code read_network(struct trb_slice value, bool *ret, struct trb_error *err)
 {
     *ret = slice_is_nocase(value, SLICE("open"));
-    if (*ret || slice_is_nocase(value, SLICE("none")))
+    if (*ret || slice_is_nocase(value, SLICE("named")))
         return TRB_OK;
-    return refuse(err, "isolate-network", value, "none or open");
+    return refuse(err, "isolate-network", value, "named or open");
 }
 
 static struct trb_slice either(struct trb_slice said, struct trb_name otherwise)

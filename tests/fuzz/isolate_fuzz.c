@@ -46,7 +46,6 @@ static void judge_all(struct trb_slice body)
         }
     judge(layout_setup, body);
     judge(layout_settlement, body);
-    judge(layout_target, body);
     if (frame_take_error(&body, &err)) {
         check(strlen(err.reason) < sizeof err.reason && strlen(err.message) < sizeof err.message);
         error_release(&err);
