@@ -9,6 +9,7 @@ install(DIRECTORY docs/ DESTINATION share/doc/trilby/docs COMPONENT trilby PATTE
 # The tools look for the templates beside their own folder, as in a checkout.
 install(DIRECTORY sdk/template sdk/rust DESTINATION share/trilby/sdk COMPONENT trilby-sdk OPTIONAL PATTERN target EXCLUDE)
 install(PROGRAMS tools/new-component tools/describe DESTINATION share/trilby/tools COMPONENT trilby-sdk)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/sdk)
 foreach(tool new-component describe)
     file(CREATE_LINK ../share/trilby/tools/${tool} ${CMAKE_BINARY_DIR}/sdk/trilby-${tool} SYMBOLIC)
     install(FILES ${CMAKE_BINARY_DIR}/sdk/trilby-${tool} DESTINATION bin COMPONENT trilby-sdk)
