@@ -11,6 +11,7 @@
 #include <plugin/copy.h>
 
 #define ITEMS_AHEAD 65536u                 /* an index may be that far beyond what has come */
+#define EVENTS_AHEAD 4096u                /* a component may overlook that its credit is spent, for so long */
 #define ITEMS_MOST (1u << 22)
 
 struct pending {                           /* a question of ours */
@@ -225,7 +226,7 @@ static bool on_event(struct proxy *p, struct pending *q, struct frame *f)
 {
     const struct trb_layout *layout = q->verb->answer;
     void *event = NULL;
-    if (!(q->verb->flags & TRB_VERB_STREAM) || q->outstanding >= q->credit ||
+    if (!(q->verb->flags & TRB_VERB_STREAM) || q->outstanding >= q->credit + EVENTS_AHEAD ||
         !(event = wire_take(layout, &f->body, f->owner, f->owner)))
         return false;
     struct event *e = mem_zero(sizeof *e);
