@@ -104,3 +104,18 @@ def test_the_moved_sidecar_serves_it(installed, component, tmp_path):
         sidecar.terminate()
         sidecar.stdout.close()
         sidecar.wait()
+
+
+def test_the_same_sources_in_another_folder_make_the_same_bytes(tmp_path):
+    made = []
+    for place in (tmp_path / "a", tmp_path / "b" / "a longer name"):
+        sources = place / "sources"
+        sources.mkdir(parents=True)
+        shutil.copy(ROOT / "CMakeLists.txt", sources)
+        for folder in ("kernel/base", "plugins/state/in-memory", "sdk", "tools/cmake"):
+            shutil.copytree(ROOT / folder, sources / folder)
+        run("cmake", "-S", sources, "-B", place / "build", "-G", "Ninja", "-DTRB_TESTS=OFF", "-DCCACHE=CCACHE-NOTFOUND",
+            "-DTRB_ONLY=kernel/base;plugins/state/in-memory")
+        run("ninja", "-C", place / "build")
+        made.append((place / "build/plugins/state.in-memory.so").read_bytes())
+    assert made[0] == made[1]
