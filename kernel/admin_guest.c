@@ -122,10 +122,25 @@ static void reload_plugin(void *unused, const struct admin_question *q, struct a
     replace_plugin(guest.runtime, q->name, on_done, task);
 }
 
+static void reload_resources(void *unused, const struct admin_question *q, struct admin_task *task)
+{
+    struct trb_error err = ERROR_INIT;
+    if (is_between(task))
+        return;
+    log_info(SCOPE, "admin: the resource folders are to be read again");
+    if (runtime_read_again(guest.runtime)) {
+        admin_answer(task, NULL, SLICE("{\"status\":\"begun\"}"));
+        return;
+    }
+    error_set(&err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is starting or stopping");
+    admin_answer(task, &err, SLICE(""));
+}
+
 static const struct admin_verbs verbs = {
     .list_plugins = list_plugins, .list_components = list_components, .show_component = show_component,
     .show_features = show_features, .show_process = show_process, .add_component = add_component,
-    .remove_component = remove_component, .reload_component = reload_component, .reload_plugin = reload_plugin};
+    .remove_component = remove_component, .reload_component = reload_component, .reload_plugin = reload_plugin,
+    .reload_resources = reload_resources};
 
 /* ------------------------------------------------------------------------------------- life */
 static trb_code open_guest(const struct flags *f, struct trb_error *err)

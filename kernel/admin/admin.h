@@ -24,7 +24,7 @@ typedef void admin_verb(void *arg, const struct admin_question *, struct admin_t
 
 struct admin_verbs {                       /* what the runtime can tell and do */
     admin_verb *list_plugins, *list_components, *show_component, *show_features, *show_process;
-    admin_verb *add_component, *remove_component, *reload_component, *reload_plugin;
+    admin_verb *add_component, *remove_component, *reload_component, *reload_plugin, *reload_resources;
 };
 
 struct admin_setup {

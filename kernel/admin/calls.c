@@ -25,6 +25,9 @@ static const struct admin_call table[] = {
      "Every component and block of it moves to the new copy, or none does. The old copy may still be draining when this "
      "answers: the list of plugins shows what it waits for.",
      .name = PLUGIN_NAME, .gives = "Done", .fails = "404 409 503", RUNTIME(reload_plugin)},
+    {"POST", "/v1/admin/resources/reload", "reloadResources", "Reads the resource folders again.",
+     "As when something has changed there: whatever is different is applied one by one after this has answered.",
+     .gives = "Begun", .fails = "503", RUNTIME(reload_resources)},
     {"GET", "/v1/admin/components", "listComponents", "Lists every component, in any state.", .gives = "Components",
      .fails = "503", RUNTIME(list_components)},
     {"POST", "/v1/admin/components", "addComponent", "Gives a component.",

@@ -9,6 +9,8 @@ static const struct schema_field error[] = {
 
 static const struct schema_field done[] = {{"status", "done", "It is in force on every loop."}, {0}};
 
+static const struct schema_field begun[] = {{"status", "begun", "It has begun; the log tells what becomes of it."}, {0}};
+
 static const struct schema_field description[] = {
     {"openapi", "string", "The version of OpenAPI."}, {"info", "object", "What this is."},
     {"servers", "[]object", "Where it is."},          {"security", "[]object", "What a request needs."},
@@ -116,6 +118,7 @@ static const struct schema_field option[] = {
 static const struct schema table[] = {
     {"Error", "Why it was not done.", error},
     {"Done", "It was done.", done},
+    {"Begun", "It has begun.", begun},
     {"Description", "An OpenAPI document.", description},
     {"Index", "The calls.", index_},
     {"IndexCall", "One call.", index_call},

@@ -13,7 +13,7 @@
 
 enum { MAX_FILE = 1024 * 1024 };
 
-enum word { NO_WORD, A_NAME, A_FILE, MAYBE_A_LEVEL };
+enum word { NO_WORD, A_NAME, A_FILE, MAYBE_A_NAME, MAYBE_A_LEVEL };
 
 static const struct verb {
     const char *name;
@@ -27,7 +27,7 @@ static const struct verb {
     {"components", NO_WORD, "GET", "/v1/admin/components", show_components, NULL, false, false},
     {"component", A_NAME, "GET", "/v1/admin/components/%s", show_component, NULL, false, false},
     {"add", A_FILE, "POST", "/v1/admin/components", NULL, "the component of %s is in service", false, false},
-    {"reload", A_NAME, "POST", "/v1/admin/components/%s/reload", NULL, "component %s was reloaded", true, false},
+    {"reload", MAYBE_A_NAME, "POST", "/v1/admin/components/%s/reload", NULL, "component %s was reloaded", true, false},
     {"remove", A_NAME, "DELETE", "/v1/admin/components/%s", NULL, "component %s was removed", true, false},
     {"swap", A_NAME, "POST", "/v1/admin/plugins/%s/reload", NULL, "plugin %s was swapped", true, true},
     {"features", NO_WORD, "GET", "/v1/admin/features", show_features, NULL, false, false},
@@ -45,6 +45,10 @@ struct request {
 };
 
 /* -------------------------------------------------------------------------------- the command line */
+/* `reload` without a name. */
+static const struct verb reload_all = {
+    "reload", NO_WORD, "POST", "/v1/admin/resources/reload", NULL, "the resource folders are being read again", false, false};
+
 static const struct verb *find(const char *name)
 {
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
@@ -80,7 +84,7 @@ static bool check_word(const struct request *r, const struct flags *flags, struc
                           r->verb->word == A_FILE ? "a FILE, or - for standard input"
                           : r->verb->is_plugin    ? "the name of a plugin, such as state.redis"
                                                   : "the name of a component");
-    if (r->verb->word == A_NAME && !is_plain_name(r->word))
+    if (r->word && (r->verb->word == A_NAME || r->verb->word == MAYBE_A_NAME) && !is_plain_name(r->word))
         return reason_set(why, "\"%s\" is no name of a %s", r->word, r->verb->is_plugin ? "plugin" : "component");
     if (r->verb->word == MAYBE_A_LEVEL && r->word && !is_level(r->word))
         return reason_set(why, "trilby admin %s takes debug, info, warn, error or fatal, not \"%s\"", name, r->word);
@@ -110,7 +114,11 @@ static bool read_request(struct request *r, const struct flags *flags, struct re
     r->word = words->count > 1 ? words->at[1] : NULL;
     if (!r->verb)
         return reason_set(why, "unknown admin command: %s", words->at[0]);
-    return check_word(r, flags, why) && read_flags(r, flags, why);
+    if (!check_word(r, flags, why) || !read_flags(r, flags, why))
+        return false;
+    if (r->verb->word == MAYBE_A_NAME && !r->word)
+        r->verb = &reload_all;
+    return true;
 }
 
 /* ------------------------------------------------------------------------------------- asking */

@@ -40,6 +40,8 @@ const struct section admin_sections[] = {
      "                   takes the place of the one of its name\n"
      "reload NAME        a new instance of a component takes over; its secrets are\n"
      "                   asked for again\n"
+     "reload             the resource folders are read again; what is different there\n"
+     "                   is applied, and the log tells what becomes of it\n"
      "remove NAME        takes a component out of service\n"
      "swap PLUGIN        reads a plugin's file again: everything that runs from it moves\n"
      "                   to the new copy, or nothing does. PLUGIN is the file without\n"

@@ -298,6 +298,13 @@ bool runtime_reload(struct runtime *rt)
     return true;
 }
 
+bool runtime_read_again(struct runtime *rt)
+{
+    bool is_open = rt->reload.is_open;
+    reload_scan(rt, RELOAD_EVENT);
+    return is_open;
+}
+
 void runtime_stop(struct runtime *rt, bool has_block)
 {
     timer_end(&rt->busy);

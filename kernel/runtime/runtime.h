@@ -30,6 +30,8 @@ void runtime_export(const struct runtime *);
 void runtime_start(struct runtime *);
 /* --reload=safe: what has changed on the disk is taken up in place. false: it has to be built anew. */
 bool runtime_reload(struct runtime *);
+/* The resource folders are read, as when something has changed there. false: it is starting or stopping. */
+bool runtime_read_again(struct runtime *);
 /* Drains and ends. has_block: the phase of --dapr-block-shutdown-duration comes first. */
 void runtime_stop(struct runtime *, bool has_block);
 struct runtime *runtime_destroy(struct runtime *);         /* after ended, or never started; NULL is welcome */

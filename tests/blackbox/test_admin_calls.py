@@ -62,7 +62,7 @@ ONE = text_of(component("one", "state.in-memory"))
 GOOD = {     # operation: (name, body)
     "index": (None, None), "openapi": (None, None), "showFeatures": (None, None), "showProcess": (None, None),
     "showLogLevel": (None, None), "setLogLevel": (None, '{"level":"debug"}'), "listPlugins": (None, None),
-    "reloadPlugin": ("state.in-memory", None), "listComponents": (None, None), "addComponent": (None, ONE),
+    "reloadPlugin": ("state.in-memory", None), "reloadResources": (None, None), "listComponents": (None, None), "addComponent": (None, ONE),
     "showComponent": ("store", None), "reloadComponent": ("store", None), "removeComponent": ("other", None)}
 
 

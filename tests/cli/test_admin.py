@@ -134,6 +134,16 @@ def test_a_component_comes_from_standard_input(side):
     assert side.components()["second"]["state"] == "live"
 
 
+def test_the_folders_are_read_again(trilby, app_id, tmp_path):
+    unwatched = {"kind": "Configuration", "apiVersion": "dapr.io/v1alpha1", "metadata": {"name": "unwatched"},
+                 "spec": {"features": [{"name": "HotReload", "enabled": False}]}}
+    side = Side(trilby, app_id, "--admin-listen", f"unix:{tmp_path}/admin.sock", "--config", write(tmp_path / "unwatched.yaml", unwatched))
+    write(side.trilby.home / f"resources-{side.app_id}" / "more.yaml", component("more", "state.in-memory"))
+    assert "the resource folders are being read again" in side.done("reload")
+    side.run.until("admin: the resource folders are to be read again")
+    side.run.until("Component loaded: more")
+
+
 @pytest.mark.parametrize("plugin", ["state.in-memory", "state"])
 def test_a_plugin_is_swapped_and_the_old_copy_is_gone_then(side, plugin):
     before = side.copies(f"{plugin}.so")
