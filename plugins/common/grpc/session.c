@@ -170,9 +170,20 @@ static int on_stream_end(nghttp2_session *s, int32_t id, uint32_t reason, void *
     return 0;
 }
 
+/* The server has said its last word, and we might go on for ever: the stream is over. */
+static void end_ours(nghttp2_session *s, const nghttp2_frame *frame)
+{
+    bool is_last = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+                   frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    struct grpc_call *call = is_last ? call_of(s, frame->hd.stream_id) : NULL;
+    if (call && call->events && !call->is_finished)
+        nghttp2_submit_rst_stream(s, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+}
+
 static int on_frame(nghttp2_session *s, const nghttp2_frame *frame, void *arg)
 {
     struct conn *c = arg;
+    end_ours(s, frame);
     c->has_greeted = c->has_greeted || (frame->hd.type == NGHTTP2_SETTINGS && !(frame->hd.flags & NGHTTP2_FLAG_ACK));
     c->has_goodbye = c->has_goodbye || frame->hd.type == NGHTTP2_GOAWAY;
     return 0;

@@ -85,7 +85,7 @@ static struct runtime_query_state_response results(struct trb_request *rq)
         if (item && item->key.len)
             m.results.at[m.results.count++] = (struct runtime_query_state_item){
                 .key = {key.at, key.len}, .data = {item->value.at, item->value.len},
-                .etag = {item->etag.at, item->etag.len}};
+                .etag = {item->etag.at, item->etag.len}, .error = name_copy(rq, item->error)};
         else if (item)
             m.token = (struct trb_name){item->token.at, item->token.len};
     }
@@ -106,6 +106,10 @@ static void add_item(struct text *t, const struct runtime_query_state_item *item
     if (item->etag.at) {
         text_adds(t, ",\"etag\":");
         text_add_json(t, slice_name(item->etag), true);
+    }
+    if (item->error.len) {
+        text_adds(t, ",\"error\":");
+        text_add_json(t, slice_name(item->error), true);
     }
     text_addc(t, '}');
 }
