@@ -17,6 +17,12 @@ def pytest_addoption(parser):
     parser.addoption("--build", default=str(ROOT / "build"), help="the folder of a release build")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_time():
+    """The time of the commit as it is now: somebody may commit while we run."""
+    os.environ.setdefault("SOURCE_DATE_EPOCH", run("git", "-C", ROOT, "log", "-1", "--format=%ct").stdout.strip())
+
+
 @pytest.fixture(scope="session")
 def build(pytestconfig):
     folder = pathlib.Path(pytestconfig.getoption("--build")).resolve()
