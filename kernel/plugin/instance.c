@@ -410,11 +410,3 @@ void instance_retire(struct instance *i, void (*gone)(void *), void *arg)
     }
     drain(i, r);
 }
-
-void instance_story(const struct instance *i, char *ret_text, size_t size)
-{
-    long long calls = atomic_load(&i->calls), buffers = atomic_load(&i->buffers), pins = atomic_load(&i->pins);
-    snprintf(ret_text, size, "%s stays: %lld call%s, %lld buffer%s, %lld other, oldest %llu s", i->component->type,
-             calls, calls == 1 ? "" : "s", buffers, buffers == 1 ? "" : "s", pins - calls - buffers,
-             (unsigned long long)(slot_home_oldest_ns(i->slots) / CLOCK_S));
-}
