@@ -9,6 +9,12 @@
 /* The middlewares of the configuration: runs them and goes on at then, or answers itself. NULL: none. */
 typedef struct trb_next door_pipeline(struct request *, struct trb_next then, void *arg);
 
+struct door_rules {                     /* may change while the door is open; copied, texts and arrays too */
+    bool log_calls, log_health, obfuscate_urls;
+    const struct api_rule *grpc_allowed, *grpc_denied;   /* spec.api entries with protocol grpc */
+    uint32_t grpc_allowed_count, grpc_denied_count;
+};
+
 struct door_setup {                     /* copied, texts and arrays too */
     uint64_t max_body;                  /* bytes; 0: no limit */
     size_t arena_budget;
@@ -17,10 +23,8 @@ struct door_setup {                     /* copied, texts and arrays too */
     const struct trb_slice *origins;
     uint32_t origin_count;
     struct trace_setup trace;
-    bool log_calls, log_health, obfuscate_urls;
+    struct door_rules rules;
     bool is_public;                     /* the small public server: no CORS, token, pipeline, limit */
-    const struct api_rule *grpc_allowed, *grpc_denied;   /* spec.api entries with protocol grpc */
-    uint32_t grpc_allowed_count, grpc_denied_count;
 
     door_pipeline *pipeline;
     /* Every request once, after its last step; status, code, bytes and times are in it. May be NULL. */

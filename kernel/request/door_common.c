@@ -1,9 +1,11 @@
 /* door_common: what both doors do alike: the kept setup, the token, trace context, the runtime's hooks. */
 #include <base/check.h>
 #include <base/clock.h>
+#include <base/mem.h>
 #include <base/slice.h>
 #include <request/door_common.h>
 #include <request/shared_slot.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define SETUP_BUDGET (1u << 20)
@@ -13,13 +15,51 @@ static struct trb_slice copy(struct door *d, struct trb_slice text)
     return text.at ? slice_name(arena_name(d->arena, text)) : text;
 }
 
-static const struct api_rule *copy_rules(struct door *d, const struct api_rule *rules, uint32_t count)
+/* ------------------------------------------------------------------------ rules that may change */
+struct kept_rules {
+    _Atomic uint32_t refs;
+    struct arena *arena;
+    struct door_rules rules;
+};
+
+static void rules_ref(void *kept)
 {
-    struct api_rule *copies = arena_alloc(d->arena, (count + 1) * sizeof *copies);
+    atomic_fetch_add(&((struct kept_rules *)kept)->refs, 1);
+}
+
+static void rules_unref(void *arg)
+{
+    struct kept_rules *kept = arg;
+    if (atomic_fetch_sub(&kept->refs, 1) != 1)
+        return;
+    arena_destroy(kept->arena);
+    mem_free(kept);
+}
+
+static const struct api_rule *copy_rules(struct arena *arena, const struct api_rule *rules, uint32_t count)
+{
+    struct api_rule *copies = arena_alloc(arena, (count + 1) * sizeof *copies);
     for (uint32_t i = 0; i < count; i++)
-        copies[i] = (struct api_rule){copy(d, rules[i].name), copy(d, rules[i].version)};
+        copies[i] = (struct api_rule){slice_name(arena_name(arena, rules[i].name)),
+                                      slice_name(arena_name(arena, rules[i].version))};
     return copies;
 }
+
+void door_set_rules(struct door *d, const struct door_rules *rules)
+{
+    struct kept_rules *kept = mem_zero(sizeof *kept);
+    *kept = (struct kept_rules){.refs = 1, .arena = arena_create(SETUP_BUDGET), .rules = *rules};
+    kept->rules.grpc_allowed = copy_rules(kept->arena, rules->grpc_allowed, rules->grpc_allowed_count);
+    kept->rules.grpc_denied = copy_rules(kept->arena, rules->grpc_denied, rules->grpc_denied_count);
+    shared_slot_set(d->rules, kept);
+}
+
+const struct door_rules *door_rules(const struct door *d)
+{
+    return &((const struct kept_rules *)shared_slot_get(d->rules))->rules;
+}
+
+/* ------------------------------------------------------------------------------------ the setup */
 
 void door_init(struct door *d, const struct door_setup *setup)
 {
@@ -31,13 +71,15 @@ void door_init(struct door *d, const struct door_setup *setup)
     for (uint32_t i = 0; i < setup->origin_count; i++)
         origins[i] = copy(d, setup->origins[i]);
     d->setup.origins = origins;
-    d->setup.grpc_allowed = copy_rules(d, setup->grpc_allowed, setup->grpc_allowed_count);
-    d->setup.grpc_denied = copy_rules(d, setup->grpc_denied, setup->grpc_denied_count);
+    static const struct shared_kind kind = {rules_ref, rules_unref};
+    d->rules = shared_slot_create(&kind);
+    door_set_rules(d, &setup->rules);
 }
 
 void door_fini(struct door *d)
 {
     d->table = shared_slot_destroy(d->table);
+    d->rules = shared_slot_destroy(d->rules);
     d->arena = arena_destroy(d->arena);
     d->magic = 0;
 }

@@ -13,11 +13,14 @@ struct door {                           /* first member of both doors */
     struct door_setup setup;            /* texts and arrays are copies in arena */
     struct arena *arena;
     struct shared_slot *table;          /* router or methods */
+    struct shared_slot *rules;
 };
 
 void door_init(struct door *, const struct door_setup *);
 void door_fini(struct door *);
 
+void door_set_rules(struct door *, const struct door_rules *);     /* every loop takes them up within a turn */
+const struct door_rules *door_rules(const struct door *);          /* borrowed for this turn [loop] */
 /* In constant time. */
 bool door_is_token(const struct door *, struct trb_slice given);
 /* Takes every line of that name out of the exchange's request; returns the first value. */

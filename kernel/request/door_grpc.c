@@ -117,8 +117,8 @@ static void ended(struct request *rq)
     struct grpc_stream *s = stream_of(rq);
     if (s->entry.handler && rq->cancelled && s->entry.handler->on_cancel)
         s->entry.handler->on_cancel(s, rq->cancelled);
-    if (s->door->setup.log_calls)
-        door_log_grpc(&s->door->setup, rq);
+    if (door_rules(s->door)->log_calls)
+        door_log_grpc(door_rules(s->door), rq);
     door_done(s->door, rq);
 }
 
@@ -361,4 +361,9 @@ struct door_grpc *door_grpc_destroy(struct door_grpc *d)
 void door_grpc_set_table(struct door_grpc *d, struct grpc_table *given)
 {
     shared_slot_set(d->door.table, given);
+}
+
+void door_grpc_set_rules(struct door_grpc *d, const struct door_rules *rules)
+{
+    door_set_rules(&d->door, rules);
 }

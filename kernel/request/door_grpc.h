@@ -22,6 +22,7 @@ const char *grpc_table_service(const struct grpc_table *, uint32_t i);
 struct door_grpc *door_grpc_create(const struct door_setup *);
 struct door_grpc *door_grpc_destroy(struct door_grpc *);
 void door_grpc_set_table(struct door_grpc *, struct grpc_table *given);  /* [any] */
+void door_grpc_set_rules(struct door_grpc *, const struct door_rules *); /* [any] */
 void door_grpc_on_request(void *door, struct exchange *);                /* on_request of its listeners */
 
 #endif

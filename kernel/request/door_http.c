@@ -137,8 +137,9 @@ static void consume(struct request *rq, size_t bytes)
 static void ended(struct request *rq)
 {
     struct door *d = door_of(rq);
-    if (rq->is_let_in && d->setup.log_calls && (d->setup.log_health || !is_health(rq)))
-        door_log_http(&d->setup, rq);
+    const struct door_rules *rules = door_rules(d);
+    if (rq->is_let_in && rules->log_calls && (rules->log_health || !is_health(rq)))
+        door_log_http(rules, rq);
     door_done(d, rq);
 }
 
@@ -350,4 +351,9 @@ struct door_http *door_http_destroy(struct door_http *d)
 void door_http_set_router(struct door_http *d, struct router *given)
 {
     shared_slot_set(d->door.table, given);
+}
+
+void door_http_set_rules(struct door_http *d, const struct door_rules *rules)
+{
+    door_set_rules(&d->door, rules);
 }

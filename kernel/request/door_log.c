@@ -33,13 +33,13 @@ static struct trb_slice path_text(struct request *rq)
     return percent_decode(rq->path, false, at, &len) ? slice_from(at, len) : rq->path;
 }
 
-void door_log_http(const struct door_setup *setup, struct request *rq)
+void door_log_http(const struct door_rules *rules, struct request *rq)
 {
-    struct trb_slice what = setup->obfuscate_urls ? endpoint(rq) : path_text(rq);
+    struct trb_slice what = rules->obfuscate_urls ? endpoint(rq) : path_text(rq);
     struct trb_slice method = what;
     struct log_field fields[5];
     uint32_t count = 0;
-    if (!setup->obfuscate_urls)
+    if (!rules->obfuscate_urls)
         method = slice_name(arena_printf(rq->arena, "%.*s %.*s", SLICE_ARG(rq->method), SLICE_ARG(what)));
     struct trb_slice agent = request_header(rq, SLICE("user-agent"));
     fields[count++] = (struct log_field){.key = "duration", .number = (int64_t)door_duration_ms(rq)};
@@ -51,7 +51,7 @@ void door_log_http(const struct door_setup *setup, struct request *rq)
     log_fields(LOG_INFO, "dapr.runtime.http-info", SLICE("HTTP API Called"), fields, count);
 }
 
-void door_log_grpc(const struct door_setup *setup, struct request *rq)
+void door_log_grpc(const struct door_rules *rules, struct request *rq)
 {
     struct trb_slice agent = request_header(rq, SLICE("user-agent"));
     struct log_field fields[4];

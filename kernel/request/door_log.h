@@ -4,7 +4,7 @@
 
 #include <request/door.h>
 
-void door_log_http(const struct door_setup *, struct request *);
-void door_log_grpc(const struct door_setup *, struct request *);
+void door_log_http(const struct door_rules *, struct request *);
+void door_log_grpc(const struct door_rules *, struct request *);
 
 #endif

@@ -135,14 +135,14 @@ static bool is_listed(const struct api_rule *rules, uint32_t count, struct trb_s
 
 static bool is_open(struct grpc_stream *s)
 {
-    const struct door_setup *setup = &s->door->setup;
+    const struct door_rules *rules = door_rules(s->door);
     const char *list_name = s->entry.method ? s->entry.method->list_name : NULL;
     struct trb_slice version = slice_of(list_name ? list_name : ""), name = slice_split(&version, '.');
     if (!slice_starts(s->rq->target, SLICE("/dapr.proto.runtime.")))
         return true;
-    if (is_listed(setup->grpc_denied, setup->grpc_denied_count, name, version))
+    if (is_listed(rules->grpc_denied, rules->grpc_denied_count, name, version))
         return false;
-    return !setup->grpc_allowed_count || is_listed(setup->grpc_allowed, setup->grpc_allowed_count, name, version);
+    return !rules->grpc_allowed_count || is_listed(rules->grpc_allowed, rules->grpc_allowed_count, name, version);
 }
 
 static bool has_token(struct grpc_stream *s, struct trb_error *err)

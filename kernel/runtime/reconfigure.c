@@ -16,7 +16,11 @@ static struct json_value spec_of(const struct configuration *c)
 /* Read wherever they are used: everything else has gone into doors, routes and metrics. */
 static bool is_in_place(struct trb_slice key)
 {
-    return slice_is(key, SLICE("components")) || slice_is(key, SLICE("secrets"));
+    static const char *const keys[] = {"api", "components", "logging", "secrets"};
+    for (size_t i = 0; i < countof(keys); i++)
+        if (slice_is(key, slice_of(keys[i])))
+            return true;
+    return false;
 }
 
 static bool is_same(struct json_value a, struct json_value b)
@@ -50,6 +54,7 @@ static void take(struct runtime *rt, struct configuration *fresh)
     struct configuration *old = rt->rules;
     rt->rules = fresh;
     rt->info.configuration = fresh->spec;
+    servers_take_rules(rt);
     blocks_resources(rt, TRB_RESOURCE_CONFIGURATION);
     if (old != rt->configuration)                      /* doors and metrics hold texts of that one */
         configuration_destroy(old);
@@ -68,7 +73,7 @@ unsigned reconfigure(struct runtime *rt)
     list_members(spec_of(fresh), spec_of(rt->configuration), false, &rest);
     list_members(spec_of(rt->configuration), spec_of(fresh), true, &rest);
     unsigned result = rest.len ? RECONFIGURED_IN_PART : RECONFIGURED;
-    log_info(RELOAD_SCOPE, "Configuration read again: spec.components and spec.secrets are in force");
+    log_info(RELOAD_SCOPE, "Configuration read again: spec.api, spec.components, spec.logging and spec.secrets are in force");
     if (rest.len)
         log_warn(RELOAD_SCOPE, "%s cannot change while the runtime runs: SIGHUP builds it anew", rest.at);
     text_fini(&rest);

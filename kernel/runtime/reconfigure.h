@@ -1,5 +1,6 @@
 /* reconfigure: the files of --config read again while the runtime runs, for --reload=safe. What can change
- * without building the runtime anew is in force at once: spec.components, spec.secrets. [main loop] */
+ * without building the runtime anew is in force at once: spec.api, spec.components, spec.logging, spec.secrets.
+ * [main loop] */
 #ifndef RUNTIME_RECONFIGURE_H
 #define RUNTIME_RECONFIGURE_H
 

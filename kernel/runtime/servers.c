@@ -12,6 +12,7 @@
 
 #define OPEN_TRIES 50u
 #define OPEN_PAUSE_NS (200 * CLOCK_MS)
+#define RULES_BUDGET (1u << 20)
 #define DRAIN_CAP_NS (10 * CLOCK_S)
 
 /* ------------------------------------------------------------------------------ where to listen */
@@ -110,7 +111,7 @@ static bool is_for_grpc(const struct configuration_api_rule *r)
 static struct api_rule *pick(struct runtime *rt, const struct configuration_api_rule *rules, uint32_t count,
                              bool (*is_for)(const struct configuration_api_rule *), uint32_t *ret_count)
 {
-    struct api_rule *picked = arena_zero(rt->keep, (count + 1) * sizeof *picked);
+    struct api_rule *picked = arena_zero(rt->servers.rules.arena, (count + 1) * sizeof *picked);
     *ret_count = 0;
     for (uint32_t i = 0; i < count; i++)
         if (is_for(&rules[i]))
@@ -118,14 +119,46 @@ static struct api_rule *pick(struct runtime *rt, const struct configuration_api_
     return picked;
 }
 
+/* Their texts are the configuration's. */
 static void read_rules(struct runtime *rt)
 {
-    struct configuration *c = rt->configuration;
+    const struct configuration *c = rt->rules;
     struct api_rules *r = &rt->servers.rules;
+    arena_destroy(r->arena);
+    r->arena = arena_create(RULES_BUDGET);
     r->http_allowed = pick(rt, c->allowed, c->allowed_count, is_for_http, &r->http_allowed_count);
     r->http_denied = pick(rt, c->denied, c->denied_count, is_for_http, &r->http_denied_count);
     r->grpc_allowed = pick(rt, c->allowed, c->allowed_count, is_for_grpc, &r->grpc_allowed_count);
     r->grpc_denied = pick(rt, c->denied, c->denied_count, is_for_grpc, &r->grpc_denied_count);
+}
+
+static struct door_rules door_rules_of(struct runtime *rt, bool is_grpc)
+{
+    const struct flags *f = rt->setup.flags;
+    const struct configuration *c = rt->rules;
+    const struct api_rules *r = &rt->servers.rules;
+    struct door_rules rules = {.log_calls = f->api_logging >= 0 ? f->api_logging > 0 : c->api_logging,
+                               .log_health = !c->omit_health_checks, .obfuscate_urls = c->obfuscate_urls};
+    if (is_grpc) {
+        rules.grpc_allowed = r->grpc_allowed;
+        rules.grpc_allowed_count = r->grpc_allowed_count;
+        rules.grpc_denied = r->grpc_denied;
+        rules.grpc_denied_count = r->grpc_denied_count;
+    }
+    return rules;
+}
+
+/* Routes have the rules of HTTP in them, so they are made anew. */
+void servers_take_rules(struct runtime *rt)
+{
+    struct servers *s = &rt->servers;
+    read_rules(rt);
+    struct door_rules http = door_rules_of(rt, false), grpc = door_rules_of(rt, true);
+    door_http_set_rules(s->http_door, &http);
+    if (s->public_door)
+        door_http_set_rules(s->public_door, &http);
+    door_grpc_set_rules(s->grpc_door, &grpc);
+    blocks_publish(rt);
 }
 
 static struct trace_setup trace_of(const struct configuration *c)
@@ -156,8 +189,7 @@ static struct door_setup common_setup(struct runtime *rt)
     struct configuration *c = rt->configuration;
     return (struct door_setup){
         .max_body = f->max_body_bytes, .arena_budget = REQUEST_BUDGET, .api_token = slice_name(rt->environment.api_token),
-        .trace = trace_of(c), .log_calls = f->api_logging >= 0 ? f->api_logging > 0 : c->api_logging,
-        .log_health = !c->omit_health_checks, .obfuscate_urls = c->obfuscate_urls};
+        .trace = trace_of(c), .rules = door_rules_of(rt, false)};
 }
 
 static void http_doors(struct runtime *rt)
@@ -191,17 +223,13 @@ static const struct grpc_service_handler *peer_handlers(uint32_t *ret_count)
 
 static void grpc_doors(struct runtime *rt)
 {
-    struct api_rules *r = &rt->servers.rules;
     struct door_setup setup = common_setup(rt);
     uint32_t count;
     api_metrics_fill(rt, &setup, true);
-    setup.grpc_allowed = r->grpc_allowed;
-    setup.grpc_allowed_count = r->grpc_allowed_count;
-    setup.grpc_denied = r->grpc_denied;
-    setup.grpc_denied_count = r->grpc_denied_count;
+    setup.rules = door_rules_of(rt, true);
     rt->servers.grpc_door = door_grpc_create(&setup);
     setup.api_token = (struct trb_slice){NULL, 0};
-    setup.log_calls = false;
+    setup.rules.log_calls = false;
     rt->servers.peer_door = door_grpc_create(&setup);
     const struct grpc_service_handler *handlers = peer_handlers(&count);
     door_grpc_set_table(rt->servers.peer_door, grpc_table_create(NULL, 0, handlers, count));
@@ -417,4 +445,5 @@ void servers_release(struct runtime *rt)
     s->public_door = door_http_destroy(s->public_door);
     s->grpc_door = door_grpc_destroy(s->grpc_door);
     s->peer_door = door_grpc_destroy(s->peer_door);
+    s->rules.arena = arena_destroy(s->rules.arena);
 }

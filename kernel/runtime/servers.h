@@ -15,6 +15,7 @@ struct runtime;
 #define MOST_LISTENERS 16u
 
 struct api_rules {                         /* spec.api, by protocol */
+    struct arena *arena;
     struct api_rule *http_allowed, *http_denied, *grpc_allowed, *grpc_denied;
     uint32_t http_allowed_count, http_denied_count, grpc_allowed_count, grpc_denied_count;
 };
@@ -55,6 +56,8 @@ struct servers {
 /* Metrics, and the port for peers: from the first moment on. */
 trb_code servers_reserve(struct runtime *, struct trb_error *err);
 void servers_prepare(struct runtime *);    /* the doors, which blocks_publish fills */
+/* Which calls are there and which are logged, as rt->rules has it now; their texts must live until the next call. */
+void servers_take_rules(struct runtime *);
 /* Everything else; a port in use is tried again for ten seconds. opened is called once, or the runtime fails. */
 void servers_open(struct runtime *, void (*opened)(struct runtime *));
 void servers_drain(struct runtime *, void (*done)(void *arg), void *arg);  /* all but the metrics */

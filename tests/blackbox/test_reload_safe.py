@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from harness import raw
+from harness import raw, rpc
 from harness.admin import Admin
 from harness.app import reply
 from harness.resources import component, configuration, endpoint, resiliency, subscription, text_of
@@ -192,6 +192,14 @@ def test_subscriptions_change_while_messages_flow(bench):
 
 # --- The configuration ---
 
+def rpc_status(sidecar):
+    try:
+        rpc.Dapr(sidecar.grpc).GetMetadata()
+    except rpc.Failure as failure:
+        return failure.code
+    return "OK"
+
+
 def test_scopes_of_secrets_and_denied_components_change_with_a_hangup(bench):
     sidecar = start(bench, vault(secrets_file(bench, k="v")), config={})
     kept = raw.Connection(sidecar.http)
@@ -199,12 +207,29 @@ def test_scopes_of_secrets_and_denied_components_change_with_a_hangup(bench):
     sidecar.config_write("config.yaml", {"secrets": {"scopes": [{"storeName": "vault", "defaultAccess": "deny"}]},
                                          "components": {"deny": ["state.in-memory/v1"]}})
     sidecar.signal(signal.SIGHUP)
-    sidecar.wait_log("Configuration read again: spec.components and spec.secrets are in force", seconds=SECONDS)
+    sidecar.wait_log("Configuration read again: ", seconds=SECONDS)
     assert sidecar.get("/v1.0/secrets/vault/k").status == 403
     sidecar.resource_write("s.yaml", STORE)
     sidecar.wait_log("Received unauthorized component update, ignored: store (state.in-memory/v1)", seconds=SECONDS)
     assert kept.request("GET", "/v1.0/healthz").status == 204
     assert not sidecar.logged("restarting")
+
+
+def test_apis_and_the_log_of_calls_change_with_a_hangup(bench):
+    sidecar = start(bench, STORE, config={}, flags={"enable-api-logging": None})
+    kept = raw.Connection(sidecar.http)
+    assert save(sidecar, "store") == 204 and rpc_status(sidecar) == "OK"
+    sidecar.config_write("config.yaml", {"logging": {"apiLogging": {"enabled": True}}, "api": {"denied": [
+        {"name": "state", "version": "v1.0", "protocol": "http"}, {"name": "metadata", "version": "v1", "protocol": "grpc"}]}})
+    sidecar.signal(signal.SIGHUP)
+    until(lambda: kept.request("POST", "/v1.0/state/store", [], b"[]").status == 404, "the API to be closed", SECONDS)
+    assert rpc_status(sidecar) == "UNIMPLEMENTED"
+    assert kept.request("GET", "/v1.0/metadata").status == 200
+    sidecar.wait_log("HTTP API Called")
+    sidecar.config_write("config.yaml", {})
+    sidecar.signal(signal.SIGHUP)
+    until(lambda: save(sidecar, "store") == 204, "the API to be open", SECONDS)
+    assert rpc_status(sidecar) == "OK" and not sidecar.logged("restarting")
 
 
 def test_a_configuration_in_a_folder_has_the_files_read_again(bench):
