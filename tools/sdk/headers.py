@@ -193,7 +193,7 @@ def lower(text):
             if m["note"]:
                 continue                                # the comment above stays for the next of the group
         elif m["macro"]:
-            if not re.match(r"TRB_\w*_\(|TRB_(TYPE|FIELD)_", m["macro"]):
+            if not re.match(r"TRB_\w*_\(|TRB_(TYPE|FIELD)_|TRB_PRINTF", m["macro"]):
                 items.append(Function(m["macro"].split("(")[0], re.sub(r"\s+", " ", m["macro"]), doc, macro=True))
         elif m["opaque"]:
             items.append(Struct(m["opaque"], sentence(m["opaquenote"]) if m["opaquenote"] else doc, opaque=True))

@@ -14,12 +14,12 @@
 extern "C" {
 #endif
 
-/* trb_error.kind */
+/* trb_error.kind. */
 #define TRB_CRYPTO_NO_SUCH_KEY 1u   /* code TRB_NOT_FOUND */
 #define TRB_CRYPTO_BAD_ALGORITHM 2u /* code TRB_INVALID: not one of ours, or not for this key */
 
 #define TRB_CRYPTO_PEM 0u /* PKIX, "PUBLIC KEY" */
-#define TRB_CRYPTO_JWK 1u
+#define TRB_CRYPTO_JWK 1u /* RFC 7517, as JSON */
 
 #define TRB_DEF <trilby/crypto.def>
 #include <trilby/verbs_structs.h>

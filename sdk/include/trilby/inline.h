@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <trilby/plugin.h>
 
+/* Fills err in and returns code. TRB_UNAVAILABLE is retryable, all else is not; a longer message is cut. [any] */
 static inline TRB_PRINTF(4, 5) trb_code trb_error(struct trb_error *err, trb_code code,
                                                   const char *reason, const char *format, ...)
 {
@@ -36,11 +37,13 @@ static inline trb_code trb_errno(struct trb_error *err, const char *what)
     return trb_error(err, code, "SYSTEM", "%s: %s", what, strerror(number));
 }
 
+/* Answers a verb that has nothing to say but that it went well. The call is no longer the plugin's. [any] */
 static inline void trb_done(struct trb_call *call)
 {
     call->host->done(call, NULL, 0);
 }
 
+/* Answers with an error, as trb_error makes it. The call is no longer the plugin's. [any] */
 static inline TRB_PRINTF(4, 5) void trb_fail(struct trb_call *call, trb_code code,
                                              const char *reason, const char *format, ...)
 {
@@ -54,6 +57,7 @@ static inline TRB_PRINTF(4, 5) void trb_fail(struct trb_call *call, trb_code cod
     call->host->fail(call, &err);
 }
 
+/* Answers with the error that errno says, as trb_errno. [any] */
 static inline void trb_fail_errno(struct trb_call *call, const char *what)
 {
     struct trb_error err = {.size = sizeof err};
@@ -61,6 +65,7 @@ static inline void trb_fail_errno(struct trb_call *call, const char *what)
     call->host->fail(call, &err);
 }
 
+/* One line of the log at TRB_LOG_DEBUG to TRB_LOG_ERROR, cut at 1,023 bytes. [any] */
 static inline TRB_PRINTF(4, 5) void trb_log(const struct trb_host *host, const struct trb_origin *origin,
                                             uint32_t level, const char *format, ...)
 {

@@ -11,9 +11,9 @@ extern "C" {
 #endif
 
 /* How unlock ended. */
-#define TRB_LOCK_RELEASED 0u
+#define TRB_LOCK_RELEASED 0u /* it is free now */
 #define TRB_LOCK_UNKNOWN 1u /* nobody holds it */
-#define TRB_LOCK_OF_OTHERS 2u
+#define TRB_LOCK_OF_OTHERS 2u /* another owner holds it: nothing was changed */
 
 #define TRB_DEF <trilby/lock.def>
 #include <trilby/verbs_structs.h>

@@ -21,12 +21,12 @@ extern "C" {
 #define TRB_STATE_KEYS_LIKE (1ull << 5)          /* KEYS_LIKE: keys_like */
 #define TRB_STATE_QUERY_ANYWAY (1ull << 6)       /* no promise, and not shown: query is asked whatever is promised */
 
-#define TRB_STATE_EVENTUAL 1u
-#define TRB_STATE_STRONG 2u
-#define TRB_STATE_FIRST_WRITE 1u
-#define TRB_STATE_LAST_WRITE 2u
-#define TRB_STATE_UPSERT 1u
-#define TRB_STATE_REMOVE 2u
+#define TRB_STATE_EVENTUAL 1u    /* consistency: an older value may be read */
+#define TRB_STATE_STRONG 2u      /* consistency: what was written last is read */
+#define TRB_STATE_FIRST_WRITE 1u /* concurrency: without an etag only if there is none yet */
+#define TRB_STATE_LAST_WRITE 2u  /* concurrency: whoever comes last */
+#define TRB_STATE_UPSERT 1u      /* kind of an operation: write */
+#define TRB_STATE_REMOVE 2u      /* kind of an operation: remove */
 
 /* trb_error.kind. The message is the store's own detail; the block adds the client's sentence. */
 #define TRB_STATE_ETAG_MISMATCH 1u /* code TRB_ABORTED */

@@ -280,6 +280,7 @@ pub mod crypto {
     pub const TRB_CRYPTO_BAD_ALGORITHM: u32 = 2;
     /// PKIX, "PUBLIC KEY"
     pub const TRB_CRYPTO_PEM: u32 = 0;
+    /// RFC 7517, as JSON
     pub const TRB_CRYPTO_JWK: u32 = 1;
     #[repr(C)]
     pub struct CryptoKey<'a> {
@@ -633,10 +634,11 @@ pub mod lock {
     #[allow(unused_imports)]
     use core::{ffi::c_char, mem::{offset_of, size_of}};
 
-    /// How unlock ended.
+    /// it is free now
     pub const TRB_LOCK_RELEASED: u32 = 0;
     /// nobody holds it
     pub const TRB_LOCK_UNKNOWN: u32 = 1;
+    /// another owner holds it: nothing was changed
     pub const TRB_LOCK_OF_OTHERS: u32 = 2;
     #[repr(C)]
     pub struct LockTry<'a> {
@@ -1241,11 +1243,17 @@ pub mod state {
     pub const TRB_STATE_KEYS_LIKE: u64 = 1 << 5;
     /// no promise, and not shown: query is asked whatever is promised
     pub const TRB_STATE_QUERY_ANYWAY: u64 = 1 << 6;
+    /// consistency: an older value may be read
     pub const TRB_STATE_EVENTUAL: u32 = 1;
+    /// consistency: what was written last is read
     pub const TRB_STATE_STRONG: u32 = 2;
+    /// concurrency: without an etag only if there is none yet
     pub const TRB_STATE_FIRST_WRITE: u32 = 1;
+    /// concurrency: whoever comes last
     pub const TRB_STATE_LAST_WRITE: u32 = 2;
+    /// kind of an operation: write
     pub const TRB_STATE_UPSERT: u32 = 1;
+    /// kind of an operation: remove
     pub const TRB_STATE_REMOVE: u32 = 2;
     /// code TRB_ABORTED
     pub const TRB_STATE_ETAG_MISMATCH: u32 = 1;
@@ -1415,7 +1423,7 @@ pub mod state {
         pub size: u32,
         /// TRB_STATE_UPSERT or TRB_STATE_REMOVE (etag, key, metadata count then).
         pub kind: u32,
-        /// As in set.
+        /// 1: ttl_s counts, as in set.
         pub has_ttl: u32,
         /// The full key, prefix included.
         pub key: Name<'a>,
