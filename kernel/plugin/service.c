@@ -21,6 +21,7 @@ static struct service *service_destroy(struct service *s)
         s->block->stop(s->self);
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->views_lock);
+    list_remove(&s->link);
     plugin_unref(s->plugin);
     s->magic = 0;
     return mem_free(s);
@@ -36,6 +37,7 @@ trb_code service_create(struct plugin *plugin, const struct trb_block *block, co
     s->plugin = plugin ? plugin_ref(plugin) : NULL;
     list_init(&s->link);
     list_init(&s->views);
+    list_init(&s->drains);
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->views_lock, NULL);
     trb_code code = block->start ? block->start(s->self, kernel, err) : TRB_OK;

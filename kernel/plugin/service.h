@@ -21,6 +21,8 @@ struct service {
     pthread_mutex_t lock, views_lock;
     struct list views;                     /* struct trb_instance.link; under views_lock */
     bool is_started;
+    bool is_in_service, is_draining, is_drained;       /* these and the next: the owner's */
+    struct list drains;                    /* whoever waits until it has drained */
     char self[] __attribute__((aligned(16)));
 };
 

@@ -16,12 +16,13 @@
 void blocks_init(struct blocks *b)
 {
     list_init(&b->services);
+    list_init(&b->leaving);
     pthread_mutex_init(&b->lock, NULL);
 }
 
 void blocks_fini(struct blocks *b)
 {
-    check(list_is_empty(&b->services));
+    check(list_is_empty(&b->services) && list_is_empty(&b->leaving));
     pthread_mutex_destroy(&b->lock);
 }
 
@@ -38,24 +39,27 @@ struct service *blocks_find(struct runtime *rt, struct trb_slice name)
     return NULL;
 }
 
-void service_in_service(struct service *s)
+void service_in_service(struct runtime *rt, struct service *s)
 {
+    s->is_in_service = true;
     if (TRB_HAS(s->block, in_service))
         s->block->in_service(s->self);
+    if (rt->blocks.has_app && TRB_HAS(s->block, app_up))
+        s->block->app_up(s->self);
 }
 
-struct service *blocks_replace(struct runtime *rt, struct service *s)
+void blocks_replace(struct runtime *rt, struct service *s)
 {
     struct service *old = blocks_find(rt, slice_of(s->block->name));
     pthread_mutex_lock(&rt->blocks.lock);
     if (old) {
         list_insert(&old->link, &s->link);
         list_remove(&old->link);
+        list_append(&rt->blocks.leaving, &old->link);
     } else {
         list_append(&rt->blocks.services, &s->link);
     }
     pthread_mutex_unlock(&rt->blocks.lock);
-    return old;
 }
 
 /* ------------------------------------------------------------------------------------ starting */
@@ -69,7 +73,7 @@ static trb_code start_blocks(struct runtime *rt, struct plugin *p, struct trb_er
         if (code)
             break;
         blocks_replace(rt, s);
-        service_in_service(s);
+        service_in_service(rt, s);
     }
     return code;
 }
@@ -159,7 +163,7 @@ void blocks_app_up(struct runtime *rt)
 {
     rt->blocks.has_app = true;
     list_each(node, &rt->blocks.services)
-        if (TRB_HAS(service_at(node)->block, app_up))
+        if (service_at(node)->is_in_service && TRB_HAS(service_at(node)->block, app_up))
             service_at(node)->block->app_up(service_at(node)->self);
 }
 
@@ -169,7 +173,7 @@ void blocks_app_down(struct runtime *rt)
         return;
     rt->blocks.has_app = false;
     list_each(node, &rt->blocks.services)
-        if (TRB_HAS(service_at(node)->block, app_down))
+        if (service_at(node)->is_in_service && TRB_HAS(service_at(node)->block, app_down))
             service_at(node)->block->app_down(service_at(node)->self);
 }
 
@@ -229,35 +233,81 @@ static struct waiting *wait_for(void (*done)(void *), void *arg)
     return w;
 }
 
+struct drain_waiter {
+    struct list link;
+    void (*done)(void *);
+    void *arg;
+};
+
+static void on_drained(void *service)
+{
+    struct service *s = service;
+    struct list *node;
+    s->is_drained = true;
+    while ((node = list_take(&s->drains))) {
+        struct drain_waiter *w = list_item(node, struct drain_waiter, link);
+        w->done(w->arg);
+        mem_free(w);
+    }
+}
+
 void service_drain(struct service *s, void (*done)(void *), void *arg)
 {
-    if (TRB_HAS(s->block, drain))
-        s->block->drain(s->self, done, arg);
-    else
+    if (s->is_drained || !TRB_HAS(s->block, drain)) {
         done(arg);
+        return;
+    }
+    struct drain_waiter *w = mem_zero(sizeof *w);
+    *w = (struct drain_waiter){.done = done, .arg = arg};
+    list_append(&s->drains, &w->link);
+    if (s->is_draining)
+        return;
+    s->is_draining = true;
+    s->block->drain(s->self, on_drained, s);
+}
+
+static void drain_all(struct list *services, struct waiting *w)
+{
+    list_each(node, services) {
+        w->owed++;
+        service_drain(service_at(node), one_is_done, w);
+    }
 }
 
 void blocks_drain(struct runtime *rt, void (*done)(void *), void *arg)
 {
     struct waiting *w = wait_for(done, arg);
-    list_each(node, &rt->blocks.services) {
-        w->owed++;
-        service_drain(service_at(node), one_is_done, w);
-    }
+    drain_all(&rt->blocks.services, w);
+    drain_all(&rt->blocks.leaving, w);
     one_is_done(w);
 }
 
+static void on_gone(void *runtime)
+{
+    struct blocks *b = &((struct runtime *)runtime)->blocks;
+    void (*all_gone)(void *) = b->all_gone;
+    if (!all_gone || !list_is_empty(&b->leaving))
+        return;
+    b->all_gone = NULL;
+    all_gone(b->all_gone_arg);
+}
+
+void blocks_retire(struct runtime *rt, struct service *s)
+{
+    pthread_mutex_lock(&rt->blocks.lock);
+    list_remove(&s->link);
+    pthread_mutex_unlock(&rt->blocks.lock);
+    list_append(&rt->blocks.leaving, &s->link);
+    service_retire(s, on_gone, rt);
+}
+
+/* Those that left before are under way by themselves. */
 void blocks_stop(struct runtime *rt, void (*done)(void *), void *arg)
 {
-    struct waiting *w = wait_for(done, arg);
-    struct list *node;
     withdraw(rt);
-    while ((node = rt->blocks.services.prev) != &rt->blocks.services) {
-        pthread_mutex_lock(&rt->blocks.lock);
-        list_remove(node);
-        pthread_mutex_unlock(&rt->blocks.lock);
-        w->owed++;
-        service_retire(service_at(node), one_is_done, w);
-    }
-    one_is_done(w);
+    rt->blocks.all_gone = done;
+    rt->blocks.all_gone_arg = arg;
+    while (!list_is_empty(&rt->blocks.services))
+        blocks_retire(rt, service_at(rt->blocks.services.prev));
+    on_gone(rt);
 }

@@ -45,7 +45,10 @@ trb_code moved_block_create(struct runtime *rt, struct plugin *plugin, const str
     struct service *old = blocks_find(rt, slice_of(block->name));
     if (!old)
         return TRB_OK;
+    if (!old->is_in_service)
+        return error_set(err, TRB_ABORTED, "BUSY", "block %s is being replaced already", block->name);
     struct moved_block *m = mem_zero(sizeof *m);
+    m->rt = rt;
     m->old = old;
     list_append(to, &m->link);
     trb_code code = service_create(plugin, block, &rt->kernel, &m->new_, err);
@@ -63,7 +66,7 @@ void moved_block_take_back(struct moved_block *m)
     for (uint32_t i = 0; i < m->view_count; i++)
         drop_view(&m->views[i]);
     if (m->new_)
-        service_retire(m->new_, NULL, NULL);
+        blocks_retire(m->rt, m->new_);
     mem_free(m->views);
     mem_free(m);
 }
@@ -105,35 +108,48 @@ static void drop_unused_views(struct moved_block *m)
     m->view_count = kept;
 }
 
-void moved_block_exchange(struct runtime *rt, struct moved_block *m)
+static void adopt(void *arg, struct trb_slice kept)
 {
-    const struct trb_block *b = m->new_->block;
-    blocks_replace(rt, m->new_);
-    list_each(node, &rt->components.entries) {
+    struct service *s = arg;
+    s->block->adopt(s->self, kept);
+}
+
+/* To the copy that serves now: another may have taken the place of the new one already. */
+static void hand_over(struct moved_block *m, struct service *to)
+{
+    if (to && TRB_HAS(m->old->block, hand_over) && TRB_HAS(to->block, adopt))
+        m->old->block->hand_over(m->old->self, adopt, to);
+}
+
+void moved_block_exchange(struct moved_block *m)
+{
+    hand_over(m, m->new_);
+    blocks_replace(m->rt, m->new_);
+    list_each(node, &m->rt->components.entries) {
         struct entry *e = list_item(node, struct entry, link);
         if (e->state == ENTRY_LIVE && e->view->service == m->old)
             exchange_view(m, e);
     }
     drop_unused_views(m);
-    service_in_service(m->new_);
-    if (rt->blocks.has_app && TRB_HAS(b, app_up))
-        b->app_up(m->new_->self);
 }
 
 /* --------------------------------------------------------------------------------------- the old copy */
 static void on_block_quiet(void *arg)
 {
     struct moved_block *m = arg;
+    hand_over(m, blocks_find(m->rt, slice_of(m->old->block->name)));
     for (uint32_t i = 0; i < m->view_count; i++)
         drop_view(&m->views[i]);
-    service_retire(m->old, NULL, NULL);
+    blocks_retire(m->rt, m->old);
     mem_free(m->views);
     mem_free(m);
 }
 
-void moved_block_retire(struct moved_block *m)
+void moved_block_finish(struct moved_block *m)
 {
     const struct trb_block *b = m->old->block;
+    if (!runtime_is_stopping(m->rt))
+        service_in_service(m->rt, m->new_);
     for (uint32_t i = 0; i < m->view_count; i++)
         if (TRB_HAS(b, component_leaving))
             b->component_leaving(m->old->self, m->views[i].view, m->views[i].view->data);

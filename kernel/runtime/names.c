@@ -48,36 +48,51 @@ static void fail_init(struct runtime *rt, const char *why)
 }
 
 struct announcing {
-    struct runtime *rt;
     struct trb_name_announce question;
+    void (*then)(void *, const struct trb_error *);
+    void *arg;
+    struct job job;
 };
 
-static void on_announced(void *arg, const void *answer, const struct trb_error *err)
+static void announcing_over(struct announcing *a, const struct trb_error *err)
 {
-    struct announcing *a = arg;
-    if (err)
-        log_warn(SCOPE, "Failed to announce app id %s for name resolution: %s", a->rt->info.app_id.at,
-                 error_text(err).at);
-    begun(a->rt);
+    a->then(a->arg, err);
     mem_free(a);
 }
 
-/* Whoever sees us ready finds us: starting goes on when we are known. */
-static void announce(struct runtime *rt)
+static void on_answer(void *arg, const void *answer, const struct trb_error *err)
 {
+    announcing_over(arg, err);
+}
+
+static void nothing_to_say(void *arg)
+{
+    announcing_over(arg, NULL);
+}
+
+void names_announce(struct runtime *rt, struct trb_instance *view, void (*then)(void *, const struct trb_error *), void *arg)
+{
+    const struct trb_nameresolution_ops *ops = instance_of(view)->component->ops;
     struct announcing *a = mem_zero(sizeof *a);
-    a->rt = rt;
+    a->then = then;
+    a->arg = arg;
     a->question = (struct trb_name_announce){
         .size = sizeof a->question, .app_id = rt->info.app_id, .namespace_ = rt->info.namespace_,
         .address = rt->info.host_address, .port = rt->info.peer_port, .http_port = rt->info.http_port,
         .app_port = rt->info.app_port};
-    ask_plain(rt->names.view, TRB_AT(nameresolution, announce), &a->question, ANNOUNCE_NS, on_announced, a);
+    if (TRB_HAS(ops, announce))
+        ask_plain(view, TRB_AT(nameresolution, announce), &a->question, ANNOUNCE_NS, on_answer, a);
+    else
+        job_defer(loop_at(0), &a->job, nothing_to_say, a);
 }
 
-static bool can_announce(const struct runtime *rt)
+/* Whoever sees us ready finds us: starting goes on when we are known. */
+static void on_announced(void *arg, const struct trb_error *err)
 {
-    const struct trb_nameresolution_ops *ops = rt->names.instance->component->ops;
-    return TRB_HAS(ops, announce);
+    struct runtime *rt = arg;
+    if (err)
+        log_warn(SCOPE, "Failed to announce app id %s for name resolution: %s", rt->info.app_id.at, error_text(err).at);
+    begun(rt);
 }
 
 static void on_started(void *arg, struct instance *i, const struct trb_error *why)
@@ -91,10 +106,7 @@ static void on_started(void *arg, struct instance *i, const struct trb_error *wh
         return fail_init(rt, error_text(&err).at);
     atomic_store(&n->resolver, n->view);
     log_info(SCOPE, "Initialized name resolution to %s", n->type);
-    if (can_announce(rt))
-        announce(rt);
-    else
-        begun(rt);
+    names_announce(rt, n->view, on_announced, rt);
 }
 
 /* Names as the configuration writes them: "mdns", or the whole type. */
@@ -109,14 +121,16 @@ static void choose(struct runtime *rt)
         *at = (char)(*at >= 'A' && *at <= 'Z' ? *at | 0x20 : *at);
 }
 
-static trb_code create(struct runtime *rt, struct plugin *plugin, const char *type, struct trb_error *err)
+trb_code names_create(struct runtime *rt, struct plugin *plugin, struct instance **ret_instance, struct trb_error *err)
 {
     struct configuration *c = rt->configuration;
+    char type[96];
+    snprintf(type, sizeof type, "nameresolution.%s", rt->names.type);
     struct instance_spec spec = {
         .name = "nr", .type = slice_of(type), .version = slice_of(rt->names.version),
         .properties = c->resolver_properties, .document = c->resolver_configuration,
         .app_id = rt->info.app_id, .namespace_ = rt->info.namespace_, .workers = rt->setup.workers};
-    return instance_create(&spec, &block, plugin, &rt->names.instance, err);
+    return instance_create(&spec, &block, plugin, ret_instance, err);
 }
 
 void names_start(struct runtime *rt, void (*started)(struct runtime *))
@@ -133,7 +147,7 @@ void names_start(struct runtime *rt, void (*started)(struct runtime *))
     if (code)
         return fail(rt, "CREATE_COMPONENT_FAILURE", code == TRB_NOT_FOUND ? missing : error_text(&err).at);
     check(!service_create(NULL, &block, &rt->kernel, &n->service, NULL));
-    code = create(rt, plugin, type, &err);
+    code = names_create(rt, plugin, &n->instance, &err);
     plugin_unref(plugin);
     if (code)
         return fail_init(rt, error_text(&err).at);
@@ -143,7 +157,7 @@ void names_start(struct runtime *rt, void (*started)(struct runtime *))
 /* --------------------------------------------------------------------------------------- asking */
 struct looking {
     struct runtime *rt;
-    struct instance *instance;             /* pinned */
+    struct instance *instance;             /* pinned: the runtime waits for it */
     struct trb_name app_id, namespace_;
     struct trb_name_resolve question;
     void (*found)(void *, struct trb_slice, const struct trb_error *);
@@ -217,11 +231,20 @@ void names_resolve(void *runtime, struct trb_slice app_id, struct trb_slice name
 }
 
 /* ------------------------------------------------------------------------------------- stopping */
-static void on_part_gone(void *arg)
+static void check_gone(struct names *n)
 {
-    struct names *n = &((struct runtime *)arg)->names;
-    if (!--n->parts_owed)
-        n->done(n->done_arg);
+    void (*done)(void *) = n->done;
+    if (!done || n->leaving)
+        return;
+    n->done = NULL;
+    done(n->done_arg);
+}
+
+void names_part_gone(void *runtime)
+{
+    struct names *n = &((struct runtime *)runtime)->names;
+    n->leaving--;
+    check_gone(n);
 }
 
 static void on_quiet(void *arg)
@@ -229,8 +252,7 @@ static void on_quiet(void *arg)
     struct runtime *rt = arg;
     struct names *n = &rt->names;
     n->view = view_destroy(n->view);
-    instance_retire(n->instance, on_part_gone, rt);
-    service_retire(n->service, on_part_gone, rt);
+    instance_retire(n->instance, names_part_gone, rt);
 }
 
 void names_stop(struct runtime *rt, void (*done)(void *), void *arg)
@@ -240,11 +262,13 @@ void names_stop(struct runtime *rt, void (*done)(void *), void *arg)
     n->done_arg = arg;
     n->started = NULL;
     atomic_store(&n->resolver, NULL);
-    n->parts_owed = n->instance ? 2 : 1;
-    if (n->instance)
+    if (n->instance) {
+        n->leaving++;
         instance_drain(n->instance, on_quiet, rt);
-    else if (n->service)
-        service_retire(n->service, on_part_gone, rt);
-    else
-        done(arg);
+    }
+    if (n->service) {
+        n->leaving++;
+        service_retire(n->service, names_part_gone, rt);
+    }
+    check_gone(n);
 }

@@ -13,8 +13,8 @@ struct names {
     struct instance *instance;
     struct trb_instance *view;             /* the main loop's */
     struct trb_instance *_Atomic resolver; /* what other loops ask; NULL: not initialised */
+    uint32_t leaving;                      /* instances that another has replaced, and changes, until they are gone */
     char type[64], version[16];
-    uint32_t parts_owed;
     void (*started)(struct runtime *);
     void (*done)(void *arg);
     void *done_arg;
@@ -28,5 +28,21 @@ void names_resolve(void *runtime, struct trb_slice app_id, struct trb_slice name
                    void *found_arg);
 /* No more questions; what is asked is answered first. [main loop] */
 void names_stop(struct runtime *, void (*done)(void *arg), void *arg);
+
+/* --- pieces of it, for replacing the resolver's code (names_change.c). [main loop] */
+struct names_change;
+
+/* NULL: the plugin is not the resolver's. up(arg, NULL or why not) once, never inside: a new resolver is up, has passed
+ * its self-test and is announced. Then one of the two: */
+struct names_change *names_change_begin(struct runtime *, struct plugin *, void (*up)(void *arg, const struct trb_error *),
+                                        void *arg);
+void names_change_commit(struct names_change *);       /* whoever asks from now on asks it. NULL is welcome */
+void names_change_abort(struct names_change *);        /* NULL is welcome */
+
+trb_code names_create(struct runtime *, struct plugin *, struct instance **ret_instance, struct trb_error *err);
+/* Asks the resolver to announce us; one that does not announce has nothing to say. */
+void names_announce(struct runtime *, struct trb_instance *, void (*then)(void *arg, const struct trb_error *err),
+                    void *arg);
+void names_part_gone(void *runtime);       /* one of leaving, and of what stopping waits for */
 
 #endif

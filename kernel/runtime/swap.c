@@ -1,9 +1,11 @@
 /* swap: a plugin's file is read again, and everything that runs from the old copy moves to the new one.
  *
- *     copy ──► components start beside the old ones ──► all up? ──► blocks: new services, their views
- *          ──► old blocks drain ──► catalog and routes ──► old ones retire
+ *     copy ──► components start beside the old ones ──► all up, and each passes its ping? ──► blocks: new services,
+ *          their views ──► what the old ones keep goes over ──► catalog and routes, on every loop
+ *          ──► old blocks drain ──► the new ones are in service ──► old ones retire
  *
- * Up to "all up" a failure takes the new ones away and leaves everything as it was. */
+ * Up to the catalog a failure takes the new ones away and leaves everything as it was. */
+#include <base/clock.h>
 #include <base/error.h>
 #include <base/log.h>
 #include <base/mem.h>
@@ -12,9 +14,15 @@
 #include <runtime/inside.h>
 #include <runtime/moved_block.h>
 #include <runtime/replace.h>
+#include <runtime/selftest.h>
+
+#define OPEN_NS (5 * CLOCK_S)
+#define LOOK_NS CLOCK_MS
+#define DRAIN_NS (5 * CLOCK_S)             /* then the new copy is in service beside what the old one still settles */
 
 struct moved_entry {
     struct list link;
+    struct swap *swap;
     struct entry *old, *new_;
     struct handover *handover;
 };
@@ -23,6 +31,7 @@ struct swap {
     struct runtime *rt;
     struct plugin *plugin;
     struct list entries, blocks;
+    struct names_change *names;            /* when it is the name resolver's plugin */
     uint32_t owed;
     struct trb_error err;
     replace_done *done;
@@ -45,15 +54,88 @@ static void finish(struct swap *s)
     mem_free(s);
 }
 
+/* ------------------------------------------------------- the old blocks finish what they have begun */
+struct draining {
+    struct swap *swap;                     /* NULL: it did not wait any longer */
+    uint32_t owed;
+    uint64_t until_ns;                     /* so long the new copies may take to open what was handed over */
+    struct timer late, look;
+};
+
+static void put_in_service(struct swap *s)
+{
+    struct list *node;
+    while ((node = list_take(&s->blocks)))
+        moved_block_finish(list_item(node, struct moved_block, link));
+    finish(s);
+}
+
+static void on_drained(void *arg)
+{
+    struct draining *d = arg;
+    struct swap *s = d->swap;
+    if (--d->owed)
+        return;
+    timer_end(&d->late);
+    mem_free(d);
+    if (s)
+        put_in_service(s);
+}
+
+static void on_late(void *arg)
+{
+    struct draining *d = arg;
+    struct swap *s = d->swap;
+    d->swap = NULL;
+    log_info(SCOPE, "plugin %s: the earlier copy has not settled everything yet, the new one goes on beside it",
+             s->plugin->file);
+    put_in_service(s);
+}
+
+static void drain_all(struct draining *d, struct swap *s)
+{
+    timer_after(loop_at(0), &d->late, DRAIN_NS, on_late, d);
+    list_each(node, &s->blocks) {
+        d->owed++;
+        service_drain(list_item(node, struct moved_block, link)->old, on_drained, d);
+    }
+    on_drained(d);
+}
+
+static bool is_opening(struct swap *s)
+{
+    list_each(node, &s->blocks) {
+        struct service *new_ = list_item(node, struct moved_block, link)->new_;
+        if (TRB_HAS(new_->block, is_busy) && new_->block->is_busy(new_->self))
+            return true;
+    }
+    return false;
+}
+
+/* What the new copies open again of what was handed over is open before the old ones close it. */
+static void drain_when_open(void *arg)
+{
+    struct draining *d = arg;
+    struct swap *s = d->swap;
+    if (is_opening(s) && clock_now_ns() < d->until_ns)
+        timer_after(loop_at(0), &d->look, LOOK_NS, drain_when_open, d);
+    else
+        drain_all(d, s);
+}
+
+static void drain_blocks(struct swap *s)
+{
+    struct draining *d = mem_zero(sizeof *d);
+    *d = (struct draining){.swap = s, .owed = 1, .until_ns = clock_now_ns() + OPEN_NS};
+    drain_when_open(d);
+}
+
 static void on_published(void *arg)
 {
     struct swap *s = arg;
-    struct list *node;
     list_each(at, &s->entries)
         entry_retire(list_item(at, struct moved_entry, link)->old, NULL, NULL);
-    while ((node = list_take(&s->blocks)))
-        moved_block_retire(list_item(node, struct moved_block, link));
-    finish(s);
+    drain_blocks(s);
 }
 
 /* --------------------------------------------------------------------------------- the exchange */
@@ -65,9 +147,10 @@ static void exchange(struct swap *s)
         m->new_->is_behind = false;
     }
     list_each(node, &s->blocks)
-        moved_block_exchange(s->rt, list_item(node, struct moved_block, link));
+        moved_block_exchange(list_item(node, struct moved_block, link));
     if (!list_is_empty(&s->blocks))
         blocks_publish(s->rt);
+    names_change_commit(s->names);
     components_publish(s->rt, on_published, s);
 }
 
@@ -77,27 +160,6 @@ static bool is_stopping(struct swap *s)
 {
     return runtime_is_stopping(s->rt) &&
            error_set(&s->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is stopping");
-}
-
-static void on_drained(void *arg)
-{
-    struct swap *s = arg;
-    if (--s->owed)
-        return;
-    if (is_stopping(s))
-        give_up(s);
-    else
-        exchange(s);
-}
-
-static void drain_blocks(struct swap *s)
-{
-    s->owed = 1;
-    list_each(node, &s->blocks) {
-        s->owed++;
-        service_drain(list_item(node, struct moved_block, link)->old, on_drained, s);
-    }
-    on_drained(s);
 }
 
 /* -------------------------------------------------------------- what the old components keep goes over */
@@ -126,13 +188,13 @@ static void one_handed_over(void *arg, const struct trb_error *err)
     if (s->err.code)
         give_up(s);
     else
-        drain_blocks(s);
+        exchange(s);
 }
 
 static void hand_over(struct swap *s)
 {
     if (list_is_empty(&s->entries))
-        return drain_blocks(s);
+        return exchange(s);
     list_each(node, &s->entries) {
         struct moved_entry *m = list_item(node, struct moved_entry, link);
         s->owed++;
@@ -162,6 +224,7 @@ static void give_up(struct swap *s)
         if (m->new_ && m->new_->state != ENTRY_LEAVING)
             entry_retire(m->new_, NULL, NULL);
     }
+    names_change_abort(s->names);
     while ((node = list_take(&s->blocks)))
         moved_block_take_back(list_item(node, struct moved_block, link));
     finish(s);
@@ -169,27 +232,44 @@ static void give_up(struct swap *s)
 
 static void all_up(struct swap *s)
 {
-    if (s->err.code || make_blocks(s))
+    if (s->err.code || is_stopping(s) || make_blocks(s))
         give_up(s);
     else
         hand_over(s);
 }
 
-static void on_up(void *arg, struct entry *e, const struct trb_error *err)
+static void one_settled(struct swap *s, const struct trb_error *err)
 {
-    struct swap *s = arg;
     if (err && !s->err.code)
         s->err = *err;
-    list_each(node, &s->entries) {
-        struct moved_entry *m = list_item(node, struct moved_entry, link);
-        if (err && m->new_ == e) {
-            m->new_ = NULL;
-            if (e->state != ENTRY_LEAVING)
-                entry_retire(e, NULL, NULL);
-        }
-    }
     if (--s->owed == 0)
         all_up(s);
+}
+
+static void on_tested(void *arg, const struct trb_error *err)
+{
+    struct moved_entry *m = arg;
+    struct trb_error why = ERROR_INIT;
+    if (err)
+        error_set(&why, err->code, "SELF_TEST", "component %s came up and did not pass its self-test: %s",
+                  m->new_->component->head.name.at, err->message);
+    one_settled(m->swap, err ? &why : NULL);
+}
+
+static void on_up(void *arg, struct entry *e, const struct trb_error *err)
+{
+    struct moved_entry *m = arg;
+    if (!err)
+        return selftest_run(e->instance, on_tested, m);
+    m->new_ = NULL;
+    if (e->state != ENTRY_LEAVING)
+        entry_retire(e, NULL, NULL);
+    one_settled(m->swap, err);
+}
+
+static void on_names_up(void *arg, const struct trb_error *err)
+{
+    one_settled(arg, err);
 }
 
 static bool runs_from(const struct entry *e, const struct plugin *p)
@@ -204,6 +284,7 @@ static void collect(struct swap *s)
         if (!runs_from(e, s->plugin))
             continue;
         struct moved_entry *m = mem_zero(sizeof *m);
+        m->swap = s;
         m->old = e;
         e->is_challenged = true;
         list_append(&s->entries, &m->link);
@@ -231,7 +312,7 @@ static void start_one(struct swap *s, struct moved_entry *m)
     e->plugin = plugin_ref(s->plugin);
     e->is_behind = true;
     e->then = on_up;
-    e->arg = s;
+    e->arg = m;
     entry_start(e);
 }
 
@@ -242,6 +323,9 @@ static void start(void *arg)
         return finish(s);
     collect(s);
     s->owed = 1;
+    s->names = names_change_begin(s->rt, s->plugin, on_names_up, s);
+    if (s->names)
+        s->owed++;
     list_each(node, &s->entries) {
         s->owed++;
         start_one(s, list_item(node, struct moved_entry, link));

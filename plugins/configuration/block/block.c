@@ -42,13 +42,18 @@ static void drain(void *self, void (*done)(void *token), void *token)
     b->kernel->unlock(b);
     b->drained = done;
     b->drained_token = token;
-    watches_end(b, NULL, TRB_WHY_DRAINING);
+    watches_end(b, TRB_WHY_DRAINING);
     watches_check_drained(b);
 }
 
 static void component_leaving(void *self, struct trb_instance *i, void *data)
 {
-    watches_end(self, i, TRB_WHY_ENDED);
+    watches_move(self, i);
+}
+
+static uint32_t is_busy(void *self)
+{
+    return watches_are_opening(self);
 }
 
 static const struct trb_block configuration = {
@@ -57,5 +62,6 @@ static const struct trb_block configuration = {
     .methods = methods, .method_count = sizeof methods / sizeof methods[0], .method_size = sizeof methods[0],
     .verbs = trb_verbs_, .verb_count = sizeof trb_verbs_ / sizeof trb_verbs_[0], .verb_size = sizeof trb_verbs_[0],
     .mandatory = "get subscribe", .start = start, .stop = stop, .drain = drain, .component_leaving = component_leaving,
+    .hand_over = watches_hand_over, .adopt = watches_adopt, .is_busy = is_busy,
 };
 TRB_BLOCK_PLUGIN("configuration", "0.1.0", "Apache-2.0", &configuration);

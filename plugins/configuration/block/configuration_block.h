@@ -2,6 +2,8 @@
 #ifndef CONFIGURATION_BLOCK_H
 #define CONFIGURATION_BLOCK_H
 
+#include <base/arena.h>
+#include <base/json.h>
 #include <base/list.h>
 #include <base/slice.h>
 #include <base/text.h>
@@ -38,6 +40,9 @@ struct trb_instance *store_find(struct trb_request *, struct trb_name, struct tr
 struct trb_configuration_get *question_parse(struct trb_request *);
 struct trb_configuration_get *question_make(struct trb_request *, const struct trb_name *keys, uint32_t count,
                                             struct trb_pairs metadata);
+struct trb_configuration_get *question_copy(struct arena *, const struct trb_configuration_get *);
+void question_write(struct text *, const struct trb_configuration_get *);      /* ,"keys":[…],"metadata":{…} */
+struct trb_configuration_get *question_from(struct arena *, struct json_value); /* of an object with these members */
 /* "failed to WHAT [a b] from Configuration store S: why" */
 struct trb_next question_failed(struct trb_request *, const struct trb_error_row *, const char *what,
                                 const struct trb_configuration_get *, struct trb_name store, struct trb_slice why);

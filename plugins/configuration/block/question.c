@@ -64,6 +64,68 @@ struct trb_configuration_get *question_parse(struct trb_request *rq)
     return question_make(rq, keys, n, rq->kernel->metadata(rq));
 }
 
+/* ------------------------------------------------------------------------------------------ kept */
+struct trb_configuration_get *question_copy(struct arena *a, const struct trb_configuration_get *from)
+{
+    struct trb_configuration_get *q = arena_zero(a, sizeof *q);
+    struct trb_configuration_key *keys = arena_zero(a, (from->keys.count + 1) * sizeof *keys);
+    struct trb_pair *pairs = arena_zero(a, (from->metadata.count + 1) * sizeof *pairs);
+    for (uint32_t i = 0; i < from->keys.count; i++) {
+        const struct trb_configuration_key *k = trb_list_at(&from->keys, i);
+        keys[i] = (struct trb_configuration_key){.size = sizeof *keys, .key = arena_name(a, slice_name(k->key))};
+    }
+    for (uint32_t i = 0; i < from->metadata.count; i++) {
+        const struct trb_pair *p = trb_pair_at(&from->metadata, i);
+        pairs[i] = (struct trb_pair){arena_name(a, slice_name(p->key)), arena_name(a, slice_name(p->value))};
+    }
+    *q = (struct trb_configuration_get){.size = sizeof *q, .keys = {keys, from->keys.count, sizeof *keys},
+                                        .metadata = {pairs, from->metadata.count, sizeof *pairs}};
+    return q;
+}
+
+void question_write(struct text *t, const struct trb_configuration_get *q)
+{
+    text_adds(t, ",\"keys\":[");
+    for (uint32_t i = 0; i < q->keys.count; i++) {
+        text_adds(t, i ? "," : "");
+        text_add_json(t, slice_name(((const struct trb_configuration_key *)trb_list_at(&q->keys, i))->key), false);
+    }
+    text_adds(t, "],\"metadata\":");
+    text_add_json_pairs(t, &q->metadata);
+}
+
+static uint32_t count_members(struct json_value all)
+{
+    struct trb_slice name;
+    struct json_value v;
+    uint32_t n = 0;
+    struct json_cursor c = json_enter(all);
+    while (all.kind == JSON_OBJECT ? json_member(&c, &name, &v) : json_next(&c, &v))
+        n++;
+    return n;
+}
+
+struct trb_configuration_get *question_from(struct arena *a, struct json_value all)
+{
+    struct json_value keys = json_find(all, SLICE("keys")), pairs = json_find(all, SLICE("metadata")), v;
+    struct trb_slice raw;
+    struct trb_configuration_get *q = arena_zero(a, sizeof *q);
+    q->size = sizeof *q;
+    if (keys.kind == JSON_ARRAY) {
+        struct trb_configuration_key *to = arena_zero(a, (count_members(keys) + 1) * sizeof *to);
+        q->keys = (struct trb_list){to, 0, sizeof *to};
+        for (struct json_cursor c = json_enter(keys); json_next(&c, &v);)
+            to[q->keys.count++] = (struct trb_configuration_key){.size = sizeof *to, .key = json_name(a, v)};
+    }
+    if (pairs.kind == JSON_OBJECT) {
+        struct trb_pair *to = arena_zero(a, (count_members(pairs) + 1) * sizeof *to);
+        q->metadata = (struct trb_pairs){to, 0, sizeof *to};
+        for (struct json_cursor c = json_enter(pairs); json_member(&c, &raw, &v);)
+            to[q->metadata.count++] = (struct trb_pair){json_name(a, (struct json_value){JSON_STRING, raw}), json_name(a, v)};
+    }
+    return q;
+}
+
 /* -------------------------------------------------------------------------------------- refusals */
 static int by_name(const void *a, const void *b)
 {

@@ -1,8 +1,10 @@
 /* watch: see watch.h. */
 #include "watch.h"
+#include <base/clock.h>
 #include <base/mem.h>
 #include <stdatomic.h>
 
+#define GRACE_NS (CLOCK_S / 2) /* for what a store was told and has not read yet when another takes over */
 #define MOST_WAITING 1000u /* beyond that an older change of the same key gives way to the newer one */
 
 struct change { /* a message for a client that has not been sent yet */
@@ -10,26 +12,36 @@ struct change { /* a message for a client that has not been sent yet */
     struct text key, message;
 };
 
+struct line { /* one stream of the store; its events and its end name it */
+    struct watch *watch; /* a reference */
+    struct trb_stream_handle *stream;
+    struct trb_instance *instance; /* to compare only */
+    bool is_closing;
+};
+
 struct watch {
     struct list link; /* of the block's, until it is over */
     struct block *block;
-    _Atomic uint32_t refs; /* the request's, the stream's */
+    _Atomic uint32_t refs; /* the request's, each line's */
     char id[UUID_TEXT];
+    struct arena *keep; /* of store and question */
     struct trb_name store;
-    const struct trb_configuration_get *question; /* the request's, until the stream is open */
+    struct trb_configuration_get *question;
     struct trb_next first;
     struct trb_request *client; /* NULL: nobody may wake it any more */
-    struct trb_request *asker;  /* the same, pinned for its question */
-    struct trb_stream_handle *stream;
-    struct trb_instance *instance;
+    /* The main loop's. next: on another instance of the store, to take over once it is open. last: it has been taken over
+     * from, and tells what it had heard by then. */
+    struct line *line, *next, *last;
+    uint64_t opened_ns;
     struct list waiting; /* changes */
     uint32_t waiting_count, phase;
-    bool is_idle, is_kept;
+    bool is_idle, is_kept, is_adopted;
     bool is_unwanted, is_closing; /* somebody has ended it; and the main loop has heard of it */
     struct text fault;
 };
 
-static trb_step open_stream, close_stream;
+static void close_now(struct watch *, uint32_t why);
+static trb_step open_stream, close_stream, move_stream, let_last_go, close_last;
 
 static void watch_lock(struct watch *w)
 {
@@ -61,7 +73,7 @@ static void watch_unref(struct watch *w)
     while ((node = list_take(&w->waiting)))
         change_free(change_of(node));
     text_fini(&w->fault);
-    mem_free((char *)(uintptr_t)w->store.at);
+    arena_destroy(w->keep);
     mem_free(w);
 }
 
@@ -84,22 +96,32 @@ static bool enlist(struct watch *w)
     return !is_leaving;
 }
 
+static struct watch *watch_create(struct block *b, struct trb_slice store, const struct trb_configuration_get *q,
+                                  struct trb_next first)
+{
+    struct watch *w = mem_zero(sizeof *w);
+    *w = (struct watch){.block = b, .refs = 1, .first = first, .keep = arena_create(SIZE_MAX)};
+    w->store = arena_name(w->keep, store);
+    w->question = question_copy(w->keep, q);
+    list_init(&w->waiting);
+    return w;
+}
+
 struct watch *watch_begin(struct trb_request *rq, struct trb_name store, const struct trb_configuration_get *q,
                           struct trb_next first)
 {
     struct block *b = rq->self;
-    struct watch *w = mem_zero(sizeof *w);
-    *w = (struct watch){.block = b, .refs = 2, .question = q, .first = first, .client = rq, .asker = rq};
-    w->store = (struct trb_name){mem_text(store.at, store.len), store.len};
+    struct watch *w = watch_create(b, slice_name(store), q, first);
+    w->refs = 2;
+    w->client = rq;
     uuid_v4(w->id);
-    list_init(&w->waiting);
     b->kernel->pin(rq);
     if (!enlist(w)) {
         b->kernel->unpin(rq);
-        mem_free((char *)(uintptr_t)w->store.at);
-        return mem_free(w);
+        w->refs = 1;
+        watch_unref(w);
+        return NULL;
     }
-    b->kernel->pin(rq); /* for the question, until it is copied */
     b->kernel->task(b->kernel, b, 0, TRB_GO(open_stream), w);
     return w;
 }
@@ -240,9 +262,57 @@ static void settle(struct watch *w, uint32_t phase, const char *fault)
     w->block->kernel->unpin(client);
 }
 
+struct watch *watch_of_event(struct trb_request *rq)
+{
+    return ((const struct line *)rq->kernel->task_arg(rq))->watch;
+}
+
+static void line_close(struct line *l, uint32_t why)
+{
+    bool was_closing = l->is_closing;
+    l->is_closing = true;
+    if (!was_closing)
+        l->watch->block->kernel->stream_close(l->stream, why);
+}
+
+/* The earlier line is closed only after a while, so that no change falls between the two; one may be told by both. */
+static void take_over(struct watch *w, struct line *l)
+{
+    if (w->last)
+        line_close(w->last, TRB_WHY_ENDED);
+    w->last = w->line;
+    w->line = l;
+    w->next = NULL;
+    atomic_fetch_add(&w->refs, 1);
+    w->block->kernel->task(w->block->kernel, w->block, 0, TRB_GO(let_last_go), w);
+}
+
+static struct trb_next let_last_go(struct trb_request *rq)
+{
+    return rq->kernel->sleep(rq, GRACE_NS, TRB_GO(close_last));
+}
+
+static struct trb_next close_last(struct trb_request *rq)
+{
+    struct watch *w = rq->kernel->task_arg(rq);
+    if (w->last)
+        line_close(w->last, TRB_WHY_ENDED);
+    watch_unref(w);
+    return rq->kernel->task_end(rq);
+}
+
 static void on_opened(void *arg)
 {
-    settle(arg, WATCH_OPEN, "");
+    struct line *l = arg;
+    struct watch *w = l->watch;
+    if (w->next == l)
+        take_over(w, l);
+    if (w->phase != WATCH_OPENING)
+        return;
+    settle(w, WATCH_OPEN, "");
+    watch_lock(w);
+    w->opened_ns = clock_now_ns();
+    watch_unlock(w);
 }
 
 static void tell_lost(struct watch *w, const struct trb_error *err)
@@ -255,37 +325,55 @@ static void finish(struct watch *w, const struct trb_error *err)
 {
     struct block *b = w->block;
     bool was_opening = w->phase == WATCH_OPENING;
-    if (!was_opening && !w->is_unwanted)
+    if ((!was_opening || w->is_kept) && !w->is_unwanted)
         tell_lost(w, err);
     settle(w, was_opening ? WATCH_REFUSED : WATCH_OVER, was_opening && err ? err->message : "");
-    w->stream = NULL;
     watch_unref(w);
     watches_check_drained(b);
 }
 
+/* A line that should have taken over and did not takes the earlier one with it: that one's store has left. */
 static void on_ended(void *arg, const struct trb_error *err)
 {
-    finish(arg, err);
+    struct line *l = arg;
+    struct watch *w = l->watch;
+    bool was_next = w->next == l, was_last = w->line == l && !w->next;
+    if (w->last == l)
+        w->last = NULL;
+    if (w->line == l)
+        w->line = w->next;
+    if (w->line == w->next || was_next)
+        w->next = NULL;
+    mem_free(l);
+    if (was_next && !w->is_unwanted) {
+        tell_lost(w, err);
+        close_now(w, TRB_WHY_ENDED);
+    }
+    if (was_last)
+        finish(w, err);
+    else
+        watch_unref(w);
 }
 
-/* The request's question is copied here, and its second pin given back. */
-static void open_on(struct watch *w, struct trb_instance *i)
+static struct line *open_on(struct watch *w, struct trb_instance *i)
 {
     const struct trb_kernel *k = w->block->kernel;
-    w->instance = i;
-    w->stream = k->stream_open(k, w->block, i, TRB_AT(configuration, subscribe), w->question, w->first, w, on_ended);
-    k->stream_on_open(w->stream, on_opened);
+    struct line *l = mem_zero(sizeof *l);
+    *l = (struct line){.watch = w, .instance = i};
+    l->stream = k->stream_open(k, w->block, i, TRB_AT(configuration, subscribe), w->question, w->first, l, on_ended);
+    k->stream_on_open(l->stream, on_opened);
+    return l;
 }
 
+/* The reference of the task is its first line's from now on. */
 static struct trb_next open_stream(struct trb_request *rq)
 {
     struct watch *w = rq->kernel->task_arg(rq);
     struct trb_instance *i = rq->kernel->find(rq, "configuration", slice_name(w->store));
     struct trb_error gone = {.size = sizeof gone, .item = -1, .message = "the store has left"};
     if (i && !w->is_unwanted && !w->block->is_leaving)
-        open_on(w, i);
-    rq->kernel->unpin(w->asker);
-    if (!w->stream)
+        w->line = open_on(w, i);
+    else
         finish(w, &gone);
     return rq->kernel->task_end(rq);
 }
@@ -293,11 +381,14 @@ static struct trb_next open_stream(struct trb_request *rq)
 static void close_now(struct watch *w, uint32_t why)
 {
     watch_lock(w);
-    bool was_closing = w->is_closing;
     w->is_closing = w->is_unwanted = true;
     watch_unlock(w);
-    if (!was_closing && w->stream)
-        w->block->kernel->stream_close(w->stream, why);
+    if (w->next)
+        line_close(w->next, why);
+    if (w->line)
+        line_close(w->line, why);
+    if (w->last)
+        line_close(w->last, why);
 }
 
 static struct trb_next close_stream(struct trb_request *rq)
@@ -313,13 +404,19 @@ static struct watch *watch_at(struct list *node)
     return list_item(node, struct watch, link);
 }
 
+/* One that came from another copy of this block counts before it is open again. */
+static bool is_known(const struct watch *w)
+{
+    return (w->phase == WATCH_OPEN || (w->phase == WATCH_OPENING && w->is_adopted)) && !w->is_unwanted;
+}
+
 bool watch_end(struct block *b, struct trb_slice id)
 {
     struct watch *found = NULL;
     b->kernel->lock(b);
     list_each(node, &b->watches) {
         struct watch *w = watch_at(node);
-        if (w->phase == WATCH_OPEN && !w->is_unwanted && slice_is(slice_of(w->id), id))
+        if (is_known(w) && slice_is(slice_of(w->id), id))
             found = w;
     }
     if (found) {
@@ -332,13 +429,13 @@ bool watch_end(struct block *b, struct trb_slice id)
     return found;
 }
 
-static struct watch *first_open(struct block *b, const struct trb_instance *only)
+static struct watch *first_open(struct block *b)
 {
     struct watch *found = NULL;
     b->kernel->lock(b);
     list_each(node, &b->watches) {
         struct watch *w = watch_at(node);
-        if (!w->is_closing && w->stream && (!only || w->instance == only))
+        if (!w->is_closing && w->line)
             found = w;
     }
     if (found)
@@ -347,11 +444,109 @@ static struct watch *first_open(struct block *b, const struct trb_instance *only
     return found;
 }
 
-void watches_end(struct block *b, const struct trb_instance *only, uint32_t why)
+void watches_end(struct block *b, uint32_t why)
 {
     struct watch *w;
-    while ((w = first_open(b, only))) {
+    while ((w = first_open(b))) {
         close_now(w, why);
         watch_unref(w);
     }
+}
+
+/* ----------------------------------------------------------------------- to another instance of the store */
+static struct trb_next move_stream(struct trb_request *rq)
+{
+    struct watch *w = rq->kernel->task_arg(rq);
+    struct trb_instance *i = rq->kernel->find(rq, "configuration", slice_name(w->store));
+    bool moves = w->line && !w->line->is_closing && !w->next;
+    if (moves && i && i != w->line->instance) {
+        atomic_fetch_add(&w->refs, 1);
+        w->next = open_on(w, i);
+    } else if (moves && !i) {
+        close_now(w, TRB_WHY_ENDED);
+    }
+    watch_unref(w);
+    return rq->kernel->task_end(rq);
+}
+
+void watches_move(struct block *b, const struct trb_instance *from)
+{
+    b->kernel->lock(b);
+    list_each(node, &b->watches) {
+        struct watch *w = watch_at(node);
+        if (!w->line || w->line->instance != from || b->is_leaving)
+            continue;
+        atomic_fetch_add(&w->refs, 1);
+        b->kernel->task(b->kernel, b, 0, TRB_GO(move_stream), w);
+    }
+    b->kernel->unlock(b);
+}
+
+/* -------------------------------------------------------------------------- to another copy of this block */
+void watches_hand_over(void *block, void (*out)(void *arg, struct trb_slice kept), void *arg)
+{
+    struct block *b = block;
+    struct text t = {0};
+    text_addc(&t, '[');
+    b->kernel->lock(b);
+    list_each(node, &b->watches) {
+        const struct watch *w = watch_at(node);
+        if (!w->is_kept || !is_known(w))
+            continue;
+        text_addf(&t, "%s{\"id\":\"%s\",\"store\":", t.len > 1 ? "," : "", w->id);
+        text_add_json(&t, slice_name(w->store), false);
+        question_write(&t, w->question);
+        text_addc(&t, '}');
+    }
+    b->kernel->unlock(b);
+    text_addc(&t, ']');
+    out(arg, text_slice(&t));
+    text_fini(&t);
+}
+
+static bool is_there(struct block *b, struct trb_slice id)
+{
+    list_each(node, &b->watches)
+        if (slice_is(slice_of(watch_at(node)->id), id))
+            return true;
+    return false;
+}
+
+static void adopt_one(struct block *b, struct json_value all)
+{
+    struct arena *a = arena_create(SIZE_MAX);
+    struct trb_name id = json_name(a, json_find(all, SLICE("id"))), store = json_name(a, json_find(all, SLICE("store")));
+    struct trb_configuration_get *q = question_from(a, all);
+    if (id.len == UUID_TEXT - 1 && store.len && !is_there(b, slice_name(id))) {
+        struct watch *w = watch_create(b, slice_name(store), q, TRB_GO(tell_app));
+        memcpy(w->id, id.at, UUID_TEXT);
+        w->is_kept = w->is_adopted = true;
+        if (enlist(w))
+            b->kernel->task(b->kernel, b, 0, TRB_GO(open_stream), w);
+        else
+            watch_unref(w);
+    }
+    arena_destroy(a);
+}
+
+void watches_adopt(void *block, struct trb_slice kept)
+{
+    struct json_value all, one;
+    struct json_fault fault;
+    if (!json_parse(kept, &all, &fault) || all.kind != JSON_ARRAY)
+        return;
+    for (struct json_cursor c = json_enter(all); json_next(&c, &one);)
+        adopt_one(block, one);
+}
+
+bool watches_are_opening(struct block *b)
+{
+    bool any = false;
+    b->kernel->lock(b);
+    list_each(node, &b->watches) {
+        const struct watch *w = watch_at(node);
+        any |= w->is_adopted && (w->phase == WATCH_OPENING || clock_now_ns() - w->opened_ns < GRACE_NS);
+    }
+    b->kernel->unlock(b);
+    return any;
 }

@@ -7,6 +7,7 @@
  *     (gRPC) next ◄────────────────────────────────────────────────── tell_client
  *     over, or unsubscribe ─────────► closes it
  *
+ * When the store's instance is replaced, a stream of the new one takes over before that of the old one is closed.
  * The request is pinned while the others may wake it. A watch for the application outlives its request; one of a
  * client's stream does not. */
 #ifndef CONFIGURATION_WATCH_H
@@ -22,8 +23,7 @@
 
 struct watch;
 
-/* [the request's loop] first: of each event. The question must live as long as the request does. NULL: the process is
- * leaving. watch_over is the request's on_over. */
+/* [the request's loop] first: of each event. NULL: the process is leaving. watch_over is the request's on_over. */
 struct watch *watch_begin(struct trb_request *, struct trb_name store, const struct trb_configuration_get *,
                           struct trb_next first);
 void watch_over(struct trb_request *, void *watch);
@@ -41,8 +41,17 @@ void watch_tell(struct watch *, struct trb_slice key, struct text *message);
 
 /* [any] false: there is no such subscription. */
 bool watch_end(struct block *, struct trb_slice id);
+/* [an event's loop] Whose event a task is. */
+struct watch *watch_of_event(struct trb_request *);
+
 /* [main loop] */
-void watches_end(struct block *, const struct trb_instance *only, uint32_t why); /* NULL: all */
+void watches_end(struct block *, uint32_t why);
+/* Those of an instance go over to the one of its name that is in service; without one they end. */
+void watches_move(struct block *, const struct trb_instance *from);
+/* Those of the application, for the copy of this block that takes over, and from the one before. */
+void watches_hand_over(void *block, void (*out)(void *arg, struct trb_slice kept), void *arg);
+void watches_adopt(void *block, struct trb_slice kept);
+bool watches_are_opening(struct block *); /* of those that were adopted, or have not been open for long. [any] */
 void watches_check_drained(struct block *);
 
 #endif

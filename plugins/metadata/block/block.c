@@ -80,5 +80,5 @@ static const struct trb_block block = {
     .size = sizeof block, .abi = TRB_BLOCK_ABI, .name = "metadata", .self_size = sizeof(struct block),
     .routes = routes, .route_count = sizeof routes / sizeof routes[0], .route_size = sizeof routes[0],
     .methods = methods, .method_count = sizeof methods / sizeof methods[0], .method_size = sizeof methods[0],
-    .start = start, .stop = stop};
+    .start = start, .stop = stop, .hand_over = extended_hand_over, .adopt = extended_adopt};
 TRB_BLOCK_PLUGIN("metadata", "0.1.0", "Apache-2.0", &block);

@@ -179,6 +179,7 @@ static const struct trb_block pubsub = {
     .start = start, .stop = stop, .component_up = component_up, .component_down = component_down,
     .component_leaving = component_leaving, .app_up = app_up, .app_down = app_down, .resources = resources,
     .drain = drain, .extension = extension, .is_busy = is_busy, .in_service = in_service,
+    .hand_over = subscriptions_hand_over, .adopt = subscriptions_adopt,
     .properties = "consumerID|publishingScopes|subscriptionScopes|allowedTopics|protectedTopics",
 };
 TRB_BLOCK_PLUGIN("pubsub", "0.1.0", "Apache-2.0", &pubsub);

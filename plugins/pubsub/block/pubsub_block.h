@@ -113,6 +113,9 @@ void subscriptions_load(struct block *);                          /* the declara
 /* The app's list. Returns false: the text is no list; *ret_fault. */
 bool subscriptions_take(struct block *, struct trb_slice json, struct fault *ret_fault);
 void subscriptions_clear(struct block *);
+/* The app's list, for the copy of this block that takes over, and from the one before: the app need not be asked again. */
+void subscriptions_hand_over(void *block, void (*out)(void *arg, struct trb_slice kept), void *arg);
+void subscriptions_adopt(void *block, struct trb_slice kept);
 void metadata_write(struct text *, const struct trb_pairs *);    /* ,"metadata":{…} [any] */
 void subscriptions_write(void *self, void (*out)(void *, struct trb_slice), void *arg); /* [any] */
 

@@ -169,6 +169,36 @@ bool subscriptions_take(struct block *b, struct trb_slice json, struct fault *re
     return all.kind == JSON_NULL;
 }
 
+/* ------------------------------------------------------------------------- to another copy of this block */
+void subscriptions_hand_over(void *block, void (*out)(void *arg, struct trb_slice kept), void *arg)
+{
+    struct block *b = block;
+    struct text t = {0};
+    if (!b->has_asked || b->is_asking)
+        return;
+    text_addc(&t, '[');
+    list_each(node, &b->subscriptions) {
+        if (item(node)->origin != PROGRAMMATIC)
+            continue;
+        text_adds(&t, t.len > 1 ? "," : "");
+        text_add(&t, item(node)->source);
+    }
+    text_addc(&t, ']');
+    out(arg, text_slice(&t));
+    text_fini(&t);
+}
+
+void subscriptions_adopt(void *block, struct trb_slice kept)
+{
+    struct block *b = block;
+    struct fault fault;
+    if (b->has_asked)
+        return;
+    b->has_asked = true;
+    if (!subscriptions_take(b, kept, &fault))
+        say(b->kernel, TRB_LOG_WARN, "failed to take over the subscriptions of the app: %s", fault.text);
+}
+
 /* ------------------------------------------------------------------------------------- telling */
 void metadata_write(struct text *t, const struct trb_pairs *pairs)
 {

@@ -359,7 +359,10 @@ struct trb_block {
     /* The process is leaving: end what was begun without a client; call done(token) when quiet. */
     void (*drain)(void *self, void (*done)(void *token), void *token);
     const void *(*extension)(void *self, const char *id);
-    trb_verb *hand_over;          /* as a component's */
+    /* When another copy takes the place of this one: says out(arg, kept) at most once. It is asked twice: before the
+     * other is in service, and when nothing of this one runs any more, for what came in between. */
+    void (*hand_over)(void *self, void (*out)(void *arg, struct trb_slice kept), void *arg);
+    /* What another copy, perhaps of another version, handed over. What clients have told this one counts more. */
     void (*adopt)(void *self, struct trb_slice kept);
     /* It has left the catalog: end your streams on it; component_down follows when it is quiet. */
     void (*component_leaving)(void *self, struct trb_instance *, void *data);

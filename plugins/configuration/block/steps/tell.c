@@ -19,7 +19,7 @@ static struct trb_next settled(struct trb_request *rq)
 
 struct trb_next tell_client(struct trb_request *rq)
 {
-    struct watch *w = rq->kernel->task_arg(rq);
+    struct watch *w = watch_of_event(rq);
     item changed = rq->kernel->event(rq);
     struct common_configuration_item value = item_message(changed);
     struct runtime_subscribe_configuration_response_items_entry entry = {.key = changed->key, .value = &value};
@@ -58,7 +58,7 @@ static struct trb_name path_make(struct trb_request *rq, struct watch *w, item c
 
 static struct trb_next failed(struct trb_request *rq, const char *why)
 {
-    struct watch *w = rq->kernel->task_arg(rq);
+    struct watch *w = watch_of_event(rq);
     item changed = rq->kernel->event(rq);
     say_in(rq->kernel, "dapr.runtime", TRB_LOG_ERROR, "error sending configuration item %s of %s to the app: %s", changed->key.at,
            watch_store(w).at, why);
@@ -92,7 +92,7 @@ static struct trb_data on_invoke(struct trb_request *rq, struct trb_name path, s
 
 struct trb_next tell_app(struct trb_request *rq)
 {
-    struct watch *w = rq->kernel->task_arg(rq);
+    struct watch *w = watch_of_event(rq);
     struct telling *t = trb_request_state(rq, sizeof *t);
     struct trb_data body = body_make(rq, w, rq->kernel->event(rq));
     struct trb_name path = path_make(rq, w, rq->kernel->event(rq));

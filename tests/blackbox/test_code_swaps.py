@@ -1,0 +1,214 @@
+"""What stays as it was when code is replaced: notes, subscriptions, names; and what a copy that is ill does: nothing."""
+
+import signal
+import threading
+import uuid
+
+import pytest
+import redis as client
+
+from harness.admin import Admin
+from harness.app import reply
+from harness.plugins import plugin_folder
+from harness.resources import component
+from harness.wait import until
+
+pytestmark = pytest.mark.differs
+
+
+@pytest.fixture
+def admined(bench, tmp_path):
+    """A sidecar with an admin listener."""
+    path = str(tmp_path / "admin.sock")
+
+    def start(**how):
+        sidecar = bench.sidecar(**{**how, "flags": {**how.get("flags", {}), "admin-listen": f"unix:{path}"}})
+        return sidecar, Admin(path=path)
+    return start
+
+
+def copies(admin, file):
+    return sum(one["file"] == f"{file}.so" for one in admin.plugins())
+
+
+def serving(admin, name):
+    """The copy that the live one of that name runs from."""
+    return next(one["copy"] for one in admin.request("GET", "/v1/admin/components").json["components"]
+                if one["name"] == name and one["state"] == "live")
+
+
+def swapped(admin, plugin):
+    answer = admin.swap(plugin)
+    assert answer.status == 200, answer.text
+
+
+# --- Notes ---
+
+def test_notes_stay_when_their_block_is_replaced(admined):
+    sidecar, admin = admined()
+    assert sidecar.put("/v1.0/metadata/kept", b"a:1 \xc3\xbc,").status == 204
+    assert sidecar.put("/v1.0/metadata/empty", b"").status == 204
+    for _ in range(3):
+        swapped(admin, "metadata")
+    extended = sidecar.metadata()["extended"]
+    assert extended["kept"] == "a:1 \u00fc," and extended["empty"] == ""
+    assert sidecar.put("/v1.0/metadata/kept", b"later").status == 204
+    swapped(admin, "metadata")
+    until(lambda: copies(admin, "metadata") == 1, "the old copy to go")
+    assert sidecar.metadata()["extended"]["kept"] == "later"
+
+
+def test_no_note_that_was_taken_is_lost_in_between(admined):
+    sidecar, admin = admined()
+    ended, taken = threading.Event(), []
+
+    def write():
+        while not ended.is_set():
+            number = len(taken)
+            assert sidecar.put(f"/v1.0/metadata/n{number % 50}", str(number).encode()).status == 204
+            taken.append(number)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    for _ in range(20):
+        before = len(taken)
+        swapped(admin, "metadata")
+        until(lambda: len(taken) > before + 3, "notes to be taken")
+    ended.set()
+    writer.join(30)
+    until(lambda: copies(admin, "metadata") == 1, "the old copies to go")
+    last = {f"n{number % 50}": str(number) for number in taken}
+    extended = sidecar.metadata()["extended"]
+    assert {name: extended.get(name) for name in last} == last
+
+
+# --- Subscriptions ---
+
+def test_the_app_is_not_asked_again(admined, bench):
+    app = bench.app()
+    app.route("/dapr/subscribe", reply(200, b'[{"pubsubname":"pubsub","topic":"t","route":"/t"}]'))
+    app.route("/t", reply(200))
+    sidecar, admin = admined(app=app, resources=[component("pubsub", "pubsub.in-memory")])
+    sidecar.wait_ready()
+    for number in range(3):
+        swapped(admin, "pubsub")
+        assert sidecar.post("/v1.0/publish/pubsub/t", {"n": number}).status == 204
+    app.wait_for("/t", 3)
+    assert [one["topic"] for one in sidecar.metadata()["subscriptions"]] == ["t"]
+    assert len(app.requests("/dapr/subscribe")) == 1
+
+
+@pytest.mark.parametrize("change", ["configuration", "configuration.redis", "reload"])
+def test_a_subscription_to_configuration_goes_on(admined, bench, redis_server, change):
+    app = bench.app()
+    app.otherwise = reply(200, b"")
+    sidecar, admin = admined(app=app, resources=[
+        component("settings", "configuration.redis", {"redisHost": redis_server.address})])
+    key = f"k-{uuid.uuid4().hex[:8]}"
+    id = sidecar.get(f"/v1.0/configuration/settings/subscribe?key={key}").json["id"]
+    host, port = redis_server.address.split(":")
+    path = f"/configuration/settings/{key}"
+    with client.Redis(host, int(port)) as keeper:
+        for number in range(1, 6):
+            if change == "reload":
+                assert admin.reload("settings").status == 200
+            else:
+                swapped(admin, change)
+            keeper.set(key, f"v{number}||{number}")
+            until(lambda: any(one.json["items"][key].get("value") == f"v{number}" and one.json["id"] == id
+                              for one in app.requests(path)), f"the change {number}")
+        assert sidecar.get(f"/v1.0/configuration/settings/{id}/unsubscribe").json == {"ok": True}
+        keeper.set(key, "no||9")
+    assert not any(one.json["items"][key].get("value") == "no" for one in app.requests(path))
+
+
+def test_a_signal_in_the_middle_is_obeyed_and_the_swap_is_answered(admined, bench):
+    gate, at_the_app = threading.Event(), threading.Event()
+
+    def slow(request, sock):
+        at_the_app.set()
+        gate.wait(20)
+        return reply(200)
+
+    app = bench.app()
+    app.route("/dapr/subscribe", reply(200, b'[{"pubsubname":"pubsub","topic":"t","route":"/t"}]'))
+    app.route("/t", slow)
+    sidecar, admin = admined(app=app, resources=[component("pubsub", "pubsub.in-memory")])
+    sidecar.wait_ready()
+    assert sidecar.post("/v1.0/publish/pubsub/t", {"n": 1}).status == 204
+    assert at_the_app.wait(10)
+    answers = []
+    swap = threading.Thread(target=lambda: answers.append(admin.swap("pubsub")))
+    swap.start()
+    until(lambda: copies(admin, "pubsub") == 2, "the swap to be under way")
+    sidecar.signal(signal.SIGTERM)
+    sidecar.wait_log("Dapr is shutting down")
+    gate.set()
+    swap.join(20)
+    assert not swap.is_alive() and answers and answers[0].status in (200, 503)
+    assert sidecar.wait_end(20) == 0
+
+
+def test_a_handler_that_takes_its_time_does_not_stop_the_others(admined, bench):
+    gate = threading.Event()
+
+    def slow(request, sock):
+        if request.json["data"]["n"] == 0:
+            gate.wait(60)
+        return reply(200)
+
+    app = bench.app()
+    app.route("/dapr/subscribe", reply(200, b'[{"pubsubname":"pubsub","topic":"t","route":"/t"}]'))
+    app.route("/t", slow)
+    sidecar, admin = admined(app=app, resources=[component("pubsub", "pubsub.in-memory")])
+    sidecar.wait_ready()
+    assert sidecar.post("/v1.0/publish/pubsub/t", {"n": 0}).status == 204
+    app.wait_for("/t", 1)
+    swapped(admin, "pubsub")
+    assert sidecar.post("/v1.0/publish/pubsub/t", {"n": 1}).status == 204
+    app.wait_for("/t", 2)
+    gate.set()
+    until(lambda: copies(admin, "pubsub") == 1, "the old copy to go")
+
+
+# --- Names ---
+
+@pytest.mark.parametrize("kind", ["mdns", "sqlite"])
+def test_the_resolver_of_names_is_replaced_while_it_is_asked(admined, bench, tmp_path, kind):
+    resolver = {"component": kind, "version": "v1"}
+    if kind == "sqlite":
+        resolver["configuration"] = {"connectionString": str(tmp_path / "names.db")}
+    config = {"nameResolution": resolver}
+    app = bench.app()
+    app.otherwise = reply(200, b"ok")
+    callee = bench.sidecar(app_id=f"n{uuid.uuid4().hex[:10]}", app=app, config=config)
+    caller, admin = admined(app_id=f"n{uuid.uuid4().hex[:10]}", config=config)
+    before = {one["copy"] for one in admin.plugins() if one["file"] == f"nameresolution.{kind}.so"}
+    assert len(before) == 1
+    for _ in range(3):
+        assert caller.get(f"/v1.0/invoke/{callee.app_id}/method/x").body == b"ok"
+        swapped(admin, f"nameresolution.{kind}")
+        assert caller.get(f"/v1.0/invoke/{callee.app_id}/method/x").body == b"ok"
+    until(lambda: copies(admin, f"nameresolution.{kind}") == 1, "the old copies to go")
+    assert {one["copy"] for one in admin.plugins() if one["file"] == f"nameresolution.{kind}.so"} != before
+    until(lambda: callee.get(f"/v1.0/invoke/{caller.app_id}/method/x").status != 500 or b"couldn't find service" not in
+          callee.get(f"/v1.0/invoke/{caller.app_id}/method/x").body, "it to be announced again")
+
+
+# --- Self-test ---
+
+def test_a_copy_that_is_ill_does_not_take_over(admined, tmp_path):
+    trouble = tmp_path / "trouble"
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    sidecar, admin = admined(flags={"plugins-path": str(plugin_folder(plugins, "fussy.c", "state.fussy"))},
+                             resources=[component("store", "state.fussy", {"troubleFile": str(trouble)})])
+    before = serving(admin, "store")
+    trouble.touch()
+    answer = admin.swap("state.fussy")
+    assert answer.status == 503 and "store" in answer.json["message"] and "there is trouble" in answer.json["message"]
+    assert serving(admin, "store") == before
+    assert sidecar.get("/v1.0/state/store/k").status == 204
+    trouble.unlink()
+    swapped(admin, "state.fussy")
+    assert serving(admin, "store") != before
