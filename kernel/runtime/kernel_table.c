@@ -1,5 +1,6 @@
 /* kernel_table: struct trb_kernel: each layer fills in its part, and the runtime its own: what the
  * process knows about itself. */
+#include <base/codec.h>
 #include <base/error.h>
 #include <base/log.h>
 #include <base/mem.h>
@@ -61,21 +62,50 @@ static void shutdown(const struct trb_kernel *k, uint32_t force)
 }
 
 /* ----------------------------------------------------------------------------------------- TLS */
+/* Endpoints are read again whenever one of them changes: the same material is the same context. */
 struct tls_client {
     struct list link;
     struct tls_context *context;
+    uint8_t print[32];
 };
+
+static void print_material(const struct tls_setup *setup, uint8_t ret_print[32])
+{
+    const struct trb_slice parts[] = {setup->ca_pem, setup->certificate_pem, setup->key_pem};
+    struct text all = {0};
+    for (size_t i = 0; i < countof(parts); i++) {
+        text_addf(&all, "%zu:", parts[i].len);
+        text_add(&all, parts[i]);
+    }
+    sha256(text_slice(&all), ret_print);
+    mem_wipe(all.at, all.len);
+    text_fini(&all);
+}
+
+static struct tls_context *find_context(struct runtime *rt, const uint8_t print[32])
+{
+    struct tls_context *found = NULL;
+    pthread_mutex_lock(&rt->lock);
+    list_each(node, &rt->tls_clients)
+        if (!memcmp(list_item(node, struct tls_client, link)->print, print, 32))
+            found = list_item(node, struct tls_client, link)->context;
+    pthread_mutex_unlock(&rt->lock);
+    return found;
+}
 
 static const void *tls_client(const struct trb_kernel *k, struct trb_slice ca_pem, struct trb_slice cert_pem,
                               struct trb_slice key_pem, struct trb_error *err)
 {
     struct runtime *rt = runtime_of(k);
     struct tls_setup setup = {.ca_pem = ca_pem, .certificate_pem = cert_pem, .key_pem = key_pem, .verify_peer = true};
-    struct tls_context *context;
-    if (tls_context_create(&setup, &context, err))
-        return NULL;
+    uint8_t print[32];
+    print_material(&setup, print);
+    struct tls_context *context = find_context(rt, print);
+    if (context || tls_context_create(&setup, &context, err))
+        return context;
     struct tls_client *c = mem_zero(sizeof *c);
     c->context = context;
+    memcpy(c->print, print, sizeof print);
     pthread_mutex_lock(&rt->lock);
     list_append(&rt->tls_clients, &c->link);
     pthread_mutex_unlock(&rt->lock);

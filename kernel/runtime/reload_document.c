@@ -95,8 +95,11 @@ static void change_policy(struct runtime *rt, const struct change *c)
     }
     change_list_of(rt, c);
     publish(rt, TRB_RESOURCE_WORKFLOW_POLICY);
-    uint32_t total = rt->resources.set->of[RESOURCE_WORKFLOW_POLICY].count;
-    log_info(RELOAD_SCOPE, "Recompiled %u workflow access policy resource(s) (of %u total)", total, total);
+    const struct resource_list *all = &rt->resources.set->of[RESOURCE_WORKFLOW_POLICY];
+    uint32_t good = 0;
+    for (uint32_t i = 0; i < all->count; i++)
+        good += !workflow_policy_of(all->at[i])->fault.len;
+    log_info(RELOAD_SCOPE, "Recompiled %u workflow access policy resource(s) (of %u total)", good, all->count);
 }
 
 static void tell(const struct change *c)

@@ -75,6 +75,15 @@ def test_the_start_tells_what_is_watched(bench):
         assert sidecar.logged(f"Starting to watch {kind} updates for SIGHUP reload")
 
 
+def test_it_is_watched_before_the_process_is_ready(bench):
+    sidecar = bench.sidecar()
+    sidecar.wait_log("dapr initialized. Status: Running.")
+    lines = sidecar.log()
+    watched = [n for n, line in enumerate(lines) if "Starting to watch" in line]
+    ready, = [n for n, line in enumerate(lines) if "dapr initialized. Status: Running." in line]
+    assert len(watched) == len(KINDS + REBUILT) and max(watched) < ready
+
+
 def test_switched_off_nothing_is_watched(bench):
     sidecar = bench.sidecar(resources=[STORE], config={"features": [{"name": "HotReload", "enabled": False}]},
                             flags={"hot-reload-reconcile-interval": "10ms"})
@@ -319,22 +328,56 @@ def test_a_changed_subscription_moves_to_the_end(memory):
     until(lambda: topics() == ["b", "c"], lambda: f"b, then c; there is {topics()}", SECONDS)
 
 
-def test_a_delivery_in_flight_outlives_its_subscription(memory):
-    held, came = threading.Event(), threading.Event()
+class Held:
+    """The app gets one request and answers it when it is told to."""
 
-    def hold(request, sock):
-        came.set()
-        assert held.wait(30)
+    def __init__(self, app, path):
+        self.came, self.goes = threading.Event(), threading.Event()
+        app.route(path, self.hold)
+
+    def hold(self, request, sock):
+        self.came.set()
+        assert self.goes.wait(30)
         return reply(200)
-    memory.app.route("/a", hold)
+
+
+def test_a_delivery_in_flight_outlives_its_subscription(memory):
+    held = Held(memory.app, "/a")
     memory.start(resources=[subscription("sub", "pubsub", "a", "/a")])
     publish(memory, "a", 1)
-    assert came.wait(SECONDS)
+    assert held.came.wait(SECONDS)
     memory.sidecar.resource_remove("1.yaml")
     until(lambda: listed(memory.sidecar) == set(), "no subscription", SECONDS)
-    held.set()
+    held.goes.set()
     until(lambda: metrics.value(memory.sidecar, "dapr_component_pubsub_ingress_count", topic="a",
                                 process_status="success") == 1, "the delivery to be counted", SECONDS)
+
+
+def test_a_broker_waits_for_its_deliveries_before_it_is_closed(memory):
+    held = Held(memory.app, "/a")
+    memory.start(resources=[subscription("sub", "pubsub", "a", "/a")])
+    sidecar = memory.sidecar
+    publish(memory, "a", 1)
+    assert held.came.wait(SECONDS)
+    sidecar.resource_write("0.yaml", component("pubsub", "pubsub.in-memory", {"some": "option"}))
+    sidecar.wait_log("Closing existing Component to reload: pubsub (pubsub.in-memory/v1)", seconds=SECONDS)
+    assert not sidecar.logged("Adding Component for processing: pubsub")
+    held.goes.set()
+    sidecar.wait_log("Component updated: pubsub (pubsub.in-memory/v1)", seconds=SECONDS)
+    assert metrics.value(sidecar, "dapr_component_pubsub_ingress_count", topic="a", process_status="success") == 1
+
+
+def test_an_input_binding_waits_for_its_event_before_it_is_closed(bench):
+    app = bench.app()
+    app.route("/tick", reply(200))
+    sidecar = bench.sidecar(app=app, resources=[component("tick", "bindings.cron", {"schedule": "@every 1s"})])
+    held = Held(app, "/tick")
+    assert held.came.wait(SECONDS)
+    sidecar.resource_write("0.yaml", component("tick", "bindings.cron", {"schedule": "@every 2s"}))
+    sidecar.wait_log("Closing existing Component to reload: tick (bindings.cron/v1)", seconds=SECONDS)
+    assert not sidecar.logged("Adding Component for processing: tick")
+    held.goes.set()
+    sidecar.wait_log("Component updated: tick (bindings.cron/v1)", seconds=SECONDS)
 
 
 def test_a_broker_is_replaced_under_its_subscriptions(memory):
@@ -447,6 +490,41 @@ def test_mcp_servers_come_change_and_go(bench):
     sidecar.resource_remove("m.yaml")
     sidecar.wait_log("MCPServer deleted via hot-reload: tools", seconds=SECONDS)
     until(lambda: names(sidecar, "mcpServers") == set(), "no server", SECONDS)
+
+
+def test_a_secret_of_an_mcp_server_that_changes_is_noticed(bench):
+    server = document("MCPServer", "tools", {"endpoint": {"streamableHTTP": {
+        "url": "http://127.0.0.1:1/mcp", "headers": [{"name": "key", "secretKeyRef": {"name": "key", "key": "key"}}],
+        "auth": {"secretStore": "vault"}}}})
+    sidecar = bench.sidecar(resources=[vault(secrets_file(bench, key="one")), server],
+                            flags={"hot-reload-reconcile-interval": "200ms"})
+    sidecar.resource_write("0.yaml", vault(secrets_file(bench, key="two")))
+    sidecar.wait_log("MCPServer updated via hot-reload: tools", seconds=SECONDS)
+    assert len(sidecar.logged("MCPServer updated via hot-reload: tools")) == 1
+
+
+def policy(name, action="allow", **rule):
+    rule = rule or {"callers": [{"appID": "a"}], "activities": [{"name": "x"}]}
+    return document("WorkflowAccessPolicy", name, {"defaultAction": action, "rules": [rule]})
+
+
+def test_policies_come_change_and_go(bench):
+    sidecar = bench.sidecar(resources=[STORE])
+    sidecar.resource_write("p.yaml", policy("rule"))
+    sidecar.wait_log("Recompiled 1 workflow access policy resource(s) (of 1 total)", seconds=SECONDS)
+    until(lambda: names(sidecar, "workflowAccessPolicies") == {"rule"}, "the policy", SECONDS)
+    sidecar.resource_write("p.yaml", policy("rule", "deny"))
+    sidecar.wait_log("Recompiled 1 workflow access policy resource(s) (of 1 total)", count=2, seconds=SECONDS)
+    sidecar.resource_remove("p.yaml")
+    until(lambda: names(sidecar, "workflowAccessPolicies") == set(), "no policy", SECONDS)
+
+
+@pytest.mark.differs
+def test_a_policy_that_is_none_leaves_the_one_before(bench):
+    sidecar = bench.sidecar(resources=[policy("rule")])
+    sidecar.resource_write("0.yaml", policy("rule", callers=[]))
+    sidecar.wait_log('WorkflowAccessPolicy "rule" failed validation, skipping: ', seconds=SECONDS)
+    assert names(sidecar, "workflowAccessPolicies") == {"rule"}
 
 
 # --- 3.4 Order against the start ---

@@ -313,10 +313,11 @@ def test_hand_and_folder_at_the_same_time(admined):
 
 # --- Actor state stores ---
 
-def test_there_is_one_actor_state_store(bench):
+@pytest.mark.parametrize("reload", ["dapr", "safe"])
+def test_there_is_one_actor_state_store(bench, reload):
     def actors(name):
         return component(name, "state.in-memory", {"actorStateStore": "true"})
-    sidecar = start(bench, actors("one"), flags={"placement-host-address": "127.0.0.1:1"})
+    sidecar = start(bench, actors("one"), flags={"placement-host-address": "127.0.0.1:1", "reload": reload})
     sidecar.resource_write("1.yaml", actors("two"))
     sidecar.wait_log("Skipping hot reload of two (state.in-memory/v1): one is already the actor state store, only one actor state "
                      "store is allowed. The component will be applied if one is removed", seconds=SECONDS)
