@@ -79,24 +79,25 @@ static void get(void *self, struct trb_call *call, const void *question)
 {
     const struct trb_state_get *q = question;
     struct crashing *s = self;
-    if (!strcmp(q->key.at, "crash") || (s->every && ++s->count % s->every == 0))
+    const char *bar = strrchr(q->key.at, '|'), *word = bar ? bar + 1 : q->key.at;
+    if (!strcmp(word, "crash") || (s->every && ++s->count % s->every == 0))
         crash();
-    else if (!strcmp(q->key.at, "hang"))
+    else if (!strcmp(word, "hang"))
         for (;;)
             pause();
-    else if (!strcmp(q->key.at, "never"))
+    else if (!strcmp(word, "never"))
         return;
-    else if (!strcmp(q->key.at, "exit"))
+    else if (!strcmp(word, "exit"))
         _exit(3);
-    else if (!strcmp(q->key.at, "garbage"))
+    else if (!strcmp(word, "garbage"))
         shout();
-    else if (!strcmp(q->key.at, "eat"))
+    else if (!strcmp(word, "eat"))
         eat(call);
-    else if (!strcmp(q->key.at, "try"))
+    else if (!strcmp(word, "try"))
         try_all(call);
-    else if (!strcmp(q->key.at, "open"))
+    else if (!strcmp(word, "open"))
         open_all(call);
-    else if (!strcmp(q->key.at, "absent"))
+    else if (!strcmp(word, "absent"))
         trb_fail(call, TRB_ABORTED, "ETAG", "the word of %s", q->metadata.count ? q->metadata.at[0].value.at : "nobody");
     else
         say(call, q->key.at);
