@@ -3,6 +3,7 @@ scripts forgotten; and the bytes it holds, looked at without the sidecar."""
 
 import itertools
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -161,6 +162,7 @@ def test_stalled(bench, server):
     sidecar = bench.sidecar(resources=[store_of(server, readTimeout="300ms")])
     assert save(sidecar, "k", 1).status == 204
     server.process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, server.process.pid, os.WSTOPPED)
     begun = time.monotonic()
     answer = save(sidecar, "k", 2)
     assert time.monotonic() - begun < 5
