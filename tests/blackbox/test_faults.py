@@ -202,7 +202,7 @@ class Scene:
 
     def resources(self, table):
         metadata = {**metadata_of(table, self.type, self.mark, self.tap.address), **SHORT.get(self.type, {})}
-        return [component("subject", self.type.partition("/")[0], metadata, version=version_of(self.type), initTimeout="30s"),
+        return [component("subject", self.type.partition("/")[0], metadata, version=version_of(self.type)),
                 component("other", "state.sqlite", {"connectionString": "other.db"})]
 
     def timed(self, call, n):

@@ -74,7 +74,8 @@ def mute_server(bench):
 
 def test_a_component_has_5_seconds_to_start(bench):
     begun = time.monotonic()
-    sidecar = bench.sidecar(ready=False, resources=[component("slow", "state.redis", {"redisHost": mute_server(bench)})])
+    slow = component("slow", "state.redis", {"redisHost": mute_server(bench)}, initTimeout=None)
+    sidecar = bench.sidecar(ready=False, resources=[slow])
     assert sidecar.wait_end(30) == 1
     assert 4.5 < time.monotonic() - begun < 15
     assert sidecar.logged("init timeout for component slow (state.redis/v1)")

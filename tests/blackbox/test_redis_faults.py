@@ -1,7 +1,9 @@
 """Redis as it fails in life: killed and started again under load, stalled, its password changed, its
 scripts forgotten; and the bytes it holds, looked at without the sidecar."""
 
+import itertools
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -160,6 +162,7 @@ def test_stalled(bench, server):
     sidecar = bench.sidecar(resources=[store_of(server, readTimeout="300ms")])
     assert save(sidecar, "k", 1).status == 204
     server.process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, server.process.pid, os.WSTOPPED)
     begun = time.monotonic()
     answer = save(sidecar, "k", 2)
     assert time.monotonic() - begun < 5
@@ -453,26 +456,39 @@ def test_a_cluster_holds_each_key_where_its_slot_is(bench, cluster):
         assert app.wait_one(f"/{topic}").json["data"] == {"n": 1}
 
 
+MOVED = 200                     # slots that are moved at a time: the lowest of a node
+
+
+def name_within(server, first, form):
+    """A name whose key, of this form, is in one of the MOVED slots from the first on."""
+    asked = server.client()
+    return next(f"n{n}" for n in itertools.count()
+                if 0 <= asked.execute_command("CLUSTER KEYSLOT", form.format(f"n{n}")) - first < MOVED)
+
+
 def test_slots_that_move_are_followed(bench, cluster):
     app = bench.app()
     app.route("/orders", reply(200))
+    topic = name_within(cluster[0], 0, "{}")
     sidecar = bench.sidecar(app=app, app_id="app1", resources=[
         component("store", "state.redis", clustered(cluster)), component("bus", "pubsub.redis", clustered(cluster)),
-        subscription("s", "bus", "orders", "/orders")])
-    loads = [Load(sidecar, f"key{n}") for n in range(4)]
+        subscription("s", "bus", topic, "/orders")])
+    loads = [Load(sidecar, name_within(cluster[0], first, "app1||{}")) for first in (0, 5461, 10923)]
     for load in loads:
         load.start()
     names = [one.client().execute_command("CLUSTER MYID") for one in cluster]
     for source, target in ((0, 2), (1, 0), (2, 1)):
         subprocess.run(["redis-cli", "--cluster", "reshard", cluster[0].address, "--cluster-from", names[source],
-                        "--cluster-to", names[target], "--cluster-slots", "2000", "--cluster-yes"],
+                        "--cluster-to", names[target], "--cluster-slots", str(MOVED), "--cluster-yes"],
                        check=True, capture_output=True)
     for load in loads:
         load.end()
         assert not load.odd and not load.failures, [one.text for one in load.failures[:3]]
         assert sidecar.get(f"/v1.0/state/store/{load.key}").json == load.acknowledged
-    assert sidecar.post("/v1.0/publish/bus/orders", {"n": 1}).status == 204
+    assert cluster[1].client().exists(f"app1||{loads[0].key}") and cluster[0].client().exists(f"app1||{loads[1].key}")
+    assert sidecar.post(f"/v1.0/publish/bus/{topic}", {"n": 1}).status == 204
     assert app.wait_one("/orders").json["data"] == {"n": 1}
+    assert cluster[1].client().exists(topic)
     tag = "{%s}" % uuid.uuid4()
     answer = sidecar.post("/v1.0/state/store/transaction", {"operations": [
         {"operation": "upsert", "request": {"key": f"{tag}{n}", "value": n}} for n in range(5)]})

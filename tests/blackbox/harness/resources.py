@@ -31,12 +31,14 @@ def document(kind, name, spec, version="dapr.io/v1alpha1", scopes=None, namespac
 
 def component(name, type, metadata=None, version="v1", scopes=None, namespace=None, auth=None,
               **spec):
-    """A Component; a metadata value that is a dict is taken as the item's other members."""
+    """A Component; a metadata value that is a dict is taken as the item's other members. It may take its time to start,
+    beside whatever else the machine does, unless `initTimeout` says otherwise; None: the usual one."""
     items = []
     for key, value in (metadata or {}).items():
         items.append({"name": key, **(value if isinstance(value, dict) else {"value": value})})
     more = {"auth": auth} if auth else {}
-    body = {"type": type, "version": version, "metadata": items, **spec}
+    spec = {"initTimeout": "30s", **spec}
+    body = {"type": type, "version": version, "metadata": items, **{key: value for key, value in spec.items() if value is not None}}
     return document("Component", name, body, scopes=scopes, namespace=namespace, **more)
 
 

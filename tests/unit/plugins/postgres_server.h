@@ -3,6 +3,7 @@
 #ifndef TEST_POSTGRES_SERVER_H
 #define TEST_POSTGRES_SERVER_H
 
+#include "stall.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +69,9 @@ static inline void postgres_signal(const struct postgres_server *s, int number)
                                                           "and pid <> pg_backend_pid()"));
     for (char *at = pids, *next; *at; at = next) {
         long pid = strtol(at, &next, 10);
-        if (pid > 1)
+        if (pid > 1 && number == SIGSTOP)
+            stall((int)pid);
+        else if (pid > 1)
             kill((pid_t)pid, number);
         next += *next == ';';
     }

@@ -1,6 +1,7 @@
 /* state.etcd as the kernel drives it, against a real server that is also stalled, killed and started again. */
 #include "state_driver.h"
 #include "../etcd_server.h"
+#include "../stall.h"
 #include <base/buf.h>
 #include <base/clock.h>
 #include <setjmp.h>
@@ -466,7 +467,7 @@ static void a_stalled_server_is_given_up_and_found_again(void **state)
 {
     struct trb_error err;
     assert_int_equal(set("k", "1"), TRB_OK);
-    kill(server.pid, SIGSTOP);
+    stall(server.pid);
     uint64_t begun = clock_now_ns();
     trb_code code = set_as((struct trb_state_set){.key = NAME("k"), .value = data_of("2")}, &err);
     kill(server.pid, SIGCONT);

@@ -1,6 +1,7 @@
 /* state.memcached as the kernel drives it, against real servers that are also stalled, killed and started again. */
 #include "state_driver.h"
 #include "../memcached_server.h"
+#include "../stall.h"
 #include <base/buf.h>
 #include <base/clock.h>
 #include <setjmp.h>
@@ -38,6 +39,7 @@ static int up_both(void **state)
 
 static int down(void **state)
 {
+    kill(server.pid, SIGCONT);                  /* also behind a stall that failed */
     driver_retire(store);
     return 0;
 }
@@ -271,7 +273,7 @@ static void a_start_that_cannot_succeed_says_why(void **state)
     refused_with(",", NULL, NULL, "hosts: no server is given");
     refused_with("a:99999", NULL, NULL, "no port between 1 and 65535");
     refused_with(server.address, "timeout", "5s", "timeout");
-    kill(server.pid, SIGSTOP);
+    stall(server.pid);
     refused_with(server.address, "timeout", "100", "no answer to the greeting");
     kill(server.pid, SIGCONT);
 }
@@ -356,7 +358,7 @@ static void a_stalled_server_is_given_up_and_found_again(void **state)
     driver_retire(store);
     store = open_store(server.address, "500");
     assert_int_equal(set("k", "1"), TRB_OK);
-    kill(server.pid, SIGSTOP);
+    stall(server.pid);
     assert_int_equal(set_as((struct trb_state_set){.key = NAME("k"), .value = data_of("2")}, &err), TRB_UNAVAILABLE);
     assert_non_null(strstr(err.message, "no answer within 500 ms"));
     kill(server.pid, SIGCONT);

@@ -1,6 +1,7 @@
 /* state.redis as the kernel drives it, against a real server that is also stalled, killed and started again. */
 #include "state_driver.h"
 #include "../redis_server.h"
+#include "../stall.h"
 #include <base/buf.h>
 #include <base/clock.h>
 #include <setjmp.h>
@@ -379,7 +380,7 @@ static void a_stalled_server_is_given_up_and_found_again(void **state)
     driver_retire(store);
     store = open_store("readTimeout", "150");
     assert_int_equal(set("k", "1"), TRB_OK);
-    kill(server.pid, SIGSTOP);
+    stall(server.pid);
     struct trb_error err;
     assert_int_equal(set_as((struct trb_state_set){.key = NAME("k"), .value = data_of("2")}, &err), TRB_UNAVAILABLE);
     assert_non_null(strstr(err.message, "readTimeout"));
