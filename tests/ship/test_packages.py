@@ -15,7 +15,7 @@ CLIENTS = r"libcurl|librdkafka|libpq|libmariadb|libmongoc|libnats|libsqlite"
 def packages(build, tmp_path_factory):
     """Package name -> its file."""
     folder = tmp_path_factory.mktemp("packages")
-    run(ROOT / "tools/package", "--build", build, "--output", folder, timeout=300)
+    run(ROOT / "tools/package", "--build", build, "--output", folder, timeout=580)
     return {run("dpkg-deb", "-f", deb, "Package").stdout.strip(): deb for deb in folder.glob("*.deb")}
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from imaging import Fault
 from imaging.elf import MACHINES, Elf, is_elf
 
-# What no DT_NEEDED tells: libc opens libgcc_s to unwind a stack, libmariadb its plugins to sign in.
+# What no DT_NEEDED tells: libc opens libgcc_s to unwind a stack, OpenSSL its providers (old keys and PKCS #12 files
+# take the legacy one), libmariadb its plugins to sign in.
 OPENED = {
     "libc.so.6": ["/lib/{triplet}/libgcc_s.so.1"],
+    "libcrypto.so.3": ["/usr/lib/{triplet}/ossl-modules/*.so"],
     "libmariadb.so.3": ["/usr/lib/{triplet}/libmariadb3/plugin/*.so"],
 }
 STANDARD = ["/lib/{triplet}", "/usr/lib/{triplet}", "/lib64", "/usr/lib64", "/lib", "/usr/lib"]

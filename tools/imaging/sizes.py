@@ -1,7 +1,7 @@
 """The table of sizes: the kernel, every plugin, and what an image adds to libc and OpenSSL."""
 import re
 
-BASE = re.compile(r"/(ld-linux[^/]*|lib(c|m|dl|rt|pthread|resolv|util|gcc_s|ssl|crypto)\.so[^/]*)$")
+BASE = re.compile(r"/(ossl-modules/[^/]*|ld-linux[^/]*|lib(c|m|dl|rt|pthread|resolv|util|gcc_s|ssl|crypto)\.so[^/]*)$")
 
 
 def split(content):
