@@ -28,11 +28,11 @@ def free_port():
 
 
 @contextlib.contextmanager
-def registry(folder, auth=None):
+def registry(folder, auth=None, tls=None):
     """HOST:PORT of a registry that has begun to listen."""
     host = f"127.0.0.1:{free_port()}"
     config = {"version": 0.1, "log": {"level": "warn"}, "storage": {"filesystem": {"rootdirectory": str(folder / "storage")}},
-              "http": {"addr": host, "secret": "x"}, **({"auth": auth} if auth else {})}
+              "http": {"addr": host, "secret": "x", **({"tls": tls} if tls else {})}, **({"auth": auth} if auth else {})}
     (folder / "registry.yml").write_text(json.dumps(config))
     with open(folder / "registry.log", "wb") as log:
         process = subprocess.Popen(["docker-registry", "serve", folder / "registry.yml"], stdout=log, stderr=log)
@@ -52,11 +52,11 @@ def registry(folder, auth=None):
 @pytest.fixture
 def push(installed, tmp_path):
     """push(host, tag): tools/image with a home of its own; `auths` is what `docker login` would have left."""
-    def go(reference, *words, auths=None, ok=True):
+    def go(reference, *words, auths=None, ok=True, **more):
         folder = tmp_path / "docker"
         folder.mkdir(exist_ok=True)
         (folder / "config.json").write_text(json.dumps({"auths": auths or {}}))
-        env = {**os.environ, "DOCKER_CONFIG": str(folder), "SOURCE_DATE_EPOCH": "1700000000"}
+        env = {**os.environ, "DOCKER_CONFIG": str(folder), "SOURCE_DATE_EPOCH": "1700000000", **more}
         return run(ROOT / "tools/image", "minimal", "state.redis", *words, "--from", installed, "--push", reference, ok=ok, env=env)
     return go
 
@@ -102,6 +102,16 @@ def test_a_password_is_taken_from_docker_s_configuration(push, tmp_path):
         assert "with 401" in push(f"{host}/a:1", auths={host: {"auth": wrong}}, ok=False).stderr
         push(f"{host}/a:1", auths={host: {"auth": SECRET}})
         assert json.loads(get(host, "a/tags/list", f"Basic {SECRET}"))["name"] == "a"
+
+
+def test_tls_is_spoken_where_the_registry_speaks_it_and_its_certificate_counts(push, tmp_path):
+    key, certificate = tmp_path / "tls.key", tmp_path / "tls.crt"
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1",
+        "-days", "2", "-keyout", key, "-out", certificate)
+    with registry(tmp_path, tls={"certificate": str(certificate), "key": str(key)}) as host:
+        assert "certificate verify failed" in push(f"{host}/a:1", ok=False).stderr
+        assert push(f"{host}/a:1", SSL_CERT_FILE=str(certificate)).stdout.endswith(", 3 blobs sent\n")
+        assert "with 400" in push(f"{host}/a:1", "--plain-http", ok=False).stderr
 
 
 # ------------------------------------------------------------------------------------ tokens

@@ -3,6 +3,8 @@ import base64
 import json
 import os
 import re
+import socket
+import ssl
 import subprocess
 import urllib.error
 import urllib.parse
@@ -54,6 +56,20 @@ def known(host):
     return entry if entry.get("auth") or entry.get("identitytoken") or not helper else _helper(helper, host)
 
 
+# ------------------------------------------------------------------------------------ how to speak
+def _has_tls(host):
+    """Whether a registry of this machine answers a greeting of TLS; its certificate is judged later."""
+    place = urllib.parse.urlsplit(f"//{host}")
+    try:
+        with socket.create_connection((place.hostname, place.port or 443), PATIENCE) as line:
+            ssl.create_default_context().wrap_socket(line, server_hostname=place.hostname)
+    except ssl.SSLCertVerificationError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
 class _Stay(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_):
         return None
@@ -62,7 +78,8 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 class Registry:
     def __init__(self, host, name, plain):
         self.name, self.host = name, host
-        self.base = f"{'http' if plain or LOCAL.match(host) else 'https'}://{host}"
+        is_plain = plain or (LOCAL.match(host) and not _has_tls(host))
+        self.base = f"{'http' if is_plain else 'https'}://{host}"
         proxies = [urllib.request.ProxyHandler({})] if LOCAL.match(host) else []
         self.opener = urllib.request.build_opener(_Stay, *proxies)
         self.entry, self.header = known(host), None
