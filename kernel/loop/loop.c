@@ -194,10 +194,12 @@ void loop_run(struct loop *l)
     check(!self);
     self = l;
     arena_keep_spares();
+    atomic_store(&l->doing, &doing_here);
     atomic_store(&l->running, true);
     while (!atomic_load(&l->stopping))
         run_turn(l);
     atomic_store(&l->running, false);
+    atomic_store(&l->doing, NULL);
     atomic_store(&l->stopping, false);
     self = NULL;
 }
@@ -258,6 +260,12 @@ uint64_t loop_now_ns(const struct loop *l)
 uint64_t loop_turn(const struct loop *l)
 {
     return atomic_load_explicit(&l->turn, memory_order_acquire);
+}
+
+const char *loop_doing(const struct loop *l)
+{
+    const struct doing *d = atomic_load_explicit(&l->doing, memory_order_acquire);
+    return d ? atomic_load_explicit(&d->what, memory_order_relaxed) : NULL;
 }
 
 void loop_set_all(struct loop **loops, uint32_t count)

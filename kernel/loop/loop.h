@@ -21,6 +21,7 @@ struct loop *loop_self(void);                              /* the loop of this t
 uint32_t loop_index(const struct loop *);                  /* [any] */
 uint64_t loop_now_ns(const struct loop *);                 /* monotonic, read once a turn */
 uint64_t loop_turn(const struct loop *);                   /* turns passed; readable from [any] */
+const char *loop_doing(const struct loop *);               /* whose code it is inside of (base/doing.h), while it runs; NULL: ours [any] */
 
 /* --- file descriptors ---------------------------------------------------------------------- */
 #define LOOP_READ 1u

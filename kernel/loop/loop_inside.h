@@ -3,6 +3,7 @@
 #define LOOP_LOOP_INSIDE_H
 
 #include <base/check.h>
+#include <base/doing.h>
 #include <loop/loop.h>
 #include <stdatomic.h>
 
@@ -28,6 +29,7 @@ struct loop {
     bool is_fresh;                              /* now_ns is of this turn */
     _Atomic uint64_t turn;
     _Atomic bool running, stopping;
+    struct doing *_Atomic doing;                /* of the thread that runs it; NULL: none does */
     struct list queue, at_turn_end;             /* of struct job */
     struct list signals;
     struct mailbox mailbox;

@@ -1,5 +1,6 @@
 /* call: asking, answers, and what happens to the late, the double and the forgotten. Tokens are in slot.c. */
 #include <base/check.h>
+#include <base/doing.h>
 #include <base/clock.h>
 #include <base/error.h>
 #include <base/log.h>
@@ -50,7 +51,9 @@ static void call_arm(struct call *c, struct trb_origin *origin)
 
 static void run_function(struct call *c)
 {
+    const char *before = doing_enter(c->instance->label);     /* c may be gone when it returns */
     c->function(c->origin->self, &c->slot->public_, c->question);
+    doing_leave(before);
 }
 
 static void on_worker(struct work *w)
@@ -323,8 +326,10 @@ struct cancel_message {
 /* The token may have been redeemed meanwhile; then there is nothing left to cancel. */
 static void cancel_run(struct cancel_message *m)
 {
+    const char *before = doing_enter(m->instance->label);
     if (slot_is_asked(m->slot, m->call))
         m->instance->component->cancel(m->self, &m->slot->public_, m->why);
+    doing_leave(before);
     instance_unpin(m->instance);
     mem_free(m);
 }

@@ -1,6 +1,7 @@
 /* instance: creating, starting, draining and stopping one component. */
 #include <base/check.h>
 #include <base/clock.h>
+#include <base/doing.h>
 #include <base/error.h>
 #include <base/log.h>
 #include <base/mem.h>
@@ -178,6 +179,7 @@ trb_code instance_create(const struct instance_spec *spec, const struct trb_bloc
     i->name = mem_text(spec->name, strlen(spec->name));
     i->type = mem_text(spec->type.at, spec->type.len);
     i->version = mem_text(spec->version.len ? spec->version.at : "", spec->version.len);   /* as written */
+    i->label = doing_name(i->name, c->type);
     i->keep = arena_create(1u << 30);
     i->caps = c->caps;
     i->init_timeout_ns = spec->init_timeout_ns ? spec->init_timeout_ns : 5 * CLOCK_S;

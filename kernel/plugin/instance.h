@@ -73,6 +73,7 @@ struct instance {
     const struct trb_component *component;
     char block[32];                        /* "state": whose verbs it answers */
     struct trb_instance *view;             /* the one in the catalog */
+    const char *label;                     /* name and type, for as long as the process lives */
     char *name, *type, *version;
     struct arena *keep;                    /* option texts, properties */
     struct trb_setup setup;

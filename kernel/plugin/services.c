@@ -1,6 +1,7 @@
 /* services: timers, streams, watches, once and post, behind trilby/services.h. Each thing lent hangs
  * in its origin's list, so that nothing of an instance fires after its stop. */
 #include <base/check.h>
+#include <base/doing.h>
 #include <base/list.h>
 #include <base/mem.h>
 #include <base/slice.h>
@@ -13,6 +14,7 @@
 
 struct lent {
     struct list link;
+    const char *label;                         /* whose it is */
     void (*take_back)(struct lent *);
 };
 
@@ -20,6 +22,7 @@ static void lend(const struct trb_origin *o, struct lent *l, void (*take_back)(s
 {
     check(o->magic == ORIGIN_MAGIC && o->loop && o->loop == loop_self());
     l->take_back = take_back;
+    l->label = o->instance->label;
     list_append(&((struct trb_origin *)(uintptr_t)o)->lent, &l->link);
 }
 
@@ -51,7 +54,9 @@ static void on_timer(void *arg)
 {
     struct trb_timer *t = arg;
     t->fired = true;
+    const char *before = doing_enter(t->lent.label);          /* t may be gone when it returns */
     t->fire(t->arg);
+    doing_leave(before);
 }
 
 static struct trb_timer *timer_start(const struct trb_origin *o, uint64_t after_ns, void (*fire)(void *),
@@ -94,7 +99,9 @@ static void watch_free(struct lent *l)
 static void on_watch(void *arg, uint32_t what)
 {
     struct trb_watch *w = arg;
+    const char *before = doing_enter(w->lent.label);
     w->ready(w->arg, what & (TRB_WATCH_READ | TRB_WATCH_WRITE));
+    doing_leave(before);
 }
 
 _Static_assert(TRB_WATCH_READ == LOOP_READ && TRB_WATCH_WRITE == LOOP_WRITE, "one set of bits");
@@ -156,27 +163,35 @@ static void on_connected(void *arg)
 {
     struct trb_stream *s = arg;
     s->is_connected = true;
+    const char *before = doing_enter(s->lent.label);          /* s may be gone when it returns; so below */
     s->events.connected(s->arg);
+    doing_leave(before);
 }
 
 static void on_readable(void *arg)
 {
     struct trb_stream *s = arg;
+    const char *before = doing_enter(s->lent.label);
     s->events.readable(s->arg);
+    doing_leave(before);
 }
 
 static void on_writable(void *arg)
 {
     struct trb_stream *s = arg;
+    const char *before = doing_enter(s->lent.label);
     if (s->events.writable)
         s->events.writable(s->arg);
+    doing_leave(before);
 }
 
 static void on_closed(void *arg, const struct trb_error *err)
 {
     struct trb_stream *s = arg;
     s->is_connected = false;
+    const char *before = doing_enter(s->lent.label);
     s->events.closed(s->arg, err);
+    doing_leave(before);
 }
 
 /* A product that half-closes has nothing more to say to us. */

@@ -2,6 +2,7 @@
  *
  * Events may be emitted on any thread; the owner meets them on the loop that opened the stream. */
 #include <base/check.h>
+#include <base/doing.h>
 #include <base/error.h>
 #include <base/mem.h>
 #include <plugin/call_private.h>
@@ -181,10 +182,12 @@ struct settle_message {
 static void message_run(struct settle_message *m)
 {
     const struct trb_component *c = m->stream->instance->component;
+    const char *before = doing_enter(m->stream->instance->label);
     if (m->resume && c->resume && slot_is_asked(m->slot, m->call))
         c->resume(m->origin->self, &m->slot->public_);
     else if (!m->resume && c->settle)
         c->settle(m->origin->self, m->cookie, &m->settlement);
+    doing_leave(before);
 }
 
 static void message_send(struct settle_message *m);

@@ -6,6 +6,7 @@
 #include <base/slice.h>
 #include <loop/dns.h>
 #include <loop/workers.h>
+#include <loop/watchdog.h>
 #include <plugin/instance.h>
 #include <plugin/loader.h>
 #include <pthread.h>
@@ -230,8 +231,10 @@ static void run(struct process *p)
     watch_signals(p);
     dns_start(p->workers);
     start_threads(p);
+    watchdog_start();
     loop_call(p->loops[0], start_here, p);
     loop_run(p->loops[0]);
+    watchdog_stop();
     dns_stop();
     end_threads(p);
 }

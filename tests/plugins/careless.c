@@ -18,6 +18,8 @@
 #define FORGETS_STOP 9u
 #define TAKES_SIGNALS 10u
 #define CRASHES 11u
+#define BLOCKS 12u
+#define CRASHES_ITSELF 13u
 
 struct careless {
     uint32_t how;
@@ -28,7 +30,7 @@ struct careless {
 static const struct trb_option options[] = {
     TRB_CHOICE(struct careless, how, "how", .fallback = "good", .doc = "What to be careless with.",
                .choices = "good|sleeps|touches|reads-behind|leaks-buffer|leaks-descriptor|leaks-thread|shows-secret|"
-                          "speaks-after-stop|forgets-stop|takes-signals|crashes"),
+                          "speaks-after-stop|forgets-stop|takes-signals|crashes|blocks|crashes-itself"),
     TRB_STRING(struct careless, secret, "password", .sensitive = 1, .doc = "A secret."),
 };
 
@@ -51,6 +53,8 @@ static void get(void *self, struct trb_call *call, const void *question)
     case READS_BEHIND: seen = ((const char *)question)[q->size]; break;
     case LEAKS_BUFFER: c->kept = call->host->buf_new(call->origin, 10, &bytes); break;
     case CRASHES: abort();
+    case BLOCKS: usleep(2500000); break;
+    case CRASHES_ITSELF: *(volatile char *)0 = 1; break;
     default: break;
     }
     absent(call);
