@@ -113,6 +113,7 @@ def test_components_come_change_and_go(bench):
     sidecar.resource_remove("a.yaml")
     wait_components(sidecar)
     assert save(sidecar, "store") == 500
+    sidecar.stop()
 
 
 def test_several_folders_are_watched_at_once(bench):
@@ -285,6 +286,7 @@ def test_what_waits_for_a_secret_store_starts_with_it(bench):
     sidecar.resource_write("v.yaml", vault(secrets_file(bench, path=inner)))
     wait_components(sidecar, "store", "vault", "inner")
     assert sidecar.get("/v1.0/secrets/inner/deep").json == {"deep": "found"}
+    sidecar.stop()
 
 
 # --- 3.3 Subscriptions ---
@@ -316,6 +318,7 @@ def test_subscriptions_come_change_and_go(memory):
     until(lambda: publish(memory, "b", 2) or memory.app.requests("/b"), "a message of the other topic", SECONDS)
     sidecar.resource_remove("s.yaml")
     until(lambda: listed(sidecar) == set(), "no subscription", SECONDS)
+    sidecar.stop()
 
 
 def test_a_changed_subscription_moves_to_the_end(memory):
@@ -435,6 +438,7 @@ def test_an_endpoint_builds_the_runtime_anew(bench):
     sidecar.wait_log("Received HTTPEndpoint DELETED event: shop (http://127.0.0.1:2)", seconds=SECONDS)
     rebuilt(sidecar, 4)
     assert names(sidecar, "httpEndpoints") == set()
+    sidecar.stop()
 
 
 def test_a_renamed_resiliency(bench):
@@ -490,6 +494,7 @@ def test_mcp_servers_come_change_and_go(bench):
     sidecar.resource_remove("m.yaml")
     sidecar.wait_log("MCPServer deleted via hot-reload: tools", seconds=SECONDS)
     until(lambda: names(sidecar, "mcpServers") == set(), "no server", SECONDS)
+    sidecar.stop()
 
 
 def test_a_secret_of_an_mcp_server_that_changes_is_noticed(bench):

@@ -120,6 +120,7 @@ def test_a_secret_store_with_the_same_secrets_disturbs_nobody(bench):
     sidecar.wait_log("Component updated: vault", seconds=SECONDS)
     sidecar.wait_log("Component update skipped: no changes detected: inner (secretstores.local.file/v1)", seconds=SECONDS)
     assert not sidecar.logged("Component updated: inner")
+    sidecar.stop()
 
 
 def test_a_version_whose_secret_store_is_missing_is_not_taken(bench):
@@ -145,6 +146,7 @@ def test_an_endpoint_hears_of_its_changed_secret(bench):
     assert header() == "one"
     sidecar.resource_write("0.yaml", vault(secrets_file(bench, key="two")))
     until(lambda: header() == "two", "the other secret", SECONDS)
+    sidecar.stop()
 
 
 # --- Kinds that need no new runtime ---
@@ -230,6 +232,7 @@ def test_apis_and_the_log_of_calls_change_with_a_hangup(bench):
     sidecar.signal(signal.SIGHUP)
     until(lambda: save(sidecar, "store") == 204, "the API to be open", SECONDS)
     assert rpc_status(sidecar) == "OK" and not sidecar.logged("restarting")
+    sidecar.stop()
 
 
 def test_a_configuration_in_a_folder_has_the_files_read_again(bench):
@@ -367,3 +370,4 @@ def test_many_versions_under_requests_of_which_none_fails(bench):
     for one in threads:
         one.join()
     assert not failures and done[0] > COUNT
+    sidecar.stop()
