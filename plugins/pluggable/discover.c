@@ -190,4 +190,5 @@ static const uint32_t no_verbs[1] = {sizeof no_verbs};
 const struct trb_component pluggable_offers = {
     .size = sizeof pluggable_offers, .block = "offers", .type = "offers.pluggable", .version = "v1",
     .summary = "Finds the components of other processes: sockets in DAPR_COMPONENTS_SOCKETS_FOLDER.",
-    .run = TRB_ON_ONE_LOOP, TRB_SELF(struct discovery, bridge_options), .ops = no_verbs, .start = start, .stop = stop};
+    .run = TRB_ON_ONE_LOOP, .self_size = sizeof(struct discovery), .option_size = sizeof(struct trb_option),
+    .ops = no_verbs, .start = start, .stop = stop};

@@ -7,7 +7,7 @@ const struct block_facts *block_facts_find(const char *name)
 {
     static const struct block_facts *const all[] = {&facts_state, &facts_pubsub, &facts_secretstores,
                                                     &facts_nameresolution, &facts_lock, &facts_configuration,
-                                                    &facts_bindings, &facts_crypto};
+                                                    &facts_bindings, &facts_crypto, &facts_offers};
     for (size_t i = 0; name && i < countof(all); i++)
         if (!strcmp(all[i]->block.name, name))
             return all[i];

@@ -16,6 +16,6 @@ const struct block_facts *block_facts_find(const char *name);      /* NULL: not 
 const struct trb_verb_info *block_verb(const struct block_facts *, const char *name);
 
 extern const struct block_facts facts_state, facts_pubsub, facts_secretstores, facts_nameresolution, facts_lock, facts_configuration,
-    facts_bindings, facts_crypto;
+    facts_bindings, facts_crypto, facts_offers;
 
 #endif

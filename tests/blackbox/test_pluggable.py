@@ -145,6 +145,17 @@ def test_a_version_that_does_not_match_is_told_as_such(store):
     assert sidecar.delete("/v1.0/state/s/k", headers=(("If-Match", "99"),)).status == 409
 
 
+def test_a_version_that_is_none_is_told_as_such(store):
+    part, _, sidecar, dapr = store
+    part.fails["Set"] = lambda context: refuse(
+        context, grpc.StatusCode.INVALID_ARGUMENT, "bad",
+        ("BadRequest", {"field_violations": [{"field": "etag", "description": "it is no number"}]}))
+    found = rpc.failure(dapr.SaveState, store_name="s", states=[{"key": "k", "value": b"2", "etag": {"value": "x"}}])
+    assert found.code == "INVALID_ARGUMENT"
+    assert "invalid etag value: it is no number" in found.message
+    assert sidecar.post("/v1.0/state/s", b'[{"key":"k","value":1,"etag":"x"}]').status == 400
+
+
 def test_one_item_is_set_and_two_are_bulk_set(store):
     _, server, _, dapr = store
     dapr.SaveState(store_name="s", states=[{"key": "a", "value": b"1"}])
@@ -311,6 +322,16 @@ def test_secrets_are_got_one_by_one_and_all_together(serve, sidecar_of):
     assert "rpc error: code = NotFound desc = no such secret" in found.body.decode()
 
 
+def test_a_bulk_of_secrets_that_fails_has_the_status_in_it(serve, sidecar_of):
+    part = Secrets()
+    part.BulkGet = lambda request, context: context.abort(grpc.StatusCode.PERMISSION_DENIED, "not you")
+    serve("vault.sock", part)
+    sidecar, _ = sidecar_of(component("v", "secretstores.vault"))
+    answer = sidecar.get("/v1.0/secrets/v/bulk")
+    assert (answer.status, answer.json["errorCode"]) == (500, "ERR_SECRET_GET")
+    assert "rpc error: code = PermissionDenied desc = not you" in answer.json["message"]
+
+
 def test_another_component_starts_with_a_secret_of_it(serve, sidecar_of):
     part = Store()
     serve("vault.sock", Secrets())
@@ -387,6 +408,18 @@ def test_a_publication_that_fails_has_the_status_in_it(serve, sidecar_of):
     _, dapr = sidecar_of(component("p", "pubsub.bus"))
     found = rpc.failure(dapr.PublishEvent, pubsub_name="p", topic="t", data=b"x")
     assert "rpc error: code = Unknown desc = full" in found.message
+
+
+def test_an_outbox_whose_broker_fails_says_so(serve, sidecar_of):
+    part = Broker()
+    part.failing = (grpc.StatusCode.UNKNOWN, "outbox error")
+    serve("bus.sock", part)
+    store = component("s", "state.in-memory", {"outboxPublishPubsub": "p", "outboxPublishTopic": "t"})
+    _, dapr = sidecar_of(store, component("p", "pubsub.bus"))
+    found = rpc.failure(dapr.ExecuteStateTransaction, storeName="s",
+                        operations=[{"operationType": "upsert", "request": {"key": "x", "value": b"1"}}])
+    assert found.message == "error while publishing outbox message: rpc error: code = Unknown desc = outbox error"
+    assert len(found.details) == 1
 
 
 def test_entries_that_fail_are_told_one_by_one(serve, sidecar_of):
@@ -467,3 +500,68 @@ def test_a_message_in_process_is_acknowledged_when_the_sidecar_leaves(listening)
     assert sidecar.wait_end() == 0
     assert part.topic("t").answers.get(timeout=5).ack_message_id == "m1"
     assert part.topic("t").answers.empty()
+
+
+# -------------------------------------------------------------------------------------------- faults
+def test_a_server_that_answers_rubbish_is_logged_and_the_sidecar_runs(sidecar_of, tmp_path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "rubbish.sock"))
+    listener.listen()
+
+    def answer():
+        while True:
+            try:
+                one, _ = listener.accept()
+            except OSError:
+                return
+            one.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            one.close()
+    threading.Thread(target=answer, daemon=True).start()
+    sidecar, _ = sidecar_of()
+    assert sidecar.logged("failed to discover the services of the pluggable component 'rubbish'")
+    listener.close()
+
+
+def test_a_server_that_says_nothing_holds_the_start_for_a_bounded_time(sidecar_of, tmp_path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "mute.sock"))
+    listener.listen()
+    sidecar, _ = sidecar_of()
+    assert sidecar.logged("failed to discover the services of the pluggable component 'mute'")
+    listener.close()
+
+
+class Bytes:
+    """What stands for a message on the wire, whatever it is."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def SerializeToString(self):
+        return self.data
+
+
+@pytest.mark.parametrize("data", [b"\x0a\xff\xff\xff\xff\x0f", b"\x0a\x05ab", b"\x0b", b"\xff" * 40])
+def test_rubbish_as_an_answer_fails_the_call_and_nothing_else(serve, sidecar_of, data):
+    part = Store()
+    part.Get = lambda request, context: Bytes(data)
+    serve("mine.sock", part)
+    _, dapr = sidecar_of(component("s", "state.mine", {"keyPrefix": "none"}))
+    found = rpc.failure(dapr.GetState, store_name="s", key="k")
+    assert "rpc error: code = Internal desc = the component's answer is no" in found.message
+    dapr.SaveState(store_name="s", states=[{"key": "k", "value": b"1"}])
+
+
+def test_a_component_that_dies_in_a_call_fails_that_call(serve, sidecar_of):
+    part, died, servers = Store(), threading.Event(), []
+
+    def die(request, context):
+        threading.Thread(target=servers[0].stop, daemon=True).start()
+        died.wait(10)
+        return message("GetResponse")
+    part.Get = die
+    servers.append(serve("mine.sock", part))
+    _, dapr = sidecar_of(component("s", "state.mine"))
+    found = rpc.failure(dapr.GetState, store_name="s", key="k")
+    died.set()
+    assert "rpc error: code = " in found.message

@@ -23,7 +23,8 @@ static ssize_t on_body_wanted(nghttp2_session *s, int32_t id, uint8_t *to, size_
     if (!call)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     size_t left = call->request.len - call->sent, len = left < room ? left : room;
-    memcpy(to, call->request.at + call->sent, len);
+    if (len)
+        memcpy(to, call->request.at + call->sent, len);
     call->sent += len;
     if (len < left)
         return (ssize_t)len;
