@@ -40,8 +40,9 @@ static void on_down(void *arg, const struct trb_error *err, bool was_up)
 {
     struct redis *r = checked(arg, struct redis, REDIS_MAGIC);
     struct trb_call *start = r->starting;
+    struct redis **place = r->setup.place;
     if (start) {
-        *r->setup.place = redis_destroy(r);
+        *place = redis_destroy(r);
         start->host->fail(start, err);
     } else if (!was_up) {
         r->setup.host->lost(r->setup.origin, err);
