@@ -1,5 +1,4 @@
 /* reaper: a process file descriptor on the main loop. */
-#include <base/check.h>
 #include <base/log.h>
 #include <base/mem.h>
 #include <isolate/reaper.h>
@@ -45,6 +44,17 @@ static void on_ready(void *arg, uint32_t what)
     mem_free(r);
 }
 
+/* Without a descriptor to spare nobody would hear of its end: it ends here. */
+static struct reaper *give_up(struct reaper *r)
+{
+    if (r->fd >= 0)
+        close(r->fd);
+    kill(r->pid, SIGKILL);
+    waitpid(r->pid, NULL, 0);
+    mem_free(r->component);
+    return mem_free(r);
+}
+
 struct reaper *reaper_create(pid_t pid, const char *component, void (*gone)(void *), void *arg)
 {
     struct reaper *r = mem_zero(sizeof *r);
@@ -53,8 +63,9 @@ struct reaper *reaper_create(pid_t pid, const char *component, void (*gone)(void
     r->gone = gone;
     r->arg = arg;
     r->fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    check(r->fd >= 0 && !watch_set(loop_at(0), &r->watch, r->fd, LOOP_READ, on_ready, r, NULL));
-    return r;
+    if (r->fd >= 0 && !watch_set(loop_at(0), &r->watch, r->fd, LOOP_READ, on_ready, r, NULL))
+        return r;
+    return give_up(r);
 }
 
 void reaper_kill(struct reaper *r)

@@ -7,6 +7,7 @@
 
 struct reaper;
 
+/* NULL: it could not be watched, and has been ended. */
 struct reaper *reaper_create(pid_t, const char *component, void (*gone)(void *arg), void *arg);
 void reaper_kill(struct reaper *);
 struct reaper *reaper_forget(struct reaper *);         /* gone will not be called; returns NULL; NULL is welcome */

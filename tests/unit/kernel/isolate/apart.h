@@ -4,6 +4,7 @@
 
 #include "tests/unit/plugins/driver.h"
 #include <base/check.h>
+#include <base/clock.h>
 #include <base/error.h>
 #include <base/mem.h>
 #include <base/slice.h>
@@ -57,7 +58,7 @@ static void apart_make(void *arg)
                                      .verb_count = w->verb_count, .mandatory = ""};
     struct instance_spec spec = {.name = "it", .type = slice_of(a->type), .version = SLICE("v1"), .document = SLICE("{}"),
                                  .properties = {pairs, count, sizeof *pairs}, .app_id = NAME("app"), .namespace_ = NAME(""),
-                                 .init_timeout_ns = a->init_timeout_ns, .workers = apart_workers, .given_up = isolate_given_up};
+                                 .init_timeout_ns = a->init_timeout_ns ? a->init_timeout_ns : 60 * CLOCK_S, .workers = apart_workers, .given_up = isolate_given_up};
     check(!loader_get(spec.type, &plugin, &a->err));
     check(!isolate_component(plugin, plugin_component(plugin, spec.type, spec.version), &a->limits, &spec.instead, &a->err));
     check(!instance_create(&spec, &block_of_it, plugin, &i, &a->err));
