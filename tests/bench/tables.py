@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from bench import brokers, components, fixed, postgres
+from bench import brokers, components, fixed, isolation, postgres
 from bench.measure import Subject, run
 from bench.processes import ANSWER, GrpcNginx, Nginx, Redis, Sidecar
 from bench.loads import GrpcShape, Shape
@@ -275,6 +275,16 @@ def row_components(options):
                 for name, rss, dirty in components.added_kb(stand)]
 
 
+def row_isolate(options):
+    with Stand(options) as stand:
+        costs = isolation.added_us(options, stand, MEMORY_SET)
+        away = isolation.away_ms(stand, MEMORY_SET, max(5, options.rounds * 3))
+    return [*(Result(f"a call of an isolated component, added {what}", f"{added:.1f} µs, {added / bare:.2f} ×", "≤ 1.5 × a bare round trip",
+                     added / bare, 1.5, f"bare {bare:.1f} µs") for what, (added, bare) in zip(("time", "CPU"), costs)),
+            Result("isolated, from the end of its process to live", f"{statistics.median(away):.1f} ms", "≤ 20 ms", statistics.median(away), 20.0,
+                   f"{min(away):.1f} to {max(away):.1f} ms")]
+
+
 def row_connections(options):
     with Stand(options) as stand:
         lines = []
@@ -299,7 +309,7 @@ def row_loops(options):
 
 ROWS = {"healthz": row_healthz, "state": row_state, "state-grpc": row_state_grpc, "redis": row_redis,
         "postgres": row_postgres, "kafka": row_kafka, "rabbitmq": row_rabbitmq, "invoke": row_invoke, "proxy": row_proxy, "publish": row_publish,
-        "start": row_start, "memory": row_memory, "components": row_components, "connections": row_connections, "stream": row_stream, "loops": row_loops}
+        "start": row_start, "memory": row_memory, "components": row_components, "isolate": row_isolate, "connections": row_connections, "stream": row_stream, "loops": row_loops}
 
 
 def scale(options):
