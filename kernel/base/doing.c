@@ -2,6 +2,7 @@
 #include <base/doing.h>
 #include <base/mem.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@ _Thread_local struct doing doing_here;
 
 struct kept {
     struct kept *next;
+    _Atomic int64_t buffers;
     char text[];
 };
 
@@ -21,6 +23,15 @@ static struct {
     uint32_t count;
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static struct kept *shared;                   /* by those beyond MOST_KEPT */
+
+static struct kept *keep(const char *text)
+{
+    struct kept *k = mem_zero(sizeof *k + strlen(text) + 1);
+    memcpy(k->text, text, strlen(text) + 1);
+    return k;
+}
+
 static const char *find_or_keep(const char *text)
 {
     struct kept *k = all.first;
@@ -29,13 +40,17 @@ static const char *find_or_keep(const char *text)
     if (k)
         return k->text;
     if (all.count >= MOST_KEPT)
-        return "one of many components";
-    k = mem_zero(sizeof *k + strlen(text) + 1);
-    memcpy(k->text, text, strlen(text) + 1);
+        return (shared = shared ? shared : keep("one of many components"))->text;
+    k = keep(text);
     k->next = all.first;
     all.first = k;
     all.count++;
     return k->text;
+}
+
+_Atomic int64_t *doing_buffers(const char *name)
+{
+    return &((struct kept *)(uintptr_t)(name - offsetof(struct kept, text)))->buffers;
 }
 
 const char *doing_name(const char *name, const char *type)

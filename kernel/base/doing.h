@@ -5,6 +5,7 @@
 #define BASE_DOING_H
 
 #include <stdatomic.h>
+#include <stdint.h>
 
 struct doing {
     const char *_Atomic what;                 /* NULL: our own */
@@ -26,5 +27,7 @@ static inline void doing_leave(const char *before)
 
 /* "orders (state.redis)", the same text for the same words, never freed. [any] */
 const char *doing_name(const char *name, const char *type);
+/* How many buffers whoever bears that name has taken and not given back; of a text of doing_name. */
+_Atomic int64_t *doing_buffers(const char *name);
 
 #endif

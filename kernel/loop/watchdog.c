@@ -3,6 +3,7 @@
 #include <base/doing.h>
 #include <base/log.h>
 #include <base/mem.h>
+#include <base/signals.h>
 #include <loop/loop.h>
 #include <loop/watchdog.h>
 #include <pthread.h>
@@ -81,10 +82,9 @@ static void *watch(void *unused)
 
 static void start_thread(void)
 {
-    sigset_t every, old;
+    sigset_t old;
     pthread_attr_t small;
-    sigfillset(&every);
-    pthread_sigmask(SIG_SETMASK, &every, &old);
+    signals_block(&old);
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, 128 * 1024);
     dog.is_running = pthread_create(&dog.thread, &small, watch, NULL) == 0;

@@ -4,6 +4,7 @@
  * turns, so that a long queue does not keep a short one waiting. */
 #include <base/check.h>
 #include <base/mem.h>
+#include <base/signals.h>
 #include <errno.h>
 #include <loop/workers.h>
 #include <pthread.h>
@@ -119,12 +120,11 @@ static void join_ended(struct workers *p)
 /* Signals are the main loop's. */
 static bool start_thread(struct workers *p)
 {
-    sigset_t every, old;
+    sigset_t old;
     struct thread *t = mem_zero(sizeof *t);
     t->pool = p;
     join_ended(p);
-    sigfillset(&every);
-    pthread_sigmask(SIG_SETMASK, &every, &old);
+    signals_block(&old);
     int failed = pthread_create(&t->id, NULL, live, t);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (failed)

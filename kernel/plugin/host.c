@@ -12,10 +12,20 @@ static struct instance *speaker(const struct trb_origin *o)
     return o->instance;
 }
 
+static void on_lent_gone(void *lent)
+{
+    atomic_fetch_sub_explicit((_Atomic int64_t *)lent, 1, memory_order_relaxed);
+}
+
 struct trb_buf *host_buf_new(const struct trb_origin *o, size_t len, char **ret_bytes)
 {
-    (void)speaker(o);
-    return buf_new(len, ret_bytes);
+    _Atomic int64_t *lent = speaker(o)->lent;
+    struct trb_buf *b = buf_new(len, ret_bytes);
+    if (!b)
+        return NULL;
+    atomic_fetch_add_explicit(lent, 1, memory_order_relaxed);
+    buf_on_gone(b, on_lent_gone, lent);
+    return b;
 }
 
 static void on_buffer_gone(void *arg)

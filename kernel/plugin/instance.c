@@ -180,6 +180,7 @@ trb_code instance_create(const struct instance_spec *spec, const struct trb_bloc
     i->type = mem_text(spec->type.at, spec->type.len);
     i->version = mem_text(spec->version.len ? spec->version.at : "", spec->version.len);   /* as written */
     i->label = doing_name(i->name, c->type);
+    i->lent = doing_buffers(i->label);
     i->keep = arena_create(1u << 30);
     i->caps = c->caps;
     i->init_timeout_ns = spec->init_timeout_ns ? spec->init_timeout_ns : 5 * CLOCK_S;
@@ -331,6 +332,24 @@ struct retiring {
     bool told;
 };
 
+static void on_stop_late(void *arg)
+{
+    const struct instance *i = ((struct retiring *)arg)->instance;
+    char limit[CLOCK_TEXT];
+    clock_duration_text((int64_t)i->init_timeout_ns, limit);
+    log_warn("dapr.runtime", "component '%s' (%s) has not answered stop within %s: it is waited for, and stays mapped until then",
+             i->name, i->component->type, limit);
+}
+
+/* What an answer under way still holds is counted, too: a number that grows is a leak. */
+static void tell_buffers(const struct instance *i)
+{
+    int64_t left = atomic_load(i->lent);
+    if (left > 0)
+        log_warn("dapr.runtime", "component '%s' (%s) has stopped, and %lld buffer%s that it took of the host %s not given back", i->name,
+                 i->component->type, (long long)left, left == 1 ? "" : "s", left == 1 ? "is" : "are");
+}
+
 static void on_stopped(struct instance *i, const struct trb_error *err)
 {
     if (err)
@@ -338,6 +357,8 @@ static void on_stopped(struct instance *i, const struct trb_error *err)
     if (--i->owed)
         return;
     struct retiring *r = i->then_arg;
+    timer_end(&r->timer);
+    tell_buffers(i);
     instance_destroy(i);
     if (r->gone)
         r->gone(r->arg);
@@ -376,6 +397,7 @@ static void look(void *arg)
     }
     atomic_store(&i->state, INSTANCE_STOPPING);
     i->then_arg = r;
+    timer_after(loop_at(0), &r->timer, i->init_timeout_ns, on_stop_late, r);
     ask_selves(i, i->component->stop, 0, on_stopped);
 }
 

@@ -74,6 +74,7 @@ struct instance {
     char block[32];                        /* "state": whose verbs it answers */
     struct trb_instance *view;             /* the one in the catalog */
     const char *label;                     /* name and type, for as long as the process lives */
+    _Atomic int64_t *lent;                 /* buffers that this name and type took and did not give back; the same */
     char *name, *type, *version;
     struct arena *keep;                    /* option texts, properties */
     struct trb_setup setup;

@@ -3,6 +3,7 @@
 #include <base/error.h>
 #include <base/log.h>
 #include <base/mem.h>
+#include <base/signals.h>
 #include <base/slice.h>
 #include <loop/dns.h>
 #include <loop/workers.h>
@@ -68,12 +69,11 @@ static trb_code create_loops(struct process *p, struct trb_error *err)
 /* Signals are the main thread's. */
 static void start_threads(struct process *p)
 {
-    sigset_t every, old;
+    sigset_t old;
     pthread_attr_t small;
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, LOOP_STACK);
-    sigfillset(&every);
-    pthread_sigmask(SIG_SETMASK, &every, &old);
+    signals_block(&old);
     for (uint32_t i = 1; i < p->loop_count; i++)
         check(!pthread_create(&p->threads[i], &small, run_loop, p->loops[i]));
     pthread_sigmask(SIG_SETMASK, &old, NULL);
