@@ -127,7 +127,7 @@ const struct trb_error *listen_failure(const struct listener *);   /* after its 
 
 /* ------------------------------------------------------------------------------------ suites */
 extern const struct test_case suite_manifest[], suite_options[], suite_life[], suite_calls[], suite_hosts[],
-    suite_state[], suite_state_more[], suite_pubsub[], suite_secretstores[], suite_nameresolution[],
+    suite_state[], suite_state_more[], suite_state_many[], suite_pubsub[], suite_secretstores[], suite_nameresolution[],
     suite_lock[], suite_configuration[], suite_bindings[], suite_crypto[];
 
 #endif

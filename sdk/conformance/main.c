@@ -22,7 +22,7 @@ static bool applies(const struct test_case *c, const struct subject *s)
 }
 
 static const struct test_case *const suites[] = {
-    suite_manifest, suite_options, suite_life, suite_calls, suite_hosts, suite_state, suite_state_more, suite_pubsub,
+    suite_manifest, suite_options, suite_life, suite_calls, suite_hosts, suite_state, suite_state_more, suite_state_many, suite_pubsub,
     suite_secretstores, suite_nameresolution, suite_lock, suite_configuration, suite_bindings, suite_crypto,
 };
 

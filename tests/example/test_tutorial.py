@@ -2,10 +2,13 @@
 
 import subprocess
 
+import pytest
+
 from conftest import ROOT
 
 
+@pytest.mark.timeout(300)
 def test_a_component_in_twenty_minutes(programs):
     done = subprocess.run([ROOT / "tests" / "tutorial" / "run", "--build", programs.parent], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=110)
+                          capture_output=True, text=True, timeout=290)
     assert done.returncode == 0, done.stdout + done.stderr
