@@ -74,7 +74,8 @@ static const struct schema_field pins[] = {
     {"other", "integer", "Open streams, and requests that have found it."},
     {"oldestMs", "integer", "Age of the oldest unanswered call; 0 without one."}, {0}};
 
-static const struct schema_field leaving[] = {{"name", "string", "The component that leaves."},
+static const struct schema_field leaving[] = {{"kind", "component|block", "What it is."},
+                                              {"name", "string", "Of the component or the block."},
                                               {"pins", "#Pins", "What it waits for."},
                                               {"leavingMs", "integer", "For how long it has been draining."}, {0}};
 
@@ -87,7 +88,7 @@ static const struct schema_field plugin[] = {
     {"blocks", "[]string", "The building blocks in it."},
     {"components", "[]string", "The components that run from it, leaving ones too."},
     {"users", "integer", "How many blocks and components hold this copy; an old copy without any has drained."},
-    {"leaving", "[]#Leaving", "Its components that are draining."}, {0}};
+    {"leaving", "[]#Leaving", "What of it is draining."}, {0}};
 
 static const struct schema_field plugins[] = {{"plugins", "[]#Plugin", "Newest first."}, {0}};
 
@@ -134,12 +135,12 @@ static const struct schema table[] = {
     {"LogLevelChange", "How much shall be logged.", log_level_change},
     {"Plugins", "Copies of plugins.", plugins},
     {"Plugin", "A copy of a plugin.", plugin},
-    {"Leaving", "A component that drains.", leaving},
+    {"Leaving", "A component or a block that drains.", leaving},
     {"Components", "Components.", components},
     {"Component", "A component.", component},
     {"ComponentInFull", "A component with its options.", component_in_full},
     {"Option", "An option of a component.", option},
-    {"Pins", "What holds a component in memory.", pins},
+    {"Pins", "What holds a component or a block in memory.", pins},
 };
 
 const struct schema *schemas_all(size_t *ret_count)

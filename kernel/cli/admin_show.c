@@ -69,13 +69,19 @@ static void end_table(struct table *t, struct text *page)
 }
 
 /* --------------------------------------------------------------------------------------- lists */
+static bool is_block(const cJSON *leaver)
+{
+    const char *kind = cJSON_GetStringValue(member(leaver, "kind"));
+    return kind && !strcmp(kind, "block");
+}
+
 static char *leaving(const cJSON *plugin)
 {
     struct words words = {0};
     const cJSON *one;
     cJSON_ArrayForEach(one, member(plugin, "leaving")) {
         char *pins = show_pins(member(one, "pins"), true), *name = cell(one, "name");
-        words_addf(&words, "%s%s%s", name, *pins ? ": " : "", pins);
+        words_addf(&words, "%s%s%s%s", is_block(one) ? "block " : "", name, *pins ? ": " : "", pins);
         free(pins);
         free(name);
     }

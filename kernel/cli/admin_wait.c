@@ -33,7 +33,7 @@ static void add_copy(struct words *left, const struct admin_wait *w, const cJSON
     double copy = cJSON_GetNumberValue(member(plugin, "copy"));
     cJSON_ArrayForEach(one, leaving) {
         char *pins = show_pins(member(one, "pins"), has_age);
-        words_addf(left, "copy %.0f: component %s%s%s", copy, text_of(one, "name"), *pins ? " has " : "", pins);
+        words_addf(left, "copy %.0f: %s %s%s%s", copy, text_of(one, "kind"), text_of(one, "name"), *pins ? " has " : "", pins);
         free(pins);
     }
     if (users > cJSON_GetArraySize(leaving))

@@ -74,6 +74,8 @@ void service_when_quiet(struct service *s, int64_t but, void (*quiet)(void *), v
 {
     struct waiting *w = mem_zero(sizeof *w);
     *w = (struct waiting){.service = s, .but = but, .quiet = quiet, .arg = arg};
+    if (!s->leaving_ns)
+        s->leaving_ns = clock_now_ns();
     timer_after(loop_at(0), &w->timer, 0, look, w);
 }
 

@@ -23,6 +23,7 @@ struct service {
     bool is_started;
     bool is_in_service, is_draining, is_drained;       /* these and the next: the owner's */
     struct list drains;                    /* whoever waits until it has drained */
+    uint64_t leaving_ns;                   /* since when it waits to be stopped; 0: it does not [main loop] */
     char self[] __attribute__((aligned(16)));
 };
 

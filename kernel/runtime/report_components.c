@@ -6,31 +6,30 @@
 #include <runtime/report.h>
 #include <runtime/report_text.h>
 
-void report_pins(struct text *t, const struct instance *i)
+void report_pins(struct text *t, const struct pins *p)
 {
-    struct pins p;
-    pins_of(i, &p);
-    text_addf(t, "\"pins\":{\"calls\":%lld,\"buffers\":%lld,\"other\":%lld,\"oldestMs\":%llu}", (long long)p.calls,
-              (long long)p.buffers, (long long)p.other, (unsigned long long)(p.oldest_ns / CLOCK_MS));
+    text_addf(t, "\"pins\":{\"calls\":%lld,\"buffers\":%lld,\"other\":%lld,\"oldestMs\":%llu}", (long long)p->calls,
+              (long long)p->buffers, (long long)p->other, (unsigned long long)(p->oldest_ns / CLOCK_MS));
 }
 
-void report_leaving(struct text *t, const struct instance *i)
+void report_leaving(struct text *t, uint64_t since_ns)
 {
-    uint64_t since = i->draining_ns;
-    text_addf(t, "\"leavingMs\":%llu", (unsigned long long)(since ? (clock_now_ns() - since) / CLOCK_MS : 0));
+    text_addf(t, "\"leavingMs\":%llu", (unsigned long long)(since_ns ? (clock_now_ns() - since_ns) / CLOCK_MS : 0));
 }
 
 static void write_instance(struct text *t, const struct entry *e)
 {
+    struct pins pins;
     char story[160];
     text_addf(t, ",\"copy\":%llu,\"lost\":%s,", (unsigned long long)e->instance->plugin->serial,
               atomic_load(&e->instance->is_lost) ? "true" : "false");
-    report_pins(t, e->instance);
+    pins_of(e->instance, &pins);
+    report_pins(t, &pins);
     if (e->state != ENTRY_LEAVING)
         return;
     instance_story(e->instance, story, sizeof story);
     text_addc(t, ',');
-    report_leaving(t, e->instance);
+    report_leaving(t, e->instance->draining_ns);
     text_addc(t, ',');
     report_member(t, "story", story);
 }

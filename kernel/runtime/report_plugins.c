@@ -1,5 +1,6 @@
 /* report_plugins: every copy of a plugin's code that is mapped, and who still uses it. */
 #include <plugin/loader.h>
+#include <plugin/pins.h>
 #include <runtime/inside.h>
 #include <runtime/report.h>
 #include <runtime/report_text.h>
@@ -34,23 +35,51 @@ static void write_components(struct text *t, struct runtime *rt, const struct pl
     text_addc(t, ']');
 }
 
+static void write_leaver(struct text *t, const char *kind, const char *name, const struct pins *pins, uint64_t since_ns)
+{
+    text_addc(t, '{');
+    report_member(t, "kind", kind);
+    text_addc(t, ',');
+    report_member(t, "name", name);
+    text_addc(t, ',');
+    report_pins(t, pins);
+    text_addc(t, ',');
+    report_leaving(t, since_ns);
+    text_addc(t, '}');
+}
+
+static void write_leaving_components(struct text *t, struct runtime *rt, const struct plugin *p, bool *is_later)
+{
+    list_each(node, &rt->components.entries) {
+        struct entry *e = list_item(node, struct entry, link);
+        struct pins pins;
+        if (!runs_from(e, p) || e->state != ENTRY_LEAVING)
+            continue;
+        report_next(t, is_later);
+        pins_of(e->instance, &pins);
+        write_leaver(t, "component", e->component->head.name.at, &pins, e->instance->draining_ns);
+    }
+}
+
+/* Nobody asks a block anything: what holds it are requests in its steps, routers and views. */
+static void write_leaving_blocks(struct text *t, struct runtime *rt, const struct plugin *p, bool *is_later)
+{
+    list_each(node, &rt->blocks.leaving) {
+        struct service *s = list_item(node, struct service, link);
+        struct pins pins = {.other = atomic_load(&s->pins)};
+        if (s->plugin != p)
+            continue;
+        report_next(t, is_later);
+        write_leaver(t, "block", s->block->name, &pins, s->leaving_ns);
+    }
+}
+
 static void write_leaving(struct text *t, struct runtime *rt, const struct plugin *p)
 {
     bool is_later = false;
     text_adds(t, ",\"leaving\":[");
-    list_each(node, &rt->components.entries) {
-        struct entry *e = list_item(node, struct entry, link);
-        if (!runs_from(e, p) || e->state != ENTRY_LEAVING)
-            continue;
-        report_next(t, &is_later);
-        text_addc(t, '{');
-        report_member(t, "name", e->component->head.name.at);
-        text_addc(t, ',');
-        report_pins(t, e->instance);
-        text_addc(t, ',');
-        report_leaving(t, e->instance);
-        text_addc(t, '}');
-    }
+    write_leaving_components(t, rt, p, &is_later);
+    write_leaving_blocks(t, rt, p, &is_later);
     text_addc(t, ']');
 }
 

@@ -187,6 +187,7 @@ def busy(trilby, app_id):
 
 
 @pytest.mark.parametrize("words, waits", [
+    (["swap", "bindings"], r"waiting for copy \d+: block bindings has \d+ other"),
     (["swap", "bindings.http"], r"waiting for copy \d+: component slow has 1 call"),
     (["reload", "slow"], r"waiting for the old slow has 1 call"), (["remove", "slow"], r"waiting for the old slow has 1 call")])
 def test_a_change_waits_for_the_old_one_and_says_what_holds_it(busy, words, waits):
@@ -210,7 +211,7 @@ def test_nobody_has_to_wait(busy):
     assert leaving["pins"]["calls"] == 1 and "1 call," in leaving["story"] and leaving["leavingMs"] >= 0
     assert re.search(r"^slow +bindings.http/v1 +leaving +\d+ +1 call.* +leaving for \d+ s$", side("components").stdout, re.M)
     [plugin] = [one for one in side.json("plugins")["plugins"] if one["file"] == "bindings.http.so"]
-    assert plugin["users"] == 2 and plugin["leaving"][0]["name"] == "slow" and plugin["leaving"][0]["pins"] == leaving["pins"] | {
+    assert plugin["users"] == 2 and (plugin["leaving"][0]["kind"], plugin["leaving"][0]["name"]) == ("component", "slow") and plugin["leaving"][0]["pins"] == leaving["pins"] | {
         "oldestMs": plugin["leaving"][0]["pins"]["oldestMs"]}
 
 
