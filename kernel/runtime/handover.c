@@ -13,7 +13,9 @@
 #define LOOK_NS (CLOCK_MS / 2)
 
 struct handover {
+    const struct entry *entry;             /* of the old one */
     struct instance *old, *new_;           /* pinned; NULL: there is nothing to hand over */
+    bool is_held, is_over;
     struct timer look, patience;
     struct job job;
     struct call *call;                     /* hand_over, until it is answered */
@@ -25,20 +27,21 @@ static const struct trb_field kept_field = {.name = "kept", .doc = "What adopt u
 static const struct trb_layout kept_layout = {.name = "kept", .size = sizeof(struct trb_data), .field_count = 1,
                                               .fields = &kept_field};
 
-static bool has_streams(const struct trb_block *b)
+/* Streams would never end by themselves: then the block has to know what moving is. */
+static bool may_move(const struct trb_block *b)
 {
     for (uint32_t n = 0; n < b->verb_count; n++) {
         const struct trb_verb_info *v = (const void *)((const char *)b->verbs + n * b->verb_size);
         if (v->flags & TRB_VERB_STREAM)
-            return true;
+            return TRB_HAS(b, component_moving) && TRB_HAS(b, component_stays);
     }
-    return false;
+    return true;
 }
 
 static bool can_hand_over(const struct instance *old, const struct instance *new_, const struct trb_block *b)
 {
     return TRB_HAS(old->component, hand_over) && TRB_HAS(new_->component, adopt) && old->origin_count == 1 &&
-           new_->origin_count == 1 && new_->component->run != TRB_ON_WORKERS && !has_streams(b) &&
+           new_->origin_count == 1 && new_->component->run != TRB_ON_WORKERS && may_move(b) &&
            slice_is_nocase(slice_of(old->component->type), slice_of(new_->component->type));
 }
 
@@ -46,6 +49,7 @@ static void over(struct handover *h, const struct trb_error *err)
 {
     timer_end(&h->look);
     timer_end(&h->patience);
+    h->is_over = true;
     h->then(h->arg, err);
 }
 
@@ -103,6 +107,26 @@ static void on_late(void *arg)
     over(h, &err);
 }
 
+static void hold(void *arg)
+{
+    struct handover *h = arg;
+    if (h->is_over)
+        return;
+    h->is_held = true;
+    instance_hold(h->old);
+    timer_after(loop_at(0), &h->look, 0, look, h);
+}
+
+static void end_streams(struct handover *h)
+{
+    struct trb_instance *view = h->entry->view;
+    const struct trb_block *b = view->service->block;
+    if (TRB_HAS(b, component_moving))
+        b->component_moving(view->service->self, view, view->data, hold, h);
+    else
+        hold(h);
+}
+
 static void nothing_to_do(void *arg)
 {
     over(arg, NULL);
@@ -117,13 +141,13 @@ struct handover *handover_begin(const struct entry *old, const struct entry *new
         job_defer(loop_at(0), &h->job, nothing_to_do, h);
         return h;
     }
+    h->entry = old;
     h->old = old->instance;
     h->new_ = new_->instance;
     instance_pin(h->old);
     instance_pin(h->new_);
-    instance_hold(h->old);
     timer_after(loop_at(0), &h->patience, PATIENCE_NS, on_late, h);
-    timer_after(loop_at(0), &h->look, 0, look, h);
+    end_streams(h);
     return h;
 }
 
@@ -145,11 +169,20 @@ void handover_commit(struct handover *h)
     end(h);
 }
 
+static void take_back(struct trb_instance *view)
+{
+    const struct trb_block *b = view->service->block;
+    if (TRB_HAS(b, component_stays))
+        b->component_stays(view->service->self, view, view->data);
+}
+
 void handover_abort(struct handover *h)
 {
     if (!h)
         return;
-    if (h->old)
+    if (h->old && h->is_held)
         instance_release(h->old);
+    if (h->old)
+        take_back(h->entry->view);
     end(h);
 }

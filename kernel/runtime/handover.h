@@ -1,10 +1,11 @@
 /* handover: what an instance keeps goes over to the one that takes its place, e.g. the items of an
  * in-memory store. [main loop]
  *
- *     old is held ──► nothing of it is unanswered ──► hand_over ──► adopt ──► commit: its calls go to the new one
- *           └──────────── late, or it cannot ────────────┴──► abort: they go on at the old one
+ *     (its block ends its streams) ──► old is held ──► nothing of it is unanswered ──► hand_over ──► adopt
+ *                └──────── late, or it cannot ─────┴──────────────────────────────────────────┤
+ *                                         abort: calls and streams go on at the old one ◄──────┴──► commit: at the new one
  *
- * Nothing is lost either way. Components with streams are not handed over: their events are their product's. */
+ * Nothing is lost either way. */
 #ifndef RUNTIME_HANDOVER_H
 #define RUNTIME_HANDOVER_H
 

@@ -39,6 +39,18 @@ static trb_code make_views(struct runtime *rt, struct moved_block *m, struct trb
     return code;
 }
 
+/* A component that moves has told this copy of its block; one of the same plugin moves with it. */
+static bool hands_over(struct runtime *rt, const struct service *s, const struct plugin *plugin)
+{
+    list_each(node, &rt->components.entries) {
+        struct entry *e = list_item(node, struct entry, link);
+        if (e->state == ENTRY_LIVE && e->is_challenged && e->view->service == s && TRB_HAS(s->block, component_moving) &&
+            strcmp(e->instance->plugin->file, plugin->file))
+            return true;
+    }
+    return false;
+}
+
 trb_code moved_block_create(struct runtime *rt, struct plugin *plugin, const struct trb_block *block, struct list *to,
                             struct trb_error *err)
 {
@@ -47,6 +59,8 @@ trb_code moved_block_create(struct runtime *rt, struct plugin *plugin, const str
         return TRB_OK;
     if (!old->is_in_service)
         return error_set(err, TRB_ABORTED, "BUSY", "block %s is being replaced already", block->name);
+    if (hands_over(rt, old, plugin))
+        return error_set(err, TRB_ABORTED, "BUSY", "a component of block %s is being replaced", block->name);
     struct moved_block *m = mem_zero(sizeof *m);
     m->rt = rt;
     m->old = old;

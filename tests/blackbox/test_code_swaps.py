@@ -171,6 +171,65 @@ def test_a_handler_that_takes_its_time_does_not_stop_the_others(admined, bench):
     until(lambda: copies(admin, "pubsub") == 1, "the old copy to go")
 
 
+@pytest.mark.parametrize("change", ["swap", "reload"])
+def test_what_waits_in_memory_goes_over_in_its_order(admined, bench, change):
+    """Also what is published while the handler of the first one takes its time, by that handler, too."""
+    gate, at_the_app = threading.Event(), threading.Event()
+    where = {}
+
+    def hear(request, sock):
+        if request.json["data"]["n"] == 0:
+            at_the_app.set()
+            gate.wait(20)
+            assert where["sidecar"].post("/v1.0/publish/pubsub/t", {"n": 51}).status == 204
+        return reply(200)
+
+    app = bench.app()
+    app.route("/dapr/subscribe", reply(200, b'[{"pubsubname":"pubsub","topic":"t","route":"/t"}]'))
+    app.route("/t", hear)
+    sidecar, admin = admined(app=app, resources=[component("pubsub", "pubsub.in-memory")])
+    where["sidecar"] = sidecar
+    sidecar.wait_ready()
+    for number in range(50):
+        assert sidecar.post("/v1.0/publish/pubsub/t", {"n": number}).status == 204
+    assert at_the_app.wait(10)
+    answers = []
+    taking = threading.Thread(target=lambda: answers.append(
+        admin.swap("pubsub.in-memory") if change == "swap" else admin.reload("pubsub")))
+    taking.start()
+    until(lambda: sum(one["name"] == "pubsub" for one in admin.request("GET", "/v1/admin/components").json["components"]) == 2,
+          "the new one to come up")
+    assert sidecar.post("/v1.0/publish/pubsub/t", {"n": 50}).status == 204
+    gate.set()
+    taking.join(20)
+    assert answers and answers[0].status == 200, answers[0].text
+    came = [one.json["data"]["n"] for one in app.wait_for("/t", 52)]
+    assert came == list(range(52))
+
+
+def test_what_cannot_go_over_in_time_stays_and_is_delivered(admined, bench):
+    gate, at_the_app = threading.Event(), threading.Event()
+
+    def hear(request, sock):
+        at_the_app.set()
+        gate.wait(60)
+        return reply(200)
+
+    app = bench.app()
+    app.route("/dapr/subscribe", reply(200, b'[{"pubsubname":"pubsub","topic":"t","route":"/t"}]'))
+    app.route("/t", hear)
+    sidecar, admin = admined(app=app, resources=[component("pubsub", "pubsub.in-memory")])
+    sidecar.wait_ready()
+    for number in range(5):
+        assert sidecar.post("/v1.0/publish/pubsub/t", {"n": number}).status == 204
+    assert at_the_app.wait(10)
+    answer = admin.swap("pubsub.in-memory")
+    assert answer.status >= 400 and "could not hand over what it keeps in time" in answer.json["message"]
+    assert sidecar.post("/v1.0/publish/pubsub/t", {"n": 5}).status == 204
+    gate.set()
+    assert sorted(one.json["data"]["n"] for one in app.wait_for("/t", 6)) == list(range(6))
+
+
 # --- Names ---
 
 @pytest.mark.parametrize("kind", ["mdns", "sqlite"])

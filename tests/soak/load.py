@@ -12,7 +12,8 @@ class Load:
 
     def __init__(self, url, connections=16, lua=None, seconds=900):
         self.folder = tempfile.TemporaryDirectory()
-        arguments = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
+        self.p99_ms = None
+        arguments = ["wrk", "-t1", "--latency", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
         if lua:
             script = os.path.join(self.folder.name, "load.lua")
             with open(script, "w", encoding="ascii") as handle:
@@ -21,7 +22,7 @@ class Load:
         self.process = subprocess.Popen([*arguments, url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def end(self):
-        """Requests that were answered; fails the test when one of them was not, or with an error."""
+        """Requests that were answered; fails the test when one of them was not, or with an error. p99_ms is known then."""
         self.process.send_signal(signal.SIGINT)
         out, _ = self.process.communicate(timeout=30)
         self.folder.cleanup()
@@ -29,6 +30,8 @@ class Load:
         errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", out)
         assert not bad, out
         assert not errors or not any(map(int, errors.groups())), out
+        number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", out).groups()
+        self.p99_ms = float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
         return int(re.search(r"(\d+) requests in", out).group(1))
 
 

@@ -1,5 +1,5 @@
 """An application that counts: a process of its own, so that nothing of the test slows it down. It takes POST /orders with
-events whose data is {"n": NUMBER}, refuses one in ten of them the first time, and keeps in shared memory how often each was
+events whose data is {"n": NUMBER}, refuses one in ten of them the first time (unless told not to), and keeps in shared memory how often each was
 taken."""
 
 import asyncio
@@ -13,16 +13,16 @@ FORK = multiprocessing.get_context("spawn")
 
 
 class Tally:
-    def __init__(self, topic, most):
+    def __init__(self, topic, most, refuses=True):
         self.topic, self.most = topic, most
         self.taken = FORK.Array("B", most, lock=False)
-        self.figures = FORK.Array("l", 4, lock=False)          # distinct, refused, out of order, at the app now
+        self.figures = FORK.Array("l", 5, lock=False)          # distinct, refused, out of order, at the app now, connections
         self.delay_ms = FORK.Value("i", 0, lock=False)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         ready = FORK.Event()
         self.process = FORK.Process(target=serve, daemon=True, args=(
-            self.port, topic, self.taken, self.figures, self.delay_ms, ready))
+            self.port, topic, self.taken, self.figures, self.delay_ms, ready, refuses))
         self.process.start()
         assert ready.wait(30)
 
@@ -30,6 +30,7 @@ class Tally:
     refused = property(lambda self: self.figures[1])
     out_of_order = property(lambda self: self.figures[2])
     waiting = property(lambda self: self.figures[3])
+    connections = property(lambda self: self.figures[4])
 
     def missing(self, upto):
         return [n for n in range(upto) if not self.taken[n]]
@@ -47,6 +48,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        self.state.figures[4] += 1
+
+    def connection_lost(self, error):
+        self.state.figures[4] -= 1
 
     def data_received(self, data):
         self.rest += data
@@ -77,7 +82,8 @@ class Connection(asyncio.Protocol):
 
 
 class State:
-    def __init__(self, topic, taken, figures, delay_ms):
+    def __init__(self, topic, taken, figures, delay_ms, refuses):
+        self.refuses = refuses
         self.topic, self.taken, self.figures, self.delay_ms = topic, taken, figures, delay_ms
         self.tried, self.last = set(), -1
 
@@ -87,7 +93,7 @@ class State:
         if not head.startswith(b"POST /orders"):
             return 404, b"", 0
         n = int(NUMBER.search(body).group(1))
-        if n % 10 == 3 and n not in self.tried:
+        if self.refuses and n % 10 == 3 and n not in self.tried:
             self.tried.add(n)
             self.figures[1] += 1
             return 500, b"", 0
@@ -99,9 +105,9 @@ class State:
         return 200, b"", self.delay_ms.value
 
 
-def serve(port, topic, taken, figures, delay_ms, ready):
+def serve(port, topic, taken, figures, delay_ms, ready, refuses):
     async def run():
-        state = State(topic, taken, figures, delay_ms)
+        state = State(topic, taken, figures, delay_ms, refuses)
         server = await asyncio.get_running_loop().create_server(lambda: Connection(state), "127.0.0.1", port, backlog=512)
         ready.set()
         await server.serve_forever()

@@ -267,6 +267,14 @@ struct watch *watch_of_event(struct trb_request *rq)
     return ((const struct line *)rq->kernel->task_arg(rq))->watch;
 }
 
+bool watch_is_wanted(struct watch *w)
+{
+    watch_lock(w);
+    bool is_wanted = !w->is_unwanted;
+    watch_unlock(w);
+    return is_wanted;
+}
+
 static void line_close(struct line *l, uint32_t why)
 {
     bool was_closing = l->is_closing;

@@ -41,8 +41,9 @@ void watch_tell(struct watch *, struct trb_slice key, struct text *message);
 
 /* [any] false: there is no such subscription. */
 bool watch_end(struct block *, struct trb_slice id);
-/* [an event's loop] Whose event a task is. */
+/* [an event's loop] Whose event a task is; and whether nobody has ended it meanwhile. */
 struct watch *watch_of_event(struct trb_request *);
+bool watch_is_wanted(struct watch *);
 
 /* [main loop] */
 void watches_end(struct block *, uint32_t why);

@@ -46,6 +46,7 @@ static trb_code start(void *self, const struct trb_kernel *kernel, struct trb_er
     list_init(&b->subscriptions);
     list_init(&b->listeners);
     list_init(&b->sessions);
+    list_init(&b->moving);
     b->source = (struct trb_json_source){.size = sizeof b->source, .self = b, .write = subscriptions_write};
     b->reader = (struct trb_outbox_reader){.size = sizeof b->reader, .self = b, .changed = outboxes_changed};
     subscriptions_load(b);
@@ -151,8 +152,20 @@ static struct trb_next component_found(struct trb_request *rq)
 static void component_leaving(void *self, struct trb_instance *i, void *data)
 {
     struct block *b = self;
+    moving_end(b, i);
     listeners_close(b, i, TRB_WHY_ENDED);
     listeners_schedule(b);
+}
+
+static void component_moving(void *self, struct trb_instance *i, void *data, void (*done)(void *), void *token)
+{
+    moving_begin(self, i, done, token);
+}
+
+static void component_stays(void *self, struct trb_instance *i, void *data)
+{
+    moving_end(self, i);
+    listeners_schedule(self);
 }
 
 static void component_down(void *self, struct trb_instance *i, void *data)
@@ -180,6 +193,7 @@ static const struct trb_block pubsub = {
     .component_leaving = component_leaving, .app_up = app_up, .app_down = app_down, .resources = resources,
     .drain = drain, .extension = extension, .is_busy = is_busy, .in_service = in_service,
     .hand_over = subscriptions_hand_over, .adopt = subscriptions_adopt,
+    .component_moving = component_moving, .component_stays = component_stays,
     .properties = "consumerID|publishingScopes|subscriptionScopes|allowedTopics|protectedTopics",
 };
 TRB_BLOCK_PLUGIN("pubsub", "0.1.0", "Apache-2.0", &pubsub);

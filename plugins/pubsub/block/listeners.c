@@ -54,6 +54,52 @@ bool listeners_are_opening(struct block *b)
     return false;
 }
 
+/* ---------------------------------------------------------------------- instances that hand over */
+struct moving {
+    struct list link;
+    const struct trb_instance *instance; /* to compare only */
+    void (*done)(void *);                /* NULL: it was told */
+    void *token;
+};
+
+static struct moving *moving_of(struct block *b, const struct trb_instance *i)
+{
+    list_each(node, &b->moving)
+        if (list_item(node, struct moving, link)->instance == i)
+            return list_item(node, struct moving, link);
+    return NULL;
+}
+
+static void moving_check(struct block *b, const struct trb_instance *i)
+{
+    struct moving *m = moving_of(b, i);
+    if (!m || !m->done)
+        return;
+    list_each(node, &b->listeners)
+        if (item(node)->instance == i)
+            return;
+    void (*done)(void *) = m->done;
+    m->done = NULL;
+    done(m->token);
+}
+
+void moving_begin(struct block *b, const struct trb_instance *i, void (*done)(void *), void *token)
+{
+    struct moving *m = mem_zero(sizeof *m);
+    *m = (struct moving){.instance = i, .done = done, .token = token};
+    list_append(&b->moving, &m->link);
+    listeners_close(b, i, TRB_WHY_DRAINING);
+    moving_check(b, i);
+}
+
+void moving_end(struct block *b, const struct trb_instance *i)
+{
+    struct moving *m = moving_of(b, i);
+    if (m)
+        list_remove(&m->link);
+    mem_free(m);
+}
+
 /* -------------------------------------------------------------------------------------- the end */
 void block_check_drained(struct block *b)
 {
@@ -95,9 +141,11 @@ static void on_ended(void *arg, const struct trb_error *err)
     b->kernel->lock(b);
     list_remove(&l->link);
     b->kernel->unlock(b);
+    const struct trb_instance *instance = l->instance;
     subscription_unref(l->sub);
     mem_free((char *)(uintptr_t)l->topic.at);
     mem_free(l);
+    moving_check(b, instance);
     block_check_drained(b);
 }
 
@@ -187,7 +235,7 @@ static void open_if_wanted(struct trb_request *rq, struct subscription *s)
     struct trb_instance *i = rq->kernel->find(rq, "pubsub", slice_name(s->pubsub));
     if (!i && s->session)
         session_unknown(s->session);
-    else if (i && is_allowed(rq, i, s))
+    else if (i && !moving_of(rq->self, i) && is_allowed(rq, i, s))
         open_on(rq, i, s);
 }
 

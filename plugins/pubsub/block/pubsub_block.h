@@ -80,6 +80,7 @@ struct block {
     struct list subscriptions; /* changed on the main loop under the lock, read elsewhere under it */
     struct list listeners;     /* the same; those that end are in it until they have ended */
     struct list sessions;      /* under the lock: those that are not closed yet */
+    struct list moving;        /* instances that hand over what they keep: nothing is opened there. The main loop's */
     bool is_app_up, has_asked, is_asking;
     _Atomic uint32_t is_busy;  /* app_up is being dealt with */
     _Atomic uint32_t is_leaving;
@@ -144,6 +145,9 @@ struct listener { /* one stream of one subscription; lives until its last messag
 void listeners_schedule(struct block *);
 /* only: of that instance; NULL: all. [main loop] */
 void listeners_close(struct block *, const struct trb_instance *only, uint32_t why);
+/* An instance is about to move, and stays or leaves. [main loop] */
+void moving_begin(struct block *, const struct trb_instance *, void (*done)(void *token), void *token);
+void moving_end(struct block *, const struct trb_instance *);
 void listeners_close_app(struct block *, uint32_t why);  /* those whose messages are the app's. [main loop] */
 void listener_close(struct listener *, uint32_t why);
 bool listeners_are_opening(struct block *); /* under the lock */

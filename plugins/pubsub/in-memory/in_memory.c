@@ -4,22 +4,13 @@
  * order of publication. A message lives while somebody waits for it; nobody does: it is gone. Called
  * on every loop at once, so all state is under one lock, and nothing is told to the host under it.
  *
- * When a subscription ends because its block is leaving, a place is kept for the one that follows:
- * what waited, and what is published meanwhile, is there when it comes. */
-#include "queue.h"
-#include <base/list.h>
+ * When a subscription ends because its block or this plugin is leaving, a place is kept for the one that
+ * follows: what waited, and what is published meanwhile, is there when it comes (kept.c: in another copy). */
+#include "broker.h"
 #include <base/mem.h>
-#include <pthread.h>
 #include <stdbool.h>
 
 #define KEPT_NS (30ull * 1000000000)    /* nobody came for a place: the block did not follow itself */
-
-struct broker {
-    uint64_t max_queued, published;
-    pthread_mutex_t lock;
-    struct list subscriptions, places;
-    const struct trb_host *host;
-};
 
 static const struct trb_option options[] = {
     TRB_BYTES(struct broker, max_queued, "maxQueuedBytes", .fallback = "64Mi",
@@ -37,13 +28,6 @@ struct subscription {
     bool is_ending, is_followed;    /* followed: by another copy of its block */
 };
 
-struct place {
-    struct list link;
-    struct queue queue;
-    uint64_t kept_ns;
-    struct trb_name topic;          /* behind the struct */
-};
-
 static struct subscription *item(struct list *node)
 {
     return list_item(node, struct subscription, link);
@@ -56,6 +40,7 @@ static void start(void *self, struct trb_call *call, const void *setup)
     list_init(&b->subscriptions);
     list_init(&b->places);
     b->host = call->host;
+    b->origin = call->origin;
     trb_done(call);
 }
 
@@ -89,21 +74,25 @@ static struct subscription *follower_of(struct broker *b, const struct subscript
     return NULL;
 }
 
+struct place *place_create(struct broker *b, struct trb_name topic)
+{
+    struct place *p = mem_zero(sizeof *p + topic.len + 1);
+    memcpy(p + 1, topic.at, topic.len);
+    p->topic = (struct trb_name){(char *)(p + 1), topic.len};
+    p->kept_ns = b->host->now_ns();
+    queue_init(&p->queue);
+    list_append(&b->places, &p->link);
+    return p;
+}
+
 /* A queue whose first one is on its way takes nothing in front of it. */
 static void bequeath(struct broker *b, struct subscription *s)
 {
     struct subscription *next = follower_of(b, s);
-    if (next && !next->is_emitting && !next->is_unsettled) {
-        queue_put_before(&next->queue, &s->queue, next->since, b->host);
-        return;
-    }
-    struct place *p = mem_zero(sizeof *p + s->topic.len + 1);
-    memcpy(p + 1, s->topic.at, s->topic.len);
-    p->topic = (struct trb_name){(char *)(p + 1), s->topic.len};
-    p->kept_ns = b->host->now_ns();
-    queue_init(&p->queue);
-    queue_put_before(&p->queue, &s->queue, UINT64_MAX, b->host);
-    list_append(&b->places, &p->link);
+    if (next)
+        queue_put_before(&next->queue, &s->queue, next->since, next->is_emitting || next->is_unsettled, b->host);
+    else
+        queue_put_before(&place_create(b, s->topic)->queue, &s->queue, UINT64_MAX, false, b->host);
 }
 
 static void inherit(struct broker *b, struct subscription *s)
@@ -112,7 +101,7 @@ static void inherit(struct broker *b, struct subscription *s)
         struct place *p = list_item(node, struct place, link);
         if (!is_same(p->topic, s->topic))
             continue;
-        queue_put_before(&s->queue, &p->queue, UINT64_MAX, b->host);
+        queue_put_before(&s->queue, &p->queue, UINT64_MAX, false, b->host);
         place_destroy(b, p);
         return;
     }
@@ -316,6 +305,6 @@ static const struct trb_component in_memory = {
     .size = sizeof in_memory, .block = "pubsub", .type = "pubsub.in-memory", .version = "v1",
     .summary = "Topics inside the sidecar, for one process.", .caps = TRB_PUBSUB_WILDCARDS,
     .run = TRB_ANYWHERE, TRB_SELF(struct broker, options), .ops = &ops, .start = start, .stop = stop,
-    .cancel = cancel, .resume = resume, .settle = settle,
+    .cancel = cancel, .resume = resume, .settle = settle, .hand_over = broker_hand_over, .adopt = broker_adopt,
 };
 TRB_PLUGIN("in-memory", "0.1.0", "Apache-2.0", &in_memory);

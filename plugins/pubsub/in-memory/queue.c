@@ -36,13 +36,18 @@ void queue_clear(struct queue *q, const struct trb_host *host)
         queue_remove_first(q, host);
 }
 
-void queue_put_before(struct queue *to, struct queue *from, uint64_t number, const struct trb_host *host)
+void queue_put_before(struct queue *to, struct queue *from, uint64_t number, bool behind_first, const struct trb_host *host)
 {
+    struct waiting *rest = to->first;
     struct queue all;
     queue_init(&all);
+    if (behind_first && rest) {
+        queue_append(&all, rest->message);
+        rest = rest->next;
+    }
     for (struct waiting *w = from->first; w && w->message->number <= number; w = w->next)
         queue_append(&all, w->message);
-    for (struct waiting *w = to->first; w; w = w->next)
+    for (struct waiting *w = rest; w; w = w->next)
         queue_append(&all, w->message);
     queue_clear(from, host);
     queue_clear(to, host);

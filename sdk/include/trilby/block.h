@@ -374,6 +374,10 @@ struct trb_block {
     const char *const *cap_verbs; /* as cap_names: the verb without which the promise is refused, or ""; or NULL */
     /* This copy is the one in service from now on: after start, or once it has taken another's place. */
     void (*in_service)(void *self);
+    /* What a component keeps is about to go to the one that takes its place: end your streams on it, say done(token) once
+     * they have ended, and open none until component_stays, which takes it back, or component_leaving. */
+    void (*component_moving)(void *self, struct trb_instance *, void *data, void (*done)(void *token), void *token);
+    void (*component_stays)(void *self, struct trb_instance *, void *data);
 };
 
 /* What a block tells another through extension(): a piece of JSON, e.g. for the metadata. */

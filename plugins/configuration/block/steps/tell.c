@@ -94,6 +94,8 @@ struct trb_next tell_app(struct trb_request *rq)
 {
     struct watch *w = watch_of_event(rq);
     struct telling *t = trb_request_state(rq, sizeof *t);
+    if (!watch_is_wanted(w))
+        return settled(rq);
     struct trb_data body = body_make(rq, w, rq->kernel->event(rq));
     struct trb_name path = path_make(rq, w, rq->kernel->event(rq));
     t->headers[0] = (struct trb_pair){NAME("Content-Type"), NAME("application/json")};
