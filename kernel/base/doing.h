@@ -16,13 +16,13 @@ extern _Thread_local struct doing doing_here;
 static inline const char *doing_enter(const char *what)
 {
     const char *before = atomic_load_explicit(&doing_here.what, memory_order_relaxed);
-    atomic_store_explicit(&doing_here.what, what, memory_order_relaxed);
+    atomic_store_explicit(&doing_here.what, what, memory_order_release);
     return before;
 }
 
 static inline void doing_leave(const char *before)
 {
-    atomic_store_explicit(&doing_here.what, before, memory_order_relaxed);
+    atomic_store_explicit(&doing_here.what, before, memory_order_release);
 }
 
 /* "orders (state.redis)", the same text for the same words, never freed. [any] */

@@ -265,7 +265,7 @@ uint64_t loop_turn(const struct loop *l)
 const char *loop_doing(const struct loop *l)
 {
     const struct doing *d = atomic_load_explicit(&l->doing, memory_order_acquire);
-    return d ? atomic_load_explicit(&d->what, memory_order_relaxed) : NULL;
+    return d ? atomic_load_explicit(&d->what, memory_order_acquire) : NULL;
 }
 
 void loop_set_all(struct loop **loops, uint32_t count)
