@@ -1,5 +1,6 @@
 """What stays as it was when code is replaced: notes, subscriptions, names; and what a copy that is ill does: nothing."""
 
+import os
 import signal
 import threading
 import uuid
@@ -271,3 +272,61 @@ def test_a_copy_that_is_ill_does_not_take_over(admined, tmp_path):
     trouble.unlink()
     swapped(admin, "state.fussy")
     assert serving(admin, "store") != before
+
+
+# --- All at once ---
+
+ROUNDS = int(os.environ.get("TEST_SWAP_ROUNDS", "3"))
+STORM = ("state.redis", "pubsub.redis", "pubsub.in-memory", "state.in-memory", "configuration.redis", "state", "pubsub",
+         "configuration", "metadata", "nameresolution.mdns")
+
+
+def test_a_storm_of_swaps_with_three_loops(admined, bench, redis_server):
+    """Every kind of plugin, while clients save, read, publish and note: each request is answered, each event comes once."""
+    app = bench.app()
+    app.route("/dapr/subscribe", reply(200, b'[{"pubsubname":"redis","topic":"storm","route":"/r"},'
+                                           b'{"pubsubname":"memory","topic":"storm","route":"/m"}]'))
+    app.otherwise = reply(200)
+    host = {"redisHost": redis_server.address}
+    sidecar, admin = admined(app=app, app_id=f"s{uuid.uuid4().hex[:8]}", flags={"loops": 3}, resources=[
+        component("store", "state.redis", host), component("kept", "state.in-memory"), component("memory", "pubsub.in-memory"),
+        component("redis", "pubsub.redis", host), component("settings", "configuration.redis", host)])
+    sidecar.wait_ready()
+    sidecar.get("/v1.0/configuration/settings/subscribe?key=storm")
+    ended, bad, sent = threading.Event(), [], {"redis": 0, "memory": 0}
+
+    def check(answer, what):
+        if answer.status >= 300:
+            bad.append(f"{what}: {answer.status} {answer.text}")
+
+    def save(store, number):
+        while not ended.is_set():
+            check(sidecar.post(f"/v1.0/state/{store}", [{"key": f"k{number}", "value": number}]), f"saving in {store}")
+            check(sidecar.get(f"/v1.0/state/{store}/k{number}"), f"reading of {store}")
+
+    def publish(name):
+        while not ended.is_set():
+            check(sidecar.post(f"/v1.0/publish/{name}/storm", {"n": sent[name]}), f"publishing to {name}")
+            sent[name] += 1
+
+    def note():
+        while not ended.is_set():
+            check(sidecar.put("/v1.0/metadata/note", b"x"), "noting")
+            check(sidecar.get("/v1.0/metadata"), "the metadata")
+
+    clients = [threading.Thread(target=save, args=(store, number)) for store in ("store", "kept") for number in range(2)]
+    clients += [threading.Thread(target=publish, args=(name,)) for name in sent] + [threading.Thread(target=note)]
+    for one in clients:
+        one.start()
+    try:
+        for _ in range(ROUNDS):
+            for plugin in STORM:
+                swapped(admin, plugin)
+    finally:
+        ended.set()
+    for one in clients:
+        one.join(30)
+    assert not bad, bad[:5]
+    for name, path in (("redis", "/r"), ("memory", "/m")):
+        came = app.wait_for(path, sent[name], seconds=60)
+        assert sorted(one.json["data"]["n"] for one in came) == list(range(sent[name])), name

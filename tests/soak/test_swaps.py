@@ -67,7 +67,7 @@ def windows(admin, sidecar, plugin, times, connections=lambda: 0):
     """What is held (without so many connections) after each third of so many swaps, and further thirds until one has left memory as it was: the heap
     follows the highest rate of requests that there has been, which any machine may reach late, and rests there; what is
     lost with each swap makes it grow in every window."""
-    step = max(times // 3, 1)
+    step = -(-times // 3)
     seen = []
     while len(seen) < WINDOWS:
         swap_many(admin, plugin, step)
@@ -101,7 +101,7 @@ def swap_under_load(sidecar, admin, plugin, times):
     began = time.monotonic()
     seen = windows(admin, sidecar, plugin, times)
     took, requests = time.monotonic() - began, load.end()
-    print(f"{len(seen)} windows of {max(times // 3, 1)} swaps of {plugin} in {took:.0f} s, {requests} requests, RSS "
+    print(f"{len(seen)} windows of {-(-times // 3)} swaps of {plugin} in {took:.0f} s, {requests} requests, RSS "
           f"{[one.rss_kb for one in seen]} KB, {seen[-1].threads} threads, {seen[-1].descriptors} descriptors; p99 "
           f"{load.p99_ms} ms, {calm_ms} ms undisturbed")
     assert requests > times
@@ -184,7 +184,7 @@ def test_a_plugin_of_the_pubsub_api(bench, tmp_path, redis_server, plugin, type)
     until(lambda: app.distinct == sent, lambda: f"all of {sent}; {app.distinct} have come, the first that are missing: "
           f"{app.missing(sent)[:10]}", 120)
     twice = [n for n in range(sent) if app.taken[n] > 1]
-    print(f"{len(seen)} windows of {max(FEW // 3, 1)} swaps of {plugin} on {type} in {took:.0f} s, {sent} messages, "
+    print(f"{len(seen)} windows of {-(-FEW // 3)} swaps of {plugin} on {type} in {took:.0f} s, {sent} messages, "
           f"{len(twice)} of them twice, {app.out_of_order} out of order, RSS {[one.rss_kb for one in seen]} KB")
     assert not twice and (type != "pubsub.in-memory" or not app.out_of_order)
     nothing_grew(seen[0], seen[-1])
