@@ -20,7 +20,7 @@ from harness.resources import component
 from harness.tap import Tap
 from harness.wait import until
 
-RECOVERY_SECONDS = 2.0
+RECOVERY_SECONDS = 5.0
 
 
 def b64(data):

@@ -137,7 +137,7 @@ def flood(port, frames, most=200_000):
             return True
         finally:
             reader.join(0)
-        reader.join(10)
+        reader.join(60)
         return not reader.is_alive()
 
 

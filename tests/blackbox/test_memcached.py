@@ -16,7 +16,7 @@ from harness.wait import until
 pymemcache = pytest.importorskip("pymemcache")
 from pymemcache.client.base import Client  # noqa: E402
 
-RECOVERY_SECONDS = 1.5
+RECOVERY_SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ pymysql = pytest.importorskip("pymysql")
 
 STATE = "/v1.0/state/store"
 PASSWORD = "p w:@/"
-RECOVERY_SECONDS = 1.5
+RECOVERY_SECONDS = 5.0
 NO_ROW = "rows affected error: no rows match given key and eTag"
 
 

@@ -18,7 +18,7 @@ from harness.wait import until
 
 STATE = "/v1.0/state/store"
 QUERY = "/v1.0-alpha1/state/store/query"
-RECOVERY_SECONDS = 2.5
+RECOVERY_SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")

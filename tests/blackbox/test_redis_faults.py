@@ -22,7 +22,7 @@ from harness.wait import until
 
 redis = pytest.importorskip("redis")
 
-RECOVERY_SECONDS = 1.0
+RECOVERY_SECONDS = 5.0
 
 
 class Server:

@@ -61,7 +61,7 @@ class AnyApp(grpc.GenericRpcHandler):
         with self.lock:
             return [one for one in self.calls if path in (None, one.path)]
 
-    def wait_one(self, path=None, seconds=10):
+    def wait_one(self, path=None, seconds=30):
         return until(lambda: self.seen(path), f"a call of {path}", seconds)[0]
 
     def service(self, details):

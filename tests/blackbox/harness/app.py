@@ -128,17 +128,17 @@ class App:
             return [one for one in self.seen
                     if path in (None, one.path) and method in (None, one.method)]
 
-    def wait_for(self, path, count=1, method=None, seconds=10.0):
+    def wait_for(self, path, count=1, method=None, seconds=30):
         """The requests to that path, once there are `count` of them."""
         def enough():
             found = self.requests(path, method)
             return found if len(found) >= count else None
         return until(enough, f"{count} request(s) to {path} at the app", seconds)
 
-    def wait_one(self, path, seconds=10.0):
+    def wait_one(self, path, seconds=30):
         return self.wait_for(path, 1, None, seconds)[0]
 
-    def wait_where(self, condition, what, seconds=10.0):
+    def wait_where(self, condition, what, seconds=30):
         def matching():
             return [one for one in self.requests() if condition(one)]
         return until(matching, what, seconds)

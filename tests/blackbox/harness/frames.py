@@ -171,7 +171,7 @@ class FrameApp:
     def __exit__(self, *_):
         self.stop()
 
-    def wait_call(self, count=1, seconds=10):
+    def wait_call(self, count=1, seconds=30):
         return until(lambda: self.calls[count - 1] if len(self.calls) >= count else None, f"{count} call(s)", seconds)
 
     def _accept(self, listener):
@@ -285,11 +285,11 @@ class FrameClient:
         with self.wire.lock:
             return self.wire.h2.local_flow_control_window(number)
 
-    def wait_room(self, number, seconds=10):
+    def wait_room(self, number, seconds=30):
         with self.opened:
             assert self.opened.wait_for(lambda: self.room(number), seconds), "no room"
 
-    def ping(self, seconds=10):
+    def ping(self, seconds=30):
         """Comes back after whatever the server had to say before."""
         self.wire.send(lambda h: h.ping(b"12345678"))
         self.wire.ping_acks.get(timeout=seconds)

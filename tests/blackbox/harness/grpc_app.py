@@ -82,7 +82,7 @@ class GrpcApp(grpc.GenericRpcHandler):
         with self.lock:
             return [one for one in self.calls if one.method == wanted]
 
-    def wait_one(self, method, seconds=10):
+    def wait_one(self, method, seconds=30):
         return until(lambda: self.seen(method), f"a call of {method}", seconds)[0]
 
     def service(self, details):

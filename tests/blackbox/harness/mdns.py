@@ -136,5 +136,5 @@ class Neighbour:
                 found.append((at, message, source))
         return found
 
-    def wait(self, app_id, condition, what, seconds=10):
+    def wait(self, app_id, condition, what, seconds=30):
         return until(lambda: [one for one in self.about(app_id) if condition(one[1])], what, seconds)

@@ -33,6 +33,6 @@ def value(sidecar, name, **labels):
     return sum(found) if found else None
 
 
-def wait_value(sidecar, name, wanted, seconds=10.0, **labels):
+def wait_value(sidecar, name, wanted, seconds=30, **labels):
     until(lambda: value(sidecar, name, **labels) == wanted,
           lambda: f"{name} {labels} = {wanted}, it is {value(sidecar, name, **labels)}", seconds)

@@ -90,12 +90,12 @@ class RpcScene(Scene):
     def events(self, path):
         return [one for one in list(self.heard) if one.request.path == path]
 
-    def wait(self, path, count=1, seconds=10):
+    def wait(self, path, count=1, seconds=30):
         def enough():
             found = self.events(path)
             return found if len(found) >= count else None
         return until(enough, lambda: f"{count} event(s) for {path} at the app, there are {len(self.events(path))}", seconds)
 
-    def wait_rounds(self, count=1, seconds=10):
+    def wait_rounds(self, count=1, seconds=30):
         return until(lambda: self.rounds if len(self.rounds) >= count else None,
                      lambda: f"{count} round(s) at the app, there are {len(self.rounds)}", seconds)

@@ -179,7 +179,7 @@ class Sidecar:
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
         return [line for line in self.log() if text in line or escaped in line]
 
-    def wait_log(self, text, seconds=10.0, count=1):
+    def wait_log(self, text, seconds=30, count=1):
         def found():
             lines = self.logged(text)
             return lines if len(lines) >= count else None

@@ -75,7 +75,7 @@ class Stream:
         assert self.responses[0].SerializeToString() == b"\x0a\x00"
         return self
 
-    def wait(self, count=1, seconds=10):
+    def wait(self, count=1, seconds=30):
         def enough():
             found = self.events
             return found if len(found) >= count else None

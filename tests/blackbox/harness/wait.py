@@ -5,7 +5,7 @@ import time
 STEP = 0.01
 
 
-def until(probe, what, seconds=10.0):
+def until(probe, what, seconds=30):
     """The first true value of probe(); fails with `what`, text or a function that says it, when the
     deadline passes."""
     deadline = time.monotonic() + seconds
