@@ -36,6 +36,7 @@ struct watch {
     struct list waiting; /* changes */
     uint32_t waiting_count, phase;
     bool is_idle, is_kept, is_adopted;
+    bool is_missed, is_alone; /* the client, who is being woken, is to be woken once more; is nobody's to wake any more */
     bool is_unwanted, is_closing; /* somebody has ended it; and the main loop has heard of it */
     struct text fault;
 };
@@ -82,7 +83,31 @@ static struct trb_request *client_take(struct watch *w)
 {
     struct trb_request *client = w->client;
     w->client = NULL;
+    w->is_alone = true;
     return client;
+}
+
+/* Wakes the client without the lock, for its step may run at once. Whoever takes the client away meanwhile leaves its pin
+ * to us, and whoever wants to wake it, too, the waking. Called with the lock, and comes back without it. */
+static void client_wake(struct watch *w)
+{
+    const struct trb_kernel *k = w->block->kernel;
+    struct trb_request *client = w->client;
+    w->is_missed = true;
+    w->client = NULL;
+    while (client && w->is_missed) {
+        w->is_missed = false;
+        watch_unlock(w);
+        k->wake(client);
+        watch_lock(w);
+    }
+    if (client && !w->is_alone) {
+        w->client = client;
+        client = NULL;
+    }
+    watch_unlock(w);
+    if (client)
+        k->unpin(client);
 }
 
 /* ----------------------------------------------------------------------------------- the request */
@@ -218,17 +243,14 @@ void watch_tell(struct watch *w, struct trb_slice key, struct text *message)
         list_remove(&older->link);
     w->waiting_count += older ? 0 : 1;
     list_append(&w->waiting, &c->link);
-    struct trb_request *client = w->is_idle ? w->client : NULL;
+    bool was_idle = w->is_idle;
     w->is_idle = false;
-    if (client)
-        w->block->kernel->pin(client);
-    watch_unlock(w);
+    if (was_idle)
+        client_wake(w);
+    else
+        watch_unlock(w);
     if (older)
         change_free(older);
-    if (client) {
-        w->block->kernel->wake(client);
-        w->block->kernel->unpin(client);
-    }
 }
 
 /* --------------------------------------------------------------------------------- the main loop */
@@ -252,14 +274,7 @@ static void settle(struct watch *w, uint32_t phase, const char *fault)
     text_adds(&w->fault, fault);
     if (phase > WATCH_OPEN)
         list_remove(&w->link);
-    struct trb_request *client = w->client;
-    if (client)
-        w->block->kernel->pin(client);
-    watch_unlock(w);
-    if (!client)
-        return;
-    w->block->kernel->wake(client);
-    w->block->kernel->unpin(client);
+    client_wake(w);
 }
 
 struct watch *watch_of_event(struct trb_request *rq)

@@ -26,6 +26,7 @@ struct subscription {
     bool is_emitting, is_unsettled; /* then the first one is on its way */
     bool has_credit, is_resumed;    /* resumed: credit came while emit had not yet said there is none */
     bool is_ending, is_followed;    /* followed: by another copy of its block */
+    const struct subscription *heir; /* who has what it left; to compare only */
 };
 
 static struct subscription *item(struct list *node)
@@ -89,6 +90,7 @@ struct place *place_create(struct broker *b, struct trb_name topic)
 static void bequeath(struct broker *b, struct subscription *s)
 {
     struct subscription *next = follower_of(b, s);
+    s->heir = next;
     if (next)
         queue_put_before(&next->queue, &s->queue, next->since, next->is_emitting || next->is_unsettled, b->host);
     else
@@ -146,6 +148,22 @@ static uint32_t emit(struct broker *b, struct subscription *s)
     return next;
 }
 
+static void act(struct broker *b, struct subscription *s, uint32_t what);
+
+static void wake_heir(struct broker *b, const struct subscription *heir)
+{
+    struct subscription *found = NULL;
+    uint32_t what = NOTHING;
+    pthread_mutex_lock(&b->lock);
+    list_each(node, &b->subscriptions)
+        if (item(node) == heir)
+            found = item(node);
+    if (found)
+        what = turn(b, found);
+    pthread_mutex_unlock(&b->lock);
+    act(b, found, what);
+}
+
 /* Without the lock. */
 static void act(struct broker *b, struct subscription *s, uint32_t what)
 {
@@ -154,7 +172,10 @@ static void act(struct broker *b, struct subscription *s, uint32_t what)
     if (what != END)
         return;
     struct trb_call *call = s->call;
+    const struct subscription *heir = s->heir;
     mem_free(s);
+    if (heir)
+        wake_heir(b, heir);
     trb_done(call);
 }
 
