@@ -189,36 +189,6 @@ static void on_closed(void *arg, const struct trb_error *err)
 
 static const struct stream_events control_events = {.readable = on_readable, .eof = on_eof, .closed = on_closed};
 
-/* --------------------------------------------------------------------------------------- its log */
-#define LINES_A_TURN 64
-
-/* One line, from a stranger: nothing in it may look like another line. */
-static void write_line(struct house *h, char *line, size_t len)
-{
-    uint32_t level = (uint8_t)line[0] <= LOG_ERROR ? (uint8_t)line[0] : LOG_ERROR;
-    while (len > 1 && (unsigned char)line[len - 1] <= ' ')
-        len--;
-    for (size_t i = 1; i < len; i++)
-        if ((unsigned char)line[i] < ' ' && line[i] != '\t')
-            line[i] = ' ';
-    log_fields(level, "dapr.contrib", slice_from(line + 1, len - 1), NULL, 0);
-}
-
-static void on_log(void *arg, uint32_t what)
-{
-    struct house *h = arg;
-    char line[8192];
-    for (int i = 0; i < LINES_A_TURN; i++) {
-        ssize_t len = read(h->log_fd, line, sizeof line);
-        if (len > 1)
-            write_line(h, line, (size_t)len);
-        else if (len == 0)
-            return watch_end(&h->log);
-        else if (len < 0)
-            return;
-    }
-}
-
 /* -------------------------------------------------------------------------------------- starting */
 static void send_setup(struct house *h)
 {
@@ -255,7 +225,7 @@ static void spawn(struct house *h)
     h->reaper = reaper_create(s.pid, name(h), on_gone, h);
     h->log_fd = s.log;
     h->board = switchboard_create(s.dial, h->real, &h->instance->setup.properties);
-    watch_set(loop_at(0), &h->log, h->log_fd, LOOP_READ, on_log, h, NULL);
+    watch_set(loop_at(0), &h->log, h->log_fd, LOOP_READ, house_read_log, h, NULL);
     h->control = stream_accept(loop_at(0), s.control, NULL, &control_events, h);
     send_setup(h);
     timer_after(loop_at(0), &h->patience, h->instance->init_timeout_ns + GRACE_NS, on_late, h);
@@ -268,7 +238,7 @@ static void drop_process(struct house *h)
     timer_end(&h->watchdog);
     watch_end(&h->log);
     if (h->log_fd >= 0) {
-        on_log(h, LOOP_READ);                          /* its last words */
+        house_read_log(h, LOOP_READ);                          /* its last words */
         close(h->log_fd);
     }
     h->log_fd = -1;

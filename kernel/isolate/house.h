@@ -1,5 +1,5 @@
 /* house: one isolated component as the host sees it: its process, and one proxy per loop. Private to house.c,
- * process.c and proxy.c. */
+ * house_log.c, process.c and proxy.c. */
 #ifndef ISOLATE_HOUSE_H
 #define ISOLATE_HOUSE_H
 
@@ -80,6 +80,8 @@ struct house {
     uint32_t cpu_over;
 };
 #define HOUSE_MAGIC 0x484f5553u
+
+void house_read_log(void *house, uint32_t what);      /* what there is; for watch_set */
 
 static inline struct house *house_of(const struct trb_call *call)
 {

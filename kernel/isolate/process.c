@@ -53,6 +53,11 @@ static bool open_line(struct ends *e, int type)
     return true;
 }
 
+static bool has_packets(uint32_t line)
+{
+    return line == CHILD_LOG - CHILD_CONTROL || line == CHILD_DIAL - CHILD_CONTROL;
+}
+
 static void close_lines(struct ends *lines, uint32_t count, bool here)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -107,7 +112,7 @@ trb_code process_spawn(struct plugin *plugin, const char *name, const char *type
     struct ends *lines = mem_zero(count * sizeof *lines);
     int number = 0, above = CHILD_CONTROL + (int)count + 1;
     for (; !number && open < count; open += !number)
-        number = open_line(&lines[open], open == CHILD_LOG - CHILD_CONTROL || open == CHILD_DIAL - CHILD_CONTROL ? SOCK_SEQPACKET : SOCK_STREAM) ? 0 : errno;
+        number = open_line(&lines[open], has_packets(open) ? SOCK_SEQPACKET : SOCK_STREAM) ? 0 : errno;
     for (uint32_t i = 0; !number && i < count; i++)
         if ((lines[i].there = move_up(lines[i].there, above)) < 0)
             number = errno;

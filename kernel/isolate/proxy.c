@@ -74,7 +74,8 @@ static void lose(struct proxy *p)
     p->link = stream_destroy(p->link);
     while ((q = ids_next(&p->asked, &at))) {
         if (q->token)
-            refuse(q->token, TRB_UNAVAILABLE, "PROCESS_ENDED", "the component's process ended while it had this call; it is being started again");
+            refuse(q->token, TRB_UNAVAILABLE, "PROCESS_ENDED",
+                   "the component's process ended while it had this call; it is being started again");
         mem_free(q);
     }
     ids_fini(&p->asked);

@@ -1,48 +1,11 @@
 /* watch: see watch.h. */
-#include "watch.h"
-#include <base/clock.h>
+#include "watch_inside.h"
 #include <base/mem.h>
-#include <stdatomic.h>
 
-#define GRACE_NS (CLOCK_S / 2) /* for what a store was told and has not read yet when another takes over */
 #define MOST_WAITING 1000u /* beyond that an older change of the same key gives way to the newer one */
 
-struct change { /* a message for a client that has not been sent yet */
-    struct list link;
-    struct text key, message;
-};
-
-struct line { /* one stream of the store; its events and its end name it */
-    struct watch *watch; /* a reference */
-    struct trb_stream_handle *stream;
-    struct trb_instance *instance; /* to compare only */
-    bool is_closing;
-};
-
-struct watch {
-    struct list link; /* of the block's, until it is over */
-    struct block *block;
-    _Atomic uint32_t refs; /* the request's, each line's */
-    char id[UUID_TEXT];
-    struct arena *keep; /* of store and question */
-    struct trb_name store;
-    struct trb_configuration_get *question;
-    struct trb_next first;
-    struct trb_request *client; /* NULL: nobody may wake it any more */
-    /* The main loop's. next: on another instance of the store, to take over once it is open. last: it has been taken over
-     * from, and tells what it had heard by then. */
-    struct line *line, *next, *last;
-    uint64_t opened_ns;
-    struct list waiting; /* changes */
-    uint32_t waiting_count, phase;
-    bool is_idle, is_kept, is_adopted;
-    bool is_missed, is_alone; /* the client, who is being woken, is to be woken once more; is nobody's to wake any more */
-    bool is_unwanted, is_closing; /* somebody has ended it; and the main loop has heard of it */
-    struct text fault;
-};
-
 static void close_now(struct watch *, uint32_t why);
-static trb_step open_stream, close_stream, move_stream, let_last_go, close_last;
+static trb_step close_stream, move_stream, let_last_go, close_last;
 
 static void watch_lock(struct watch *w)
 {
@@ -66,7 +29,7 @@ static void change_free(struct change *c)
     mem_free(c);
 }
 
-static void watch_unref(struct watch *w)
+void watch_unref(struct watch *w)
 {
     struct list *node;
     if (atomic_fetch_sub(&w->refs, 1) > 1)
@@ -111,7 +74,7 @@ static void client_wake(struct watch *w)
 }
 
 /* ----------------------------------------------------------------------------------- the request */
-static bool enlist(struct watch *w)
+bool watch_enlist(struct watch *w)
 {
     watch_lock(w);
     bool is_leaving = w->block->is_leaving;
@@ -121,7 +84,7 @@ static bool enlist(struct watch *w)
     return !is_leaving;
 }
 
-static struct watch *watch_create(struct block *b, struct trb_slice store, const struct trb_configuration_get *q,
+struct watch *watch_create(struct block *b, struct trb_slice store, const struct trb_configuration_get *q,
                                   struct trb_next first)
 {
     struct watch *w = mem_zero(sizeof *w);
@@ -141,13 +104,13 @@ struct watch *watch_begin(struct trb_request *rq, struct trb_name store, const s
     w->client = rq;
     uuid_v4(w->id);
     b->kernel->pin(rq);
-    if (!enlist(w)) {
+    if (!watch_enlist(w)) {
         b->kernel->unpin(rq);
         w->refs = 1;
         watch_unref(w);
         return NULL;
     }
-    b->kernel->task(b->kernel, b, 0, TRB_GO(open_stream), w);
+    b->kernel->task(b->kernel, b, 0, TRB_GO(watch_open_stream), w);
     return w;
 }
 
@@ -389,7 +352,7 @@ static struct line *open_on(struct watch *w, struct trb_instance *i)
 }
 
 /* The reference of the task is its first line's from now on. */
-static struct trb_next open_stream(struct trb_request *rq)
+struct trb_next watch_open_stream(struct trb_request *rq)
 {
     struct watch *w = rq->kernel->task_arg(rq);
     struct trb_instance *i = rq->kernel->find(rq, "configuration", slice_name(w->store));
@@ -422,13 +385,13 @@ static struct trb_next close_stream(struct trb_request *rq)
     return rq->kernel->task_end(rq);
 }
 
-static struct watch *watch_at(struct list *node)
+struct watch *watch_at(struct list *node)
 {
     return list_item(node, struct watch, link);
 }
 
 /* One that came from another copy of this block counts before it is open again. */
-static bool is_known(const struct watch *w)
+bool watch_is_known(const struct watch *w)
 {
     return (w->phase == WATCH_OPEN || (w->phase == WATCH_OPENING && w->is_adopted)) && !w->is_unwanted;
 }
@@ -439,7 +402,7 @@ bool watch_end(struct block *b, struct trb_slice id)
     b->kernel->lock(b);
     list_each(node, &b->watches) {
         struct watch *w = watch_at(node);
-        if (is_known(w) && slice_is(slice_of(w->id), id))
+        if (watch_is_known(w) && slice_is(slice_of(w->id), id))
             found = w;
     }
     if (found) {
@@ -503,73 +466,4 @@ void watches_move(struct block *b, const struct trb_instance *from)
         b->kernel->task(b->kernel, b, 0, TRB_GO(move_stream), w);
     }
     b->kernel->unlock(b);
-}
-
-/* -------------------------------------------------------------------------- to another copy of this block */
-void watches_hand_over(void *block, void (*out)(void *arg, struct trb_slice kept), void *arg)
-{
-    struct block *b = block;
-    struct text t = {0};
-    text_addc(&t, '[');
-    b->kernel->lock(b);
-    list_each(node, &b->watches) {
-        const struct watch *w = watch_at(node);
-        if (!w->is_kept || !is_known(w))
-            continue;
-        text_addf(&t, "%s{\"id\":\"%s\",\"store\":", t.len > 1 ? "," : "", w->id);
-        text_add_json(&t, slice_name(w->store), false);
-        question_write(&t, w->question);
-        text_addc(&t, '}');
-    }
-    b->kernel->unlock(b);
-    text_addc(&t, ']');
-    out(arg, text_slice(&t));
-    text_fini(&t);
-}
-
-static bool is_there(struct block *b, struct trb_slice id)
-{
-    list_each(node, &b->watches)
-        if (slice_is(slice_of(watch_at(node)->id), id))
-            return true;
-    return false;
-}
-
-static void adopt_one(struct block *b, struct json_value all)
-{
-    struct arena *a = arena_create(SIZE_MAX);
-    struct trb_name id = json_name(a, json_find(all, SLICE("id"))), store = json_name(a, json_find(all, SLICE("store")));
-    struct trb_configuration_get *q = question_from(a, all);
-    if (id.len == UUID_TEXT - 1 && store.len && !is_there(b, slice_name(id))) {
-        struct watch *w = watch_create(b, slice_name(store), q, TRB_GO(tell_app));
-        memcpy(w->id, id.at, UUID_TEXT);
-        w->is_kept = w->is_adopted = true;
-        if (enlist(w))
-            b->kernel->task(b->kernel, b, 0, TRB_GO(open_stream), w);
-        else
-            watch_unref(w);
-    }
-    arena_destroy(a);
-}
-
-void watches_adopt(void *block, struct trb_slice kept)
-{
-    struct json_value all, one;
-    struct json_fault fault;
-    if (!json_parse(kept, &all, &fault) || all.kind != JSON_ARRAY)
-        return;
-    for (struct json_cursor c = json_enter(all); json_next(&c, &one);)
-        adopt_one(block, one);
-}
-
-bool watches_are_opening(struct block *b)
-{
-    bool any = false;
-    b->kernel->lock(b);
-    list_each(node, &b->watches) {
-        const struct watch *w = watch_at(node);
-        any |= w->is_adopted && (w->phase == WATCH_OPENING || clock_now_ns() - w->opened_ns < GRACE_NS);
-    }
-    b->kernel->unlock(b);
-    return any;
 }

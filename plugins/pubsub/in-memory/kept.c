@@ -120,9 +120,9 @@ static bool take_message(struct broker *b, struct place *p, struct trb_slice *re
 {
     struct trb_call speaker = {.size = sizeof speaker, .host = b->host, .origin = b->origin};
     struct trb_pubsub_publish q = {.size = sizeof q};
-    struct trb_slice topic, type, data;
+    struct trb_slice topic = {0}, type = {0}, data = {0};
     struct trb_pair *pairs = NULL;
-    uint64_t number;
+    uint64_t number = 0;
     bool fine = take_number(rest, &number) && take_bytes(rest, &topic) && take_bytes(rest, &type) &&
                 take_bytes(rest, &data) && take_pairs(rest, &q.metadata, &pairs);
     q.topic = as_name(topic);
