@@ -69,7 +69,8 @@ struct listener {
     sem_t opened, ended, event;
     pthread_mutex_t lock;
     struct heard heard[4096];
-    uint32_t count, looked_at;
+    _Atomic uint32_t count;                          /* written under the lock */
+    uint32_t looked_at;
     struct trb_error failure;
     struct listener *next;
 };
