@@ -65,14 +65,14 @@ def test_the_start_tells_what_is_watched(bench):
     sidecar = bench.sidecar(start=False)
     sidecar.flags["resources-path"] = [sidecar.resources, more]
     sidecar.start()
-    assert sidecar.logged(
+    sidecar.wait_log(
         "Hot reloading enabled. Daprd will reload 'Component', 'Subscription', 'MCPServer', 'Configuration', 'HTTPEndpoint', "
         "'Resiliency' and 'WorkflowAccessPolicy' resources when they are added, updated or deleted.")
-    assert sidecar.logged(f"Watching directories: [{sidecar.resources}, {more}]")
+    sidecar.wait_log(f"Watching directories: [{sidecar.resources}, {more}]")
     for kind in KINDS:
-        assert sidecar.logged(f"Starting to watch {kind} updates")
+        sidecar.wait_log(f"Starting to watch {kind} updates")
     for kind in REBUILT:
-        assert sidecar.logged(f"Starting to watch {kind} updates for SIGHUP reload")
+        sidecar.wait_log(f"Starting to watch {kind} updates for SIGHUP reload")
 
 
 def test_it_is_watched_before_the_process_is_ready(bench):

@@ -27,7 +27,8 @@ def start(bench, *resources, **more):
 
 def test_the_start_says_that_nothing_is_built_anew(bench):
     sidecar = start(bench)
-    assert sidecar.logged("Starting to watch HTTPEndpoint updates") and not sidecar.logged("for SIGHUP reload")
+    sidecar.wait_log("Starting to watch HTTPEndpoint updates")
+    assert not sidecar.logged("for SIGHUP reload")
     assert not sidecar.logged("reload is accepted and has no effect yet")
 
 
