@@ -8,6 +8,7 @@
 #include <base/log.h>
 #include <base/log_line.h>
 #include <base/mem.h>
+#include <base/signals.h>
 #include <base/slice.h>
 #include <errno.h>
 #include <linux/futex.h>
@@ -235,7 +236,7 @@ static void forget_writer(void)
 static void start_writer(void)
 {
     static bool prepared;
-    sigset_t all, old;
+    sigset_t old;
     if (!prepared) {
         ring.cells = mem_zero(CELLS * sizeof *ring.cells);
         for (uint64_t i = 0; i < CELLS; i++)
@@ -245,8 +246,7 @@ static void start_writer(void)
         prepared = true;
     }
     atomic_store(&ring.stopping, 0);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
+    signals_block(&old);
     bool started = pthread_create(&ring.writer, NULL, write_lines, NULL) == 0;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     atomic_store(&ring.running, started);   /* without a thread lines are written at once */

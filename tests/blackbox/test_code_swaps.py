@@ -45,6 +45,16 @@ def swapped(admin, plugin):
 
 # --- Notes ---
 
+def hearing(admined, bench, handler):
+    """An app that hears of topic t by its handler, its ready sidecar, and that one's admin."""
+    app = bench.app()
+    app.route("/dapr/subscribe", reply(200, b'[{"pubsubname":"pubsub","topic":"t","route":"/t"}]'))
+    app.route("/t", handler)
+    sidecar, admin = admined(app=app, resources=[component("pubsub", "pubsub.in-memory")])
+    sidecar.wait_ready()
+    return app, sidecar, admin
+
+
 def test_notes_stay_when_their_block_is_replaced(admined):
     sidecar, admin = admined()
     assert sidecar.put("/v1.0/metadata/kept", b"a:1 \xc3\xbc,").status == 204
@@ -131,11 +141,7 @@ def test_a_signal_in_the_middle_is_obeyed_and_the_swap_is_answered(admined, benc
         gate.wait(20)
         return reply(200)
 
-    app = bench.app()
-    app.route("/dapr/subscribe", reply(200, b'[{"pubsubname":"pubsub","topic":"t","route":"/t"}]'))
-    app.route("/t", slow)
-    sidecar, admin = admined(app=app, resources=[component("pubsub", "pubsub.in-memory")])
-    sidecar.wait_ready()
+    app, sidecar, admin = hearing(admined, bench, slow)
     assert sidecar.post("/v1.0/publish/pubsub/t", {"n": 1}).status == 204
     assert at_the_app.wait(10)
     answers = []
@@ -158,11 +164,7 @@ def test_a_handler_that_takes_its_time_does_not_stop_the_others(admined, bench):
             gate.wait(60)
         return reply(200)
 
-    app = bench.app()
-    app.route("/dapr/subscribe", reply(200, b'[{"pubsubname":"pubsub","topic":"t","route":"/t"}]'))
-    app.route("/t", slow)
-    sidecar, admin = admined(app=app, resources=[component("pubsub", "pubsub.in-memory")])
-    sidecar.wait_ready()
+    app, sidecar, admin = hearing(admined, bench, slow)
     assert sidecar.post("/v1.0/publish/pubsub/t", {"n": 0}).status == 204
     app.wait_for("/t", 1)
     swapped(admin, "pubsub")
@@ -185,12 +187,8 @@ def test_what_waits_in_memory_goes_over_in_its_order(admined, bench, change):
             assert where["sidecar"].post("/v1.0/publish/pubsub/t", {"n": 51}).status == 204
         return reply(200)
 
-    app = bench.app()
-    app.route("/dapr/subscribe", reply(200, b'[{"pubsubname":"pubsub","topic":"t","route":"/t"}]'))
-    app.route("/t", hear)
-    sidecar, admin = admined(app=app, resources=[component("pubsub", "pubsub.in-memory")])
+    app, sidecar, admin = hearing(admined, bench, hear)
     where["sidecar"] = sidecar
-    sidecar.wait_ready()
     for number in range(50):
         assert sidecar.post("/v1.0/publish/pubsub/t", {"n": number}).status == 204
     assert at_the_app.wait(10)
@@ -216,11 +214,7 @@ def test_what_cannot_go_over_in_time_stays_and_is_delivered(admined, bench):
         gate.wait(60)
         return reply(200)
 
-    app = bench.app()
-    app.route("/dapr/subscribe", reply(200, b'[{"pubsubname":"pubsub","topic":"t","route":"/t"}]'))
-    app.route("/t", hear)
-    sidecar, admin = admined(app=app, resources=[component("pubsub", "pubsub.in-memory")])
-    sidecar.wait_ready()
+    app, sidecar, admin = hearing(admined, bench, hear)
     for number in range(5):
         assert sidecar.post("/v1.0/publish/pubsub/t", {"n": number}).status == 204
     assert at_the_app.wait(10)
