@@ -78,6 +78,7 @@ class Stream:
 
     def change(self):
         message = self.next()
+        assert not isinstance(message, Exception), message
         assert message.id == self.id
         return {key: (one.value, one.version) for key, one in message.items.items()}
 

@@ -231,11 +231,17 @@ static void on_push(void *arg, const struct resp *message)
 }
 
 /* ------------------------------------------------------------------------------------------ ears */
+/* All of its subscriptions are in force. What changed before that is read only now: sooner, a change between the
+ * reading and the subscribing would never be told. */
 static void check_open(struct ear *e)
 {
     struct watch *w = e->watch;
-    if (e->owed || e->is_open)
+    if (e->owed)
         return;
+    if (e->is_open) {
+        look_again(e);
+        return;
+    }
     e->is_open = true;
     if (++w->open_count < w->ear_count)
         return;
@@ -318,8 +324,6 @@ static void on_up(void *arg)
         subscribe(e, "SUBSCRIBE", key_at(e->watch, e->first + i));
     if (!e->count)
         subscribe(e, "PSUBSCRIBE", SLICE("*"));
-    if (e->is_open)
-        look_again(e);
 }
 
 /* Later the link comes back by itself; before it was ever open somebody waits to be told. */
