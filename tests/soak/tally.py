@@ -90,6 +90,8 @@ class State:
     def judge(self, head, body):
         if head.startswith(b"GET /dapr/subscribe"):
             return 200, json.dumps([{"pubsubname": "events", "topic": self.topic, "route": "/orders"}]).encode(), 0
+        if head.startswith(b"OPTIONS /orders"):                # a binding asks whether it is read
+            return 200, b"", 0
         if not head.startswith(b"POST /orders"):
             return 404, b"", 0
         n = int(NUMBER.search(body).group(1))
