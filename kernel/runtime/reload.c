@@ -94,8 +94,10 @@ static void finish(struct runtime *rt)
     clear(r);
     r->is_busy = false;
     r->wanted = 0;
-    if (r->skipped.live && !reload_actor_store(rt, SLICE("")))
+    if (r->is_slot_awaited && !reload_actor_store(rt, SLICE(""))) {
+        r->is_slot_awaited = false;                    /* one try, whatever becomes of it */
         wanted |= RELOAD_RECONCILE;
+    }
     if (wanted)
         reload_scan(rt, wanted);
 }

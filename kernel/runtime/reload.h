@@ -34,6 +34,7 @@ struct reload {
     uint32_t next, room;
     struct map owed;                       /* components that are not as their document wants them to be */
     struct map skipped;                    /* of these: there was an actor state store already */
+    bool is_slot_awaited;                  /* one has been skipped since the slot was free last */
 
     struct change now;                     /* the one under way */
     struct entry *old;                     /* being closed */
@@ -59,6 +60,7 @@ void reload_component(struct runtime *);
 void reload_document(struct runtime *);
 void reload_done(struct runtime *);
 void reload_try_again(struct runtime *);   /* somebody else is at it: soon, instead of now */
+bool reload_will_add(const struct runtime *, struct trb_slice name);           /* once the old one is closed */
 struct entry *reload_actor_store(struct runtime *, struct trb_slice but);      /* NULL: none but that one */
 
 #endif

@@ -18,7 +18,7 @@ static struct component *wanted(struct runtime *rt)
     return component_of(rt->reload.now.new_);
 }
 
-static struct trb_slice name_of_change(struct runtime *rt)
+static struct trb_slice name_of_change(const struct runtime *rt)
 {
     const struct change *c = &rt->reload.now;
     return slice_name((c->new_ ? c->new_ : c->old)->name);
@@ -136,6 +136,11 @@ static void add(struct runtime *rt)
     log_info(RELOAD_SCOPE, "Component updated: %s", c->head.log_name.at);
 }
 
+bool reload_will_add(const struct runtime *rt, struct trb_slice name)
+{
+    return rt->reload.old && rt->reload.closed == add && slice_is(name_of_change(rt), name);
+}
+
 /* -------------------------------------------------------------------------------- beside the old one */
 static void on_replaced(void *arg, const struct trb_error *err)
 {
@@ -223,6 +228,7 @@ static bool skips(struct runtime *rt)
     if (!component_property(c, SLICE("actorStateStore")))
         return false;
     if (!current) {
+        rt->reload.is_slot_awaited = false;
         if (map_get(&rt->reload.skipped, slice_name(c->head.name)))
             log_info(RELOAD_SCOPE, "Applying previously skipped actor state store: %s", c->head.log_name.at);
         return false;
@@ -232,6 +238,7 @@ static bool skips(struct runtime *rt)
               "allowed. The component will be applied if %s is removed", c->head.log_name.at, name, name);
     owe(rt);
     map_set(&rt->reload.skipped, slice_name(c->head.name), rt);
+    rt->reload.is_slot_awaited = true;
     return true;
 }
 

@@ -170,9 +170,20 @@ static void on_resolved(void *arg, struct resource *resource, const struct trb_e
     }
 }
 
+static bool is_listed(const struct runtime *rt, const struct resource *r)
+{
+    const struct resource_list *list = &rt->resources.set->of[r->kind];
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->at[i] == r)
+            return true;
+    return false;
+}
+
 void reload_document(struct runtime *rt)
 {
     struct change *c = &rt->reload.now;
+    if (c->old && c->old == c->new_ && !is_listed(rt, c->old))
+        return reload_done(rt);                        /* its secrets were to be looked at, and it is another by now */
     if (!c->new_ || (kind_of(c) != RESOURCE_HTTP_ENDPOINT && kind_of(c) != RESOURCE_MCP_SERVER))
         return apply(rt);
     if (c->old)

@@ -110,7 +110,14 @@ bool replace_is_busy(struct runtime *rt, struct trb_slice name)
             slice_is(slice_name(e->component->head.name), name))
             return true;
     }
-    return false;
+    return reload_will_add(rt, name);
+}
+
+/* Before everything is loaded the start waits for each of them by itself. */
+static bool is_between(struct replacement *r)
+{
+    return (runtime_is_stopping(r->rt) || !r->rt->components.is_loaded) &&
+           error_set(&r->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is starting or stopping");
 }
 
 static bool is_possible(struct replacement *r)
@@ -118,9 +125,9 @@ static bool is_possible(struct replacement *r)
     struct component *c = r->component;
     struct trb_slice store = resource_needs_store(&c->head, &r->rt->resources.context);
     struct entry *e = store.at ? components_find(r->rt, store) : NULL;
-    if (runtime_is_stopping(r->rt) || !r->rt->components.is_loaded)
-        error_set(&r->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is starting or stopping");
-    else if (replace_is_busy(r->rt, slice_name(c->head.name)))
+    if (is_between(r))
+        return false;
+    if (replace_is_busy(r->rt, slice_name(c->head.name)))
         error_set(&r->err, TRB_ABORTED, "BUSY", "component %s is being replaced already", c->head.name.at);
     else if (store.at && (!e || e->state != ENTRY_LIVE))
         error_set(&r->err, TRB_PRECONDITION, "NO_STORE", "component %s references a secret store that isn't loaded: %.*s",
@@ -218,7 +225,7 @@ static void remove_now(void *arg)
 void replace_remove(struct runtime *rt, struct trb_slice name, replace_done *done, void *arg)
 {
     struct replacement *r = begin(rt, done, arg);
-    r->old = find(r, name);
+    r->old = is_between(r) ? NULL : find(r, name);
     if (r->old && replace_is_busy(rt, name))
         error_set(&r->err, TRB_ABORTED, "BUSY", "component %.*s is being replaced", SLICE_ARG(name));
     if (r->err.code)

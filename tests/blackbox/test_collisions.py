@@ -1,0 +1,111 @@
+"""Two changes at once, and changes while the runtime starts: what the folders want, what somebody asks of the admin
+listener, and signals. It is Trilby's own, so the whole file is left out on any other sidecar."""
+
+import os
+import shutil
+import socket
+import threading
+
+import pytest
+
+from harness import metrics
+from harness.admin import Admin
+from harness.resources import component, endpoint, text_of
+from harness.wait import until
+from test_reload import SECONDS, STORE, names, secrets_file, vault, wait_components
+
+pytestmark = pytest.mark.differs
+SLOW = {"responseTimeout": "4s"}
+
+
+def start(bench, tmp_path, *resources, **more):
+    path = str(tmp_path / "admin.sock")
+    flags = {"admin-listen": f"unix:{path}", **more.pop("flags", {})}
+    return bench.sidecar(resources=list(resources), flags=flags, **more), Admin(path=path)
+
+
+@pytest.fixture
+def silent():
+    """A port where nobody answers, ever."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(8)
+        yield listening.getsockname()[1]
+
+
+def slow(port, **more):
+    return component("slow", "bindings.http", {"url": f"http://127.0.0.1:{port}", **SLOW, **more})
+
+
+def test_a_component_given_while_its_file_closes_it_is_there_once(bench, tmp_path, silent):
+    sidecar, admin = start(bench, tmp_path, slow(silent))
+    asking = threading.Thread(target=lambda: sidecar.post("/v1.0/bindings/slow", {"operation": "get"}))
+    asking.start()
+    until(lambda: admin.components()["slow"]["pins"]["calls"] == 1, "the call to be under way")
+    sidecar.resource_write("0.yaml", slow(silent, other="option"))
+    sidecar.wait_log("Closing existing Component to reload: slow", seconds=SECONDS)
+    answer = admin.put(text_of(component("slow", "state.in-memory")))
+    assert answer.status == 409, answer.body
+    asking.join()
+    sidecar.wait_log("Component loaded: slow", count=2, seconds=SECONDS)
+    all_of_them = admin.request("GET", "/v1/admin/components").json["components"]
+    assert [(one["name"], one["state"]) for one in all_of_them if one["state"] != "leaving"] == [("slow", "live")]
+
+
+def test_a_component_that_is_coming_up_at_the_start_is_not_taken_away_under_it(bench, tmp_path, silent):
+    hanging = component("hanging", "state.redis", {"redisHost": f"127.0.0.1:{silent}"}, initTimeout="3s", ignoreErrors=True)
+    sidecar, admin = start(bench, tmp_path, hanging, ready=False)
+    until(lambda: admin.path and os.path.exists(admin.path) and admin.components().get("hanging", {}).get("state") == "starting",
+          "the component to be starting")
+    assert admin.remove("hanging").status == 503
+    sidecar.wait_log("dapr initialized. Status: Running.", seconds=SECONDS)
+
+
+def actors(name, type="state.in-memory", **metadata):
+    return component(name, type, {"actorStateStore": "true", **metadata})
+
+
+def reads(sidecar):
+    """How often the process has called read: as often as it reads its folders, and a little more."""
+    with open(f"/proc/{sidecar.process.pid}/io", encoding="ascii") as file:
+        return dict(line.split(": ") for line in file.read().splitlines())["syscr"]
+
+
+def test_a_skipped_actor_store_whose_file_has_gone_is_not_looked_for(bench, tmp_path):
+    sidecar, admin = start(bench, tmp_path, actors("one"), flags={"placement-host-address": "127.0.0.1:1"})
+    sidecar.resource_write("1.yaml", actors("two"))
+    sidecar.wait_log("Skipping hot reload of two", seconds=SECONDS)
+    sidecar.resource_write("1.yaml", STORE)
+    sidecar.resource_remove("0.yaml")
+    wait_components(sidecar, "store")
+    before = int(reads(sidecar))
+    for _ in range(20):
+        admin.components()
+    assert int(reads(sidecar)) - before < 400
+
+
+def test_a_skipped_actor_store_that_may_not_be_is_tried_once(bench, tmp_path):
+    sidecar, admin = start(bench, tmp_path, actors("one"), flags={"placement-host-address": "127.0.0.1:1"},
+                           config={"components": {"deny": ["state.sqlite"]}})
+    sidecar.resource_write("1.yaml", actors("two", "state.sqlite"))
+    sidecar.wait_log("Skipping hot reload of two", seconds=SECONDS)
+    sidecar.resource_remove("0.yaml")
+    sidecar.wait_log("Received unauthorized component update, ignored: two", seconds=SECONDS)
+    for _ in range(20):
+        admin.components()
+    assert len(sidecar.logged("Received unauthorized component update, ignored: two")) == 1
+
+
+def test_an_endpoint_that_changes_with_its_secret_store_is_there_once(bench, tmp_path):
+    def shop(port):
+        one = endpoint("shop", f"http://127.0.0.1:{port}")
+        one["spec"]["headers"] = [{"name": "key", "secretKeyRef": {"name": "key", "key": "key"}}]
+        one["auth"] = {"secretStore": "vault"}
+        return one
+    sidecar, _ = start(bench, tmp_path, [vault(secrets_file(bench, key="one")), shop(1)], flags={"reload": "safe"})
+    sidecar.resource_write("0.yaml", [vault(secrets_file(bench, key="two")), shop(2)])
+    sidecar.wait_log("HTTPEndpoint updated: shop (http://127.0.0.1:2)", seconds=SECONDS)
+    sidecar.resource_write("1.yaml", STORE)
+    wait_components(sidecar, "vault", "store")
+    assert not sidecar.logged("HTTPEndpoint updated: shop (http://127.0.0.1:1)")
+    assert not sidecar.logged("HTTPEndpoint deleted")
