@@ -173,7 +173,12 @@ def test_every_component_of_an_image_with_all_of_them_can_be_loaded(image, insta
 @pytest.mark.parametrize("words,sentence", [
     (("everything",), "there is no set 'everything': there are minimal, sidecar"),
     (("minimal", "state.acme"), "there is no component 'state.acme': there are bindings."),
+    (("minimal", "redis"), "there is no component 'redis': did you mean bindings.redis or configuration.redis or "),
+    (("minimal", "state.reddis"), "there is no component 'state.reddis': did you mean state.redis"),
     (("minimal", "--label", "x"), "--label 'x' is not KEY=VALUE"),
+    (("minimal", "--name", "Orders"), "--name 'Orders' is not NAME or NAME:TAG, the name in lower case"),
+    (("minimal", "--user", "0"), "'0' is no number from 1 to 4294967294"),
+    (("minimal", "--user", "4294967295"), "'4294967295' is no number from 1 to 4294967294"),
 ])
 def test_a_mistake_is_told_with_what_there_is(image, words, sentence):
     assert sentence in image(*words, ok=False)
@@ -198,6 +203,12 @@ def test_a_broken_program_is_told(installed, tmp_path):
     (copy / "bin/trilbyd").write_bytes((copy / "bin/trilbyd").read_bytes()[:100])
     said = run(ROOT / "tools/image", "minimal", "--from", copy, "--sizes", ok=False).stderr
     assert "trilbyd is a broken ELF file" in said and "Traceback" not in said
+
+
+def test_a_name_may_have_the_port_of_a_registry_in_it(image):
+    archive = image("minimal", "--name", "localhost:5000/trilby/orders:2")
+    assert json.loads(archive.files["manifest.json"])[0]["RepoTags"] == ["localhost:5000/trilby/orders:2"]
+    assert json.loads(image("minimal", "--name", "localhost:5000/o").files["manifest.json"])[0]["RepoTags"] == ["localhost:5000/o:0.1.0"]
 
 
 # ------------------------------------------------------------------------------------ the sets

@@ -176,3 +176,43 @@ def test_a_name_without_a_registry_is_refused_before_anything_is_made(push, refe
 def test_a_registry_that_is_not_there_is_told(push):
     host = f"127.0.0.1:{free_port()}"
     assert f"{host} does not answer: " in push(f"{host}/a:1", ok=False).stderr
+
+
+class _Elsewhere(http.server.BaseHTTPRequestHandler):
+    """A registry that wants a password and has blobs put somewhere else, and that other place: a server of its own."""
+    protocol_version, other, heard = "HTTP/1.1", None, []
+
+    def _answer(self, status, **heads):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(status)
+        for name, text in {**heads, "Content-Length": "0"}.items():
+            self.send_header(name.replace("_", "-"), text)
+        self.end_headers()
+
+    def do_HEAD(self):
+        self._answer(404 if self.headers.get("Authorization") else 401, **{"WWW-Authenticate": 'Basic realm="here"'})
+
+    def do_POST(self):
+        self._answer(202, Location=f"http://{self.other}/there?x=1")
+
+    def do_PUT(self):
+        self.heard.append((self.path.split("&")[0], self.headers.get("Authorization")))
+        self._answer(201)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_password_is_the_registry_s_alone(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from imaging.registry import Registry
+    servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Elsewhere) for _ in range(2)]
+    host, _Elsewhere.other = (f"127.0.0.1:{s.server_port}" for s in servers)
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {host: {"auth": SECRET}}}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    for server in servers:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    assert Registry(host, "a/b", True).blob(b"bytes")
+    for server in servers:
+        server.shutdown()
+    assert _Elsewhere.heard == [("/there?x=1", None)]

@@ -1,4 +1,5 @@
 """What goes into an image: a set, the components asked for, and the building block that each of them needs."""
+import difflib
 from pathlib import Path
 
 from imaging import Fault
@@ -35,8 +36,14 @@ class Plugins:
         name = name.lower()
         name = self.aliases.get(name, name)
         if name not in self.names:
-            raise Fault(f"there is no component '{name}': there are {', '.join(self.components())}")
+            raise Fault(f"there is no component '{name}': {self._instead(name)}")
         return name
+
+    def _instead(self, name):
+        """What may have been meant: components of that product, or of nearly that spelling; else all there are."""
+        every = self.components()
+        meant = [one for one in every if one.split(".", 1)[1] == name] or difflib.get_close_matches(name, every, 3, 0.8)
+        return f"did you mean {' or '.join(meant)}?" if meant else f"there are {', '.join(every)}"
 
     def choose(self, names):
         """The plugins, each with its block where the blocks are plugins of their own (names have none)."""

@@ -16,16 +16,26 @@ from imaging.layer import digest
 from imaging.oci import INDEX, MANIFEST, SPDX, document
 
 LOCAL = re.compile(r"^(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?$")
-REFERENCE = re.compile(r"^(?P<host>[^/]+)/(?P<name>[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?$")
+NAMED = r"(?P<name>{}[a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}}))?"
+REFERENCE = re.compile(r"(?P<host>[^/]+)/" + NAMED.format(""))
+NAME = re.compile(NAMED.format(r"(?:[A-Za-z0-9.-]+:[0-9]+/)?"))
 PATIENCE = 60
 
 
 def split(reference):
     """Registry, name, tag (or None)."""
-    found = REFERENCE.match(reference)
+    found = REFERENCE.fullmatch(reference)
     if not found or not ("." in found["host"] or ":" in found["host"] or found["host"] == "localhost"):
         raise Fault(f"'{reference}' does not say where to: HOST[:PORT]/NAME[:TAG], in lower case")
     return found["host"], found["name"], found["tag"]
+
+
+def name_and_tag(text):
+    """Name, tag (or None) of an image in an archive."""
+    found = NAME.fullmatch(text)
+    if not found:
+        raise Fault(f"--name '{text}' is not NAME or NAME:TAG, the name in lower case")
+    return found["name"], found["tag"]
 
 
 # ------------------------------------------------------------------------------------ who we are
@@ -93,13 +103,15 @@ class Registry:
         except urllib.error.HTTPError as answer:
             return answer.code, answer.headers, answer.read()
         except (urllib.error.URLError, OSError) as fault:
-            raise Fault(f"{self.host} does not answer: {getattr(fault, 'reason', fault)}") from None
+            why = getattr(fault, "reason", fault)
+            raise Fault(f"{self.host} does not answer: {getattr(why, 'strerror', None) or why}") from None
 
     def ask(self, method, path, wanted, data=None, headers=None):
         """An answer with one of the wanted statuses; signs in when told to."""
         url = path if path.startswith("http") else self.base + path
+        is_own = urllib.parse.urlsplit(url)[:2] == urllib.parse.urlsplit(self.base)[:2]    # others get no password of ours
         for last in (False, True):
-            own = {"Authorization": self.header} if self.header else {}
+            own = {"Authorization": self.header} if self.header and is_own else {}
             status, heads, body = self._send(method, url, data, {**(headers or {}), **own})
             if status != 401 or last:
                 break
