@@ -101,6 +101,8 @@ void watchdog_start(void)
     pthread_condattr_destroy(&monotonic);
     dog.is_over = false;
     dog.seen = mem_zero((loop_count() + 1) * sizeof *dog.seen);
+    for (uint32_t i = 0; i < loop_count(); i++)
+        begin_anew(&dog.seen[i], i, loop_turn(loop_at(i)), clock_now_ns());
     start_thread();
 }
 

@@ -363,7 +363,7 @@ static void faults_of_meaning_end_the_start_with_the_contracts_words(void **stat
                  "Fatal error from runtime: invalid value for 'on-component-failure': x, it is exit or heal");
     expect_fatal("--app-id a --loops -1", "Fatal error from runtime: invalid value for 'loops': -1, it is 0 to 1024");
     expect_fatal("--app-id a --admin-listen 127.0.0.1:1",
-                 "Fatal error from runtime: 'admin-listen' on a port needs 'admin-token-file', a file only its owner can read");
+                 "Fatal error from runtime: 'admin-listen' is unix:/path, or a port of this machine with 'admin-token-file', a file only its owner can read");
 }
 
 static void sizes_and_spans_have_a_prefix_of_their_own(void **state)

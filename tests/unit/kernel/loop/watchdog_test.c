@@ -91,6 +91,22 @@ static void another_turn_begins_anew(void **state)
     assert_int_equal(0, atomic_load(&line_count));
 }
 
+static void one_that_is_inside_of_a_component_when_the_watch_begins_has_its_time_too(void **state)
+{
+    struct trb_error err = {.size = sizeof err};
+    loop = loop_create(0, &err);
+    loop_set_all(&loop, 1);
+    watchdog_start();
+    pthread_mutex_lock(&dog.lock);
+    struct seen first = dog.seen[0];
+    pthread_mutex_unlock(&dog.lock);
+    assert_int_equal(loop_turn(loop), first.turn);
+    assert_true(first.since_ns > 0 && first.next_ns == TOO_LONG_NS);
+    watchdog_stop();
+    loop_set_all(NULL, 0);
+    loop_destroy(loop);
+}
+
 static void the_same_words_are_kept_once(void **state)
 {
     assert_ptr_equal(doing_name("a", "b"), doing_name("a", "b"));
@@ -103,6 +119,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_loop_that_stays_inside_of_a_component_is_named_and_again_when_it_goes_on, begin, end),
         cmocka_unit_test_setup_teardown(one_that_blocks_in_our_own_code_or_sleeps_is_not_named, begin, end),
         cmocka_unit_test_setup_teardown(another_turn_begins_anew, begin, end),
+        cmocka_unit_test(one_that_is_inside_of_a_component_when_the_watch_begins_has_its_time_too),
         cmocka_unit_test(the_same_words_are_kept_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
