@@ -99,9 +99,15 @@ static const struct schema_field plugins[] = {{"plugins", "[]#Plugin", "Newest f
         {"why", "string", "Of a failed one.", OPTIONAL},                                                                    \
         {"copy", "integer", "The copy of its plugin that it runs from.", OPTIONAL},                                         \
         {"lost", "boolean", "It has said that its product cannot be reached just now.", OPTIONAL},                          \
+        {"isolated", "#Isolated", "Of one that runs in a process of its own: that process.", OPTIONAL},                     \
         {"pins", "#Pins", "What holds it.", OPTIONAL},                                                                      \
         {"leavingMs", "integer", "Of a leaving one: for how long it has been draining.", OPTIONAL},                         \
         {"story", "string", "Of a leaving one: its pins as a sentence.", OPTIONAL}
+
+static const struct schema_field isolated[] = {{"pid", "integer", "Of the process; 0 while there is none."},
+                                               {"restarts", "integer", "How many were started in the place of one that ended."},
+                                               {"residentBytes", "integer", "In memory now."},
+                                               {"cpuMs", "integer", "Processor time that it has used."}, {0}};
 
 static const struct schema_field component[] = {COMPONENT_FIELDS, {0}};
 static const struct schema_field components[] = {{"components", "[]#Component", "In the order of their documents."}, {0}};
@@ -139,6 +145,7 @@ static const struct schema table[] = {
     {"Components", "Components.", components},
     {"Component", "A component.", component},
     {"ComponentInFull", "A component with its options.", component_in_full},
+    {"Isolated", "The process of an isolated component.", isolated},
     {"Option", "An option of a component.", option},
     {"Pins", "What holds a component or a block in memory.", pins},
 };

@@ -22,4 +22,9 @@ _Noreturn void child_end(const char *why);             /* NULL: as asked */
 /* Limits and the filter of system calls: before any thread, and before any code of the plugin. */
 trb_code confine(const struct trb_isolate_setup *, struct trb_error *err);
 
+/* --- landlock.c ------------------------------------------------------------------------------------ */
+bool landlock_is_there(void);              /* in this kernel */
+/* From now on nothing but what every program needs may be opened, and what is listed. */
+trb_code landlock_confine(const struct trb_isolate_setup *, struct trb_error *err);
+
 #endif

@@ -141,7 +141,7 @@ static trb_code filter(bool may_dial, struct trb_error *err)
     struct program p = {.count = 0};
     write_filter(&p, may_dial);
     struct sock_fprog program = {(unsigned short)p.count, p.at};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
         return error_errno(err, errno, "confining the component's process");
     return TRB_OK;
 }
@@ -165,5 +165,9 @@ trb_code confine(const struct trb_isolate_setup *s, struct trb_error *err)
 #endif
     if (!code && s->descriptors)
         code = limit(RLIMIT_NOFILE, s->descriptors, "the limit of descriptors", err);
+    if (!code && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        code = error_errno(err, errno, "confining the component's process");
+    if (!code && !s->may_open && landlock_is_there())
+        code = landlock_confine(s, err);
     return code ? code : filter(s->may_dial, err);
 }

@@ -190,20 +190,6 @@ static void on_closed(void *arg, const struct trb_error *err)
 static const struct stream_events control_events = {.readable = on_readable, .eof = on_eof, .closed = on_closed};
 
 /* -------------------------------------------------------------------------------------- starting */
-static void send_setup(struct house *h)
-{
-    const struct trb_setup *s = &h->instance->setup;
-    struct trb_isolate_setup setup = {
-        .size = sizeof setup, .name = s->component, .block = name_of(h->component.block), .type = name_of(h->real->type),
-        .version = name_of(h->instance->version), .file = name_of(h->plugin->path), .app_id = s->app_id,
-        .namespace_ = s->namespace_, .document = s->document, .properties = s->properties,
-        .init_timeout_ns = h->instance->init_timeout_ns, .memory_bytes = h->limits.memory_bytes,
-        .descriptors = h->limits.descriptors, .log_level = log_level(), .may_dial = h->limits.may_dial};
-    struct frame_part part = {layout_setup, &setup, sizeof setup};
-    check(frame_send(h->control, (struct frame_head){.kind = FRAME_SETUP}, &part, 1));
-    stream_flush(h->control);
-}
-
 static void on_late(void *arg)
 {
     distrust(arg, "it did not start in time");
@@ -221,13 +207,15 @@ static void spawn(struct house *h)
     h->cpu_at_ns = clock_now_ns();
     if (process_spawn(h->plugin, name(h), h->instance->component->type, &s, &err))
         return ended(h, err.message);
+    if (h->was_up)
+        house_count_restart(h);
     h->pid = s.pid;
     h->reaper = reaper_create(s.pid, name(h), on_gone, h);
     h->log_fd = s.log;
     h->board = switchboard_create(s.dial, h->real, &h->instance->setup.properties);
     watch_set(loop_at(0), &h->log, h->log_fd, LOOP_READ, house_read_log, h, NULL);
     h->control = stream_accept(loop_at(0), s.control, NULL, &control_events, h);
-    send_setup(h);
+    house_send_setup(h);
     timer_after(loop_at(0), &h->patience, h->instance->init_timeout_ns + GRACE_NS, on_late, h);
 }
 
@@ -444,6 +432,8 @@ trb_code isolate_component(struct plugin *plugin, const struct trb_component *re
     h->real = real;
     h->plugin = plugin_ref(plugin);
     h->limits = *limits;
+    h->writes = mem_text(limits->writes.at ? limits->writes.at : "", limits->writes.len);
+    h->limits.writes.at = h->writes;
     h->loops = loop_count();
     h->log_fd = -1;
     h->proxies = mem_zero(h->loops * sizeof *h->proxies);
@@ -454,6 +444,7 @@ trb_code isolate_component(struct plugin *plugin, const struct trb_component *re
         h->links[i] = -1;
     }
     make_component(h);
+    house_tell_of_files(limits);
     *ret_component = &h->component;
     return TRB_OK;
 }
@@ -469,6 +460,7 @@ void isolate_given_up(const struct trb_component *c)
     mem_free(h->proxies);
     mem_free(h->tokens);
     mem_free(h->links);
+    mem_free(h->writes);
     h->magic = 0;
     mem_free(h);
 }

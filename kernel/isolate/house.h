@@ -1,5 +1,5 @@
-/* house: one isolated component as the host sees it: its process, and one proxy per loop. Private to house.c,
- * house_log.c, process.c and proxy.c. */
+/* house: one isolated component as the host sees it: its process, and one proxy per loop. Private to house*.c,
+ * process.c and proxy.c. */
 #ifndef ISOLATE_HOUSE_H
 #define ISOLATE_HOUSE_H
 
@@ -58,6 +58,7 @@ struct house {
     const struct trb_component *real;
     struct plugin *plugin;
     struct isolate_limits limits;
+    char *writes;                          /* limits.writes lies here */
     struct proxy *proxies;
     uint32_t loops;
 
@@ -75,12 +76,16 @@ struct house {
     bool was_up;                           /* its first start went well */
     struct timer patience, pause, watchdog;
     uint64_t ended_ns, answers_before;     /* when the last one ended; answers when this one came up */
+    uint64_t restarts;                     /* processes after the first that came up */
     uint32_t failures;                     /* ended without an answer, in a row */
     uint64_t ping, pong, cpu_ns, cpu_at_ns;
     uint32_t cpu_over;
 };
 #define HOUSE_MAGIC 0x484f5553u
 
+void house_send_setup(struct house *);
+void house_tell_of_files(const struct isolate_limits *);               /* once: that they cannot be kept */
+void house_count_restart(struct house *);
 void house_read_log(void *house, uint32_t what);      /* what there is; for watch_set */
 
 static inline struct house *house_of(const struct trb_call *call)

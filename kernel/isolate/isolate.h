@@ -19,6 +19,8 @@ struct isolate_limits {
     uint32_t descriptors;                  /* 0: none */
     uint32_t cpu_percent;                  /* of one CPU, over ten seconds; 0: none */
     bool may_dial;                         /* its library may open sockets of its own */
+    bool may_open;                         /* every file that its user may */
+    struct trb_slice writes;               /* else paths that it may write beside those its options name; ','; copied */
 };
 
 /* What answers in the place of real, a component of plugin (kept until given up). For instance_spec.instead
@@ -26,6 +28,13 @@ struct isolate_limits {
 trb_code isolate_component(struct plugin *plugin, const struct trb_component *real, const struct isolate_limits *,
                            const struct trb_component **ret_component, struct trb_error *err);
 void isolate_given_up(const struct trb_component *);
+
+struct isolate_figures {
+    int pid;                               /* 0: there is no process just now */
+    uint64_t restarts, resident_bytes, cpu_ns;
+};
+/* false: it runs in the sidecar. [main loop] */
+bool isolate_figures(const struct instance *, struct isolate_figures *ret);
 
 /* The other half: argv[1] of a process that is a child. */
 #define ISOLATE_WORD "--isolated-child"

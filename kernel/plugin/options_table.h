@@ -1,4 +1,4 @@
-/* options_table: finding one's way in a component's table of options. Private to options*.c. */
+/* options_table: finding one's way in a component's table of options. */
 #ifndef PLUGIN_OPTIONS_TABLE_H
 #define PLUGIN_OPTIONS_TABLE_H
 

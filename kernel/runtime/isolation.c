@@ -74,6 +74,19 @@ static trb_code read_network(struct trb_slice value, bool *ret, struct trb_error
     return refuse(err, "isolate-network", value, "named or open");
 }
 
+/* named, open, or paths that may be written beside the named ones. */
+static trb_code read_files(struct trb_slice value, struct isolate_limits *ret, struct trb_error *err)
+{
+    ret->may_open = slice_is_nocase(value, SLICE("open"));
+    if (ret->may_open || slice_is_nocase(value, SLICE("named")))
+        return TRB_OK;
+    ret->writes = value;
+    for (struct trb_slice rest = value; rest.at;)
+        if (!slice_starts(slice_trim(slice_split(&rest, ',')), SLICE("/")))
+            return refuse(err, "isolate-files", value, "named, open, or absolute paths separated by commas");
+    return TRB_OK;
+}
+
 static struct trb_slice either(struct trb_slice said, struct trb_name otherwise)
 {
     return said.len ? said : slice_name(otherwise);
@@ -86,7 +99,9 @@ static trb_code read_limits(const struct flags *f, const struct component *c, st
         code = read_descriptors(either(annotation(c, "trilby.io/isolate-descriptors"), f->isolate_descriptors), &ret->descriptors, err);
     if (!code)
         code = read_cpu(either(annotation(c, "trilby.io/isolate-cpu"), f->isolate_cpu), &ret->cpu_percent, err);
-    return code ? code : read_network(either(annotation(c, "trilby.io/isolate-network"), f->isolate_network), &ret->may_dial, err);
+    if (!code)
+        code = read_network(either(annotation(c, "trilby.io/isolate-network"), f->isolate_network), &ret->may_dial, err);
+    return code ? code : read_files(either(annotation(c, "trilby.io/isolate-files"), f->isolate_files), ret, err);
 }
 
 trb_code isolation_apply(const struct flags *f, const struct component *c, struct plugin *plugin, struct instance_spec *spec,

@@ -1,5 +1,6 @@
 /* report_components: what has become of every component, what holds it, and what it runs with. */
 #include <base/clock.h>
+#include <isolate/isolate.h>
 #include <plugin/options.h>
 #include <plugin/pins.h>
 #include <runtime/inside.h>
@@ -17,12 +18,21 @@ void report_leaving(struct text *t, uint64_t since_ns)
     text_addf(t, "\"leavingMs\":%llu", (unsigned long long)(since_ns ? (clock_now_ns() - since_ns) / CLOCK_MS : 0));
 }
 
+static void write_isolated(struct text *t, const struct instance *i)
+{
+    struct isolate_figures f;
+    if (isolate_figures(i, &f))
+        text_addf(t, "\"isolated\":{\"pid\":%d,\"restarts\":%llu,\"residentBytes\":%llu,\"cpuMs\":%llu},", f.pid,
+                  (unsigned long long)f.restarts, (unsigned long long)f.resident_bytes, (unsigned long long)(f.cpu_ns / CLOCK_MS));
+}
+
 static void write_instance(struct text *t, const struct entry *e)
 {
     struct pins pins;
     char story[160];
     text_addf(t, ",\"copy\":%llu,\"lost\":%s,", (unsigned long long)e->instance->plugin->serial,
               atomic_load(&e->instance->is_lost) ? "true" : "false");
+    write_isolated(t, e->instance);
     pins_of(e->instance, &pins);
     report_pins(t, &pins);
     if (e->state != ENTRY_LEAVING)

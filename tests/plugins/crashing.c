@@ -1,6 +1,7 @@
 /* state.crashing: does what its key says, to the process it runs in. Only tests of isolation load it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,13 +14,15 @@
 
 struct crashing {
     int64_t every;
-    const char *start;
+    const char *start, *folder, *reads;
     int64_t count;
 };
 
 static const struct trb_option options[] = {
     TRB_INT(struct crashing, every, "every", .doc = "Crash on each so manieth call; 0: never."),
     TRB_STRING(struct crashing, start, "start", .doc = "What start does: fail, crash, hang."),
+    TRB_STRING(struct crashing, folder, "folder", .doc = "Where it may write."),
+    TRB_STRING(struct crashing, reads, "reads", .doc = "What it may read."),
 };
 
 static void say(struct trb_call *call, const char *text)
@@ -75,6 +78,31 @@ static void open_all(struct trb_call *call)
     trb_fail(call, TRB_EXHAUSTED, "OPENED", "%s after %d", count < 100000 ? "refused" : "never refused", count);
 }
 
+static void *burn(void *unused)
+{
+    for (volatile unsigned turn = 0;; turn++)
+        ;
+    return NULL;
+}
+
+/* Its loop goes on: only the processor's time shows. */
+static void spin(struct trb_call *call)
+{
+    pthread_t thread;
+    say(call, pthread_create(&thread, NULL, burn, NULL) ? "no thread" : "spinning");
+}
+
+/* "r…" or "w…" as fopen takes it, a blank, a path: how opening it ends. */
+static void try_file(struct trb_call *call, const char *how)
+{
+    char mode[4] = {how[0], how[1] == ' ' ? 0 : how[1]}, text[64];
+    FILE *f = fopen(strchr(how, ' ') + 1, mode);
+    snprintf(text, sizeof text, "%s", f ? "opened" : errno == EACCES ? "refused" : strerror(errno));
+    if (f)
+        fclose(f);
+    say(call, text);
+}
+
 static void get(void *self, struct trb_call *call, const void *question)
 {
     const struct trb_state_get *q = question;
@@ -97,6 +125,10 @@ static void get(void *self, struct trb_call *call, const void *question)
         try_all(call);
     else if (!strcmp(word, "open"))
         open_all(call);
+    else if (!strcmp(word, "spin"))
+        spin(call);
+    else if (!strncmp(word, "file ", 5))
+        try_file(call, word + 5);
     else if (!strcmp(word, "absent"))
         trb_fail(call, TRB_ABORTED, "ETAG", "the word of %s", q->metadata.count ? q->metadata.at[0].value.at : "nobody");
     else
@@ -143,5 +175,6 @@ static const struct trb_state_ops ops = {.size = sizeof ops, .get = get, .set = 
                                          .transact_max = 7};
 static const struct trb_component crashing = {
     .size = sizeof crashing, .block = "state", .type = "state.crashing", .version = "v1", .summary = "For tests.",
-    .run = TRB_ON_LOOP, .start = start, .stop = stop, .ops = &ops, TRB_SELF(struct crashing, options)};
+    .run = TRB_ON_LOOP, .start = start, .stop = stop, .ops = &ops, TRB_SELF(struct crashing, options),
+    .writes = "folder"};
 TRB_PLUGIN("crashing", "1.0.0", "Apache-2.0", &crashing);

@@ -183,7 +183,7 @@ static const struct trb_bindings_ops ops = {.size = sizeof ops, .operations = "c
 static const struct trb_component localstorage = {
     .size = sizeof localstorage, .block = "bindings", .type = "bindings.localstorage", .version = "v1",
     .summary = "Files below a folder of this machine.", .caps = TRB_BINDINGS_OUTPUT,
-    .run = TRB_ON_WORKERS, .max_parallel = 8, TRB_SELF(struct storage, options),
+    .run = TRB_ON_WORKERS, .max_parallel = 8, TRB_SELF(struct storage, options), .writes = "rootPath",
     .ops = &ops, .start = start, .stop = stop,
 };
 TRB_PLUGIN("localstorage", "1.0.0", "Apache-2.0", &localstorage);

@@ -97,7 +97,7 @@ static const struct trb_component sqlite = {
     .size = sizeof sqlite, .block = "state", .type = "state.sqlite", .version = "v1", .aliases = aliases,
     .summary = "Keys and values in one SQLite file.",
     .caps = TRB_STATE_ETAG | TRB_STATE_TRANSACTIONAL | TRB_STATE_TTL | TRB_STATE_KEYS_LIKE,
-    .run = TRB_ON_WORKERS, .max_parallel = READERS, TRB_SELF(struct store, options), .ops = &ops,
+    .run = TRB_ON_WORKERS, .max_parallel = READERS, TRB_SELF(struct store, options), .writes = "connectionString", .ops = &ops,
     .start = start, .stop = stop, .ping = sqlite_ping,
 };
 TRB_PLUGIN("sqlite", "0.1.0", "Apache-2.0", &sqlite);

@@ -127,6 +127,7 @@ struct trb_component {
     void (*settle)(void *self, void *cookie, const struct trb_settlement *); /* once per event */
     trb_verb *hand_over;                              /* answers a struct trb_data: what adopt understands */
     void (*adopt)(void *self, struct trb_slice kept); /* after start, before any verb */
+    const char *writes; /* options that name a file or folder it writes, 'a|b', or NULL; isolated it writes no others */
 };
 
 struct trb_block; /* a building block: block.h */

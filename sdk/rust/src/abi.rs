@@ -306,6 +306,8 @@ pub struct trb_component {
     pub hand_over: Option<trb_verb>,
     /// after start, before any verb
     pub adopt: Option<unsafe extern "C" fn(*mut c_void, trb_slice)>,
+    /// options that name a file or folder it writes, 'a|b', or NULL; isolated it writes no others
+    pub writes: *const c_char,
 }
 
 /// a building block: block.h
@@ -716,7 +718,7 @@ const _: () = {
     assert!(offset_of!(trb_settlement, data) == 16);
     assert!(offset_of!(trb_settlement, items) == 40);
     assert!(offset_of!(trb_settlement, item_count) == 48);
-    assert!(size_of::<trb_component>() == 168);
+    assert!(size_of::<trb_component>() == 176);
     assert!(offset_of!(trb_component, size) == 0);
     assert!(offset_of!(trb_component, block) == 8);
     assert!(offset_of!(trb_component, r#type) == 16);
@@ -739,6 +741,7 @@ const _: () = {
     assert!(offset_of!(trb_component, settle) == 144);
     assert!(offset_of!(trb_component, hand_over) == 152);
     assert!(offset_of!(trb_component, adopt) == 160);
+    assert!(offset_of!(trb_component, writes) == 168);
     assert!(size_of::<trb_plugin>() == 56);
     assert!(offset_of!(trb_plugin, size) == 0);
     assert!(offset_of!(trb_plugin, abi_minor) == 4);

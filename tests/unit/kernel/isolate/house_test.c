@@ -10,9 +10,11 @@
 #include "apart.h"
 #include <base/clock.h>
 #include <errno.h>
+#include <isolate/child.h>
 #include <isolate/house.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct got {
@@ -240,6 +242,149 @@ static void its_limits_end_what_it_takes(void **state)
     driver_retire(i);
 }
 
+/* Ten looks in a row, one per second: a call that is never answered waits for the end. */
+static void one_that_uses_more_than_its_share_of_a_processor_is_ended(void **state)
+{
+    struct apart a = {.type = "state.crashing", .limits = {.cpu_percent = 1}};
+    struct instance *i = apart_up(&a);
+    assert_non_null(i);
+    assert_string_equal(get(i, "spin").value, "spinning");
+    assert_int_equal(get(i, "never").code, TRB_UNAVAILABLE);
+    assert_string_equal(get(i, "after").value, "after");
+    driver_retire(i);
+}
+
+struct looked {
+    struct instance *instance;
+    struct isolate_figures figures;
+    bool is_apart;
+};
+
+static void look_here(void *arg)
+{
+    struct looked *l = arg;
+    l->is_apart = isolate_figures(l->instance, &l->figures);
+}
+
+static struct isolate_figures figures(struct instance *i)
+{
+    struct looked l = {.instance = i};
+    driver_run(look_here, &l);
+    assert_true(l.is_apart);
+    return l.figures;
+}
+
+static void one_that_keeps_within_its_share_is_left_alone(void **state)
+{
+    struct apart a = {.type = "state.crashing", .limits = {.cpu_percent = 100}};
+    struct instance *i = apart_up(&a);
+    for (uint32_t n = 0; n < 100; n++)
+        assert_int_equal(get(i, "it").code, TRB_OK);
+    assert_int_equal(figures(i).restarts, 0);
+    driver_retire(i);
+}
+
+static void its_process_and_what_that_uses_are_told(void **state)
+{
+    struct instance *i = up(NULL);
+    struct isolate_figures first = figures(i), then;
+    assert_true(first.pid > 0 && !first.restarts && first.resident_bytes > 100000);
+    assert_int_equal(get(i, "crash").code, TRB_UNAVAILABLE);
+    assert_string_equal(get(i, "after").value, "after");
+    then = figures(i);
+    assert_int_equal(then.restarts, 1);
+    assert_int_not_equal(then.pid, first.pid);
+    driver_retire(i);
+}
+
+/* ------------------------------------------------------------------------------------------- files */
+struct place {                             /* named/there, read/there, other/there */
+    char root[64], named[96], reads[96], other[96];
+};
+
+static void make_file(char *ret, const char *root, const char *folder)
+{
+    snprintf(ret, 96, "%s/%s", root, folder);
+    assert_int_equal(mkdir(ret, 0700), 0);
+    snprintf(ret, 96, "%s/%s/there", root, folder);
+    FILE *f = fopen(ret, "w");
+    assert_non_null(f);
+    fclose(f);
+}
+
+static void make_place(struct place *p)
+{
+    snprintf(p->root, sizeof p->root, "/tmp/trilby-files-XXXXXX");
+    assert_non_null(mkdtemp(p->root));
+    make_file(p->named, p->root, "named");
+    make_file(p->reads, p->root, "reads");
+    make_file(p->other, p->root, "other");
+}
+
+static void drop_place(struct place *p)
+{
+    char *files[] = {p->named, p->reads, p->other}, neighbour[112];
+    snprintf(neighbour, sizeof neighbour, "%s-wal", p->named);
+    unlink(neighbour);
+    for (size_t i = 0; i < countof(files); i++) {
+        unlink(files[i]);
+        *strrchr(files[i], '/') = 0;
+        rmdir(files[i]);
+    }
+    rmdir(p->root);
+}
+
+static struct got open_file(struct instance *i, const char *mode, const char *path, const char *behind)
+{
+    char key[160];
+    snprintf(key, sizeof key, "file %s %s%s", mode, path, behind);
+    return get(i, key);
+}
+
+static void it_writes_what_its_options_name_and_reads_that_and_what_all_need(void **state)
+{
+    struct place p;
+    make_place(&p);
+    const char *const pairs[] = {"folder", p.named, "reads", p.reads, NULL};
+    struct instance *i = up(pairs);
+    bool is_confined = landlock_is_there();
+    const char *refused = is_confined ? "refused" : "opened";
+    assert_string_equal(open_file(i, "r+", p.named, "").value, "opened");
+    assert_string_equal(open_file(i, "w", p.named, "-wal").value, "opened");
+    assert_string_equal(open_file(i, "r", p.reads, "").value, "opened");
+    assert_string_equal(open_file(i, "r+", p.reads, "").value, refused);
+    assert_string_equal(open_file(i, "r", p.other, "").value, refused);
+    assert_string_equal(open_file(i, "r", "/etc/passwd", "").value, "opened");
+    assert_string_equal(open_file(i, "r+", "/dev/null", "").value, "opened");
+    driver_retire(i);
+    drop_place(&p);
+}
+
+static void it_neither_reads_nor_writes_the_memory_of_others(void **state)
+{
+    struct instance *i = up(NULL);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/", (int)getpid());
+    if (landlock_is_there()) {
+        assert_string_equal(open_file(i, "r", path, "mem").value, "refused");
+        assert_string_equal(open_file(i, "r+", path, "mem").value, "refused");
+        assert_string_equal(open_file(i, "r", path, "environ").value, "refused");
+    }
+    driver_retire(i);
+}
+
+static void where_files_are_open_it_opens_all_that_its_user_may(void **state)
+{
+    struct place p;
+    make_place(&p);
+    struct apart a = {.type = "state.crashing", .limits = {.may_open = true}};
+    struct instance *i = apart_up(&a);
+    assert_non_null(i);
+    assert_string_equal(open_file(i, "r+", p.other, "").value, "opened");
+    driver_retire(i);
+    drop_place(&p);
+}
+
 static void a_component_of_an_unknown_block_is_refused(void **state)
 {
     struct trb_component other = {.size = sizeof other, .block = "nameresolution", .type = "nameresolution.it", .ops = &other};
@@ -279,6 +424,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_start_that_fails_says_why),
         cmocka_unit_test(it_may_not_do_what_it_has_no_need_to),
         cmocka_unit_test(its_limits_end_what_it_takes),
+        cmocka_unit_test(one_that_uses_more_than_its_share_of_a_processor_is_ended),
+        cmocka_unit_test(one_that_keeps_within_its_share_is_left_alone),
+        cmocka_unit_test(its_process_and_what_that_uses_are_told),
+        cmocka_unit_test(it_writes_what_its_options_name_and_reads_that_and_what_all_need),
+        cmocka_unit_test(it_neither_reads_nor_writes_the_memory_of_others),
+        cmocka_unit_test(where_files_are_open_it_opens_all_that_its_user_may),
         cmocka_unit_test(a_component_of_an_unknown_block_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
