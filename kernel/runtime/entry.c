@@ -95,20 +95,28 @@ static void settle_failure(struct entry *e)
     components_changed(e->rt);
 }
 
+/* Once, and e->then is empty before it: a maker who is told of a failure retires the entry from inside. false: there is
+ * none. */
+static bool tell_maker(struct entry *e, const struct trb_error *err)
+{
+    void (*then)(void *, struct entry *, const struct trb_error *) = e->then;
+    e->then = NULL;
+    if (then)
+        then(e->arg, e, err);
+    return then != NULL;
+}
+
 static void failed(struct entry *e, trb_code code)
 {
     struct trb_error err = ERROR_INIT;
-    void (*then)(void *, struct entry *, const struct trb_error *) = e->then;
     e->state = ENTRY_FAILED;
     if (runtime_is_stopping(e->rt))
         return;
-    if (!then) {
-        settle_failure(e);
-        return entry_settled(e);
-    }
-    e->then = NULL;
     error_set(&err, code, "COMPONENT", "%s", e->why.at);
-    then(e->arg, e, &err);
+    if (tell_maker(e, &err))
+        return;
+    settle_failure(e);
+    entry_settled(e);
 }
 
 /* kind NULL: the cause stands alone. */
@@ -197,11 +205,7 @@ static void on_started(void *arg, struct instance *i, const struct trb_error *wh
     e->pause_ns = HEAL_FIRST_NS;
     count(e, "dapr_runtime_component_init_total", NULL);
     log_info("dapr.runtime.processor", "Component loaded: %s", log_name(e));
-    void (*then)(void *, struct entry *, const struct trb_error *) = e->then;
-    e->then = NULL;
-    if (then)
-        then(e->arg, e, NULL);
-    else
+    if (!tell_maker(e, NULL))
         set_standin(e, NULL);
     components_changed(e->rt);
     entry_settled(e);
@@ -331,11 +335,12 @@ void entry_start(struct entry *e)
     struct runtime *rt = e->rt;
     if (is_denied(e)) {
         struct trb_error err = ERROR_INIT;
-        error_set(&err, TRB_DENIED, "DENIED", "components of type '%s' are not allowed", log_name(e));
+        error_set(&err, TRB_DENIED, "DENIED", "components of type '%s/%s' are not allowed here: the configuration's components.deny "
+                  "names them", e->component->type.at, e->component->version.at);
         e->state = ENTRY_FAILED;
-        if (e->then)
-            e->then(e->arg, e, &err);
-        return entry_settled(e);
+        if (!tell_maker(e, &err))
+            entry_settled(e);
+        return;
     }
     count(e, "dapr_runtime_component_loaded", NULL);
     if (!is_known(slice_name(e->component->block))) {
@@ -368,14 +373,11 @@ static void stop(void *arg)
     instance_retire(e->instance, on_gone, e);
 }
 
-static void tell_maker(struct entry *e)
+static void tell_leaving(struct entry *e)
 {
-    void (*then)(void *, struct entry *, const struct trb_error *) = e->then;
     struct trb_error err = ERROR_INIT;
-    e->then = NULL;
     error_set(&err, TRB_CANCELLED, "LEAVING", "component %s was taken away before it was up", log_name(e));
-    if (then)
-        then(e->arg, e, &err);
+    (void)tell_maker(e, &err);
 }
 
 void entry_retire(struct entry *e, void (*gone)(void *), void *arg)
@@ -386,7 +388,7 @@ void entry_retire(struct entry *e, void (*gone)(void *), void *arg)
     timer_end(&e->again);
     standin_retire(e->standin);            /* nor is that */
     e->standin = NULL;
-    tell_maker(e);
+    tell_leaving(e);
     entry_settled(e);
     if (e->resolution)
         resolution_cancel(e->resolution);

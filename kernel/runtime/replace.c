@@ -1,10 +1,16 @@
-/* replace: one component for another of its name. Plugins are swap.c. */
+/* replace: one component for another of its name. Plugins are swap.c.
+ *
+ *     (it joins) start ──────────────────────────────────────────────────► catalog
+ *     (it takes a place) start ──► self-test ──► what the old one keeps goes over ──► catalog ──► the old one retires
+ *
+ * Where nothing serves there is nothing to keep from harm: one that joins starts as at the runtime's start. */
 #include <base/error.h>
 #include <base/mem.h>
 #include <base/slice.h>
 #include <runtime/handover.h>
 #include <runtime/inside.h>
 #include <runtime/replace.h>
+#include <runtime/selftest.h>
 
 struct replacement {
     struct runtime *rt;
@@ -73,14 +79,19 @@ static void give_up(struct replacement *r)
     finish(r);
 }
 
-static void on_handed_over(void *arg, const struct trb_error *err)
+static bool has_failed(struct replacement *r, const struct trb_error *err)
 {
-    struct replacement *r = arg;
     if (err)
         r->err = *err;
     else if (runtime_is_stopping(r->rt))
         error_set(&r->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is stopping");
-    if (r->err.code) {
+    return r->err.code;
+}
+
+static void on_handed_over(void *arg, const struct trb_error *err)
+{
+    struct replacement *r = arg;
+    if (has_failed(r, err)) {
         handover_abort(r->handover);
         return give_up(r);
     }
@@ -88,18 +99,25 @@ static void on_handed_over(void *arg, const struct trb_error *err)
     publish(r);
 }
 
+static void on_tested(void *arg, const struct trb_error *err)
+{
+    struct replacement *r = arg;
+    if (has_failed(r, err))
+        give_up(r);
+    else
+        r->handover = handover_begin(r->old, r->new_, on_handed_over, r);
+}
+
 static void on_up(void *arg, struct entry *e, const struct trb_error *err)
 {
     struct replacement *r = arg;
     r->new_ = e;
-    if (err) {
-        r->err = *err;
+    if (has_failed(r, err))
         give_up(r);
-    } else if (r->old && r->old->state == ENTRY_LIVE) {
-        r->handover = handover_begin(r->old, e, on_handed_over, r);
-    } else {
+    else if (r->old && r->old->state == ENTRY_LIVE)
+        selftest_run(e->instance, on_tested, r);
+    else
         publish(r);
-    }
 }
 
 bool replace_is_busy(struct runtime *rt, struct trb_slice name)

@@ -1,7 +1,7 @@
 /* replace: components and plugins changed while requests flow: what the admin listener asks for.
  *
- * The new one comes up beside the old one, takes over, and the old one is drained; when the new one
- * does not come up, the old one stays and err says why. [main loop] */
+ * The new one comes up beside the old one, passes its self-test, takes over, and the old one is drained;
+ * when it does not come up or does not pass, the old one stays and err says why. [main loop] */
 #ifndef RUNTIME_REPLACE_H
 #define RUNTIME_REPLACE_H
 

@@ -25,10 +25,14 @@ struct asked {                             /* one self */
 static void tell(struct selftest *t)
 {
     void (*then)(void *, const struct trb_error *) = t->then;
+    struct trb_error why = ERROR_INIT;
     t->then = NULL;
     timer_end(&t->late);
+    if (t->failure.code)
+        error_set(&why, t->failure.code, "SELF_TEST", "component %s came up and did not pass its self-test: %s",
+                  t->instance->name, t->failure.message);
     if (then)
-        then(t->arg, t->failure.code ? &t->failure : NULL);
+        then(t->arg, t->failure.code ? &why : NULL);
 }
 
 static void one_over(struct selftest *t)

@@ -43,6 +43,8 @@ struct swap {
 static void finish(struct swap *s)
 {
     struct list *node;
+    if (s->err.code && s->plugin)
+        loader_reject(s->plugin);
     if (s->err.code)
         log_warn(SCOPE, "plugin %s stays as it is: %s", s->plugin ? s->plugin->file : "?", s->err.message);
     else
@@ -104,6 +106,8 @@ static void drain_all(struct draining *d, struct swap *s)
 
 static bool is_opening(struct swap *s)
 {
+    if (runtime_is_stopping(s->rt))        /* the new copies may have gone before the old ones */
+        return false;
     list_each(node, &s->blocks) {
         struct service *new_ = list_item(node, struct moved_block, link)->new_;
         if (TRB_HAS(new_->block, is_busy) && new_->block->is_busy(new_->self))
@@ -248,12 +252,7 @@ static void one_settled(struct swap *s, const struct trb_error *err)
 
 static void on_tested(void *arg, const struct trb_error *err)
 {
-    struct moved_entry *m = arg;
-    struct trb_error why = ERROR_INIT;
-    if (err)
-        error_set(&why, err->code, "SELF_TEST", "component %s came up and did not pass its self-test: %s",
-                  m->new_->component->head.name.at, err->message);
-    one_settled(m->swap, err ? &why : NULL);
+    one_settled(((struct moved_entry *)arg)->swap, err);
 }
 
 static void on_up(void *arg, struct entry *e, const struct trb_error *err)
@@ -291,6 +290,12 @@ static void collect(struct swap *s)
     }
 }
 
+/* It has code of an earlier copy already, and nothing to hand over yet. */
+static bool is_coming_up(const struct entry *e, const struct plugin *p)
+{
+    return e->state == ENTRY_STARTING && !strcmp(e->instance->plugin->file, p->file);
+}
+
 static bool is_busy(struct swap *s)
 {
     list_each(node, &s->rt->components.entries) {
@@ -299,6 +304,8 @@ static bool is_busy(struct swap *s)
         if (e->state != ENTRY_LEAVING && (is_ours || runs_from(e, s->plugin)) && (e->then || e->is_challenged))
             return error_set(&s->err, TRB_ABORTED, "BUSY", "component %s is being replaced already",
                              e->component->head.name.at);
+        if (is_coming_up(e, s->plugin))
+            return error_set(&s->err, TRB_ABORTED, "BUSY", "component %s is coming up just now", e->component->head.name.at);
     }
     return false;
 }
@@ -353,7 +360,8 @@ void replace_plugin(struct runtime *rt, struct trb_slice plugin, replace_done *d
     if (runtime_is_stopping(rt) || !rt->components.is_loaded)
         error_set(&s->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is starting or stopping");
     else if (!is_loaded(plugin))
-        error_set(&s->err, TRB_NOT_FOUND, "NOT_LOADED", "plugin %.*s is not loaded", SLICE_ARG(plugin));
+        error_set(&s->err, TRB_NOT_FOUND, "NOT_LOADED", "plugin %.*s is not loaded: GET /v1/admin/plugins lists those that are, by the name of the file without .so",
+                  SLICE_ARG(plugin));
     else
         loader_copy(plugin, &s->plugin, &s->err);
     job_defer(loop_at(0), &s->job, start, s);

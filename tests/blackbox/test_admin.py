@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from harness.admin import Admin
+from harness.plugins import plugin_folder
 from harness.ports import free_port
 from harness.resources import component, text_of
 from harness.wait import until
@@ -268,6 +269,54 @@ def test_a_reload_makes_a_new_instance(pair):
     assert admin.reload("store").status == 200
     assert save(sidecar, "store") == 204
     assert admin.reload("nobody").status == 404
+
+
+# --- Self-test ---
+
+@pytest.fixture
+def fussy(bench, tmp_path):
+    """Its store passes its self-test unless the file that it names is there: sidecar, admin, and the file."""
+    folder, trouble = tmp_path / "plugins", tmp_path / "trouble"
+    folder.mkdir()
+    sidecar, admin = on_socket(bench, tmp_path, flags={"plugins-path": str(plugin_folder(folder, "fussy.c", "state.fussy"))},
+                               resources=[component("store", "state.fussy", {"troubleFile": str(trouble)})])
+    return sidecar, admin, trouble
+
+
+@pytest.mark.parametrize("change", ["reload", "another document"])
+def test_one_that_comes_up_ill_does_not_take_over(fussy, change):
+    sidecar, admin, trouble = fussy
+    trouble.touch()
+    other = text_of(component("store", "state.fussy", {"troubleFile": str(trouble), "some": "option"}))
+    answer = admin.reload("store") if change == "reload" else admin.put(other)
+    sentence = "component store came up and did not pass its self-test: there is trouble"
+    assert answer.status == 503 and sentence in answer.json["message"]
+    sidecar.wait_log(f"an admin request failed: {sentence}")
+    assert sidecar.get("/v1.0/state/store/k").status == 204
+    assert admin.component("store")["state"] == "live" and "some" not in admin.options("store")
+    trouble.unlink()
+    assert admin.put(other).status == 200
+    assert "some" in admin.options("store")
+
+
+def test_one_that_joins_starts_as_at_the_start(fussy):
+    """Nothing serves in its place: it is not tested."""
+    sidecar, admin, trouble = fussy
+    trouble.touch()
+    assert admin.put(text_of(component("second", "state.fussy", {"troubleFile": str(trouble)}))).status == 200
+    assert sidecar.get("/v1.0/state/second/k").status == 204
+
+
+def test_a_type_that_is_denied_takes_no_place(bench, tmp_path):
+    sidecar, admin = on_socket(bench, tmp_path, resources=[component("store", "state.in-memory")],
+                               config={"components": {"deny": ["state.sqlite/v1"]}})
+    for name in ("store", "second", "store"):
+        answer = admin.put(text_of(component(name, "state.sqlite", {"connectionString": str(tmp_path / "x.db")})))
+        assert (answer.status, answer.json["errorCode"]) == (503, "DENIED"), answer.text
+        assert "components of type 'state.sqlite/v1' are not allowed" in answer.json["message"]
+    assert set(admin.components()) == {"store"} and save(sidecar, "store") == 204
+    assert admin.reload("store").status == 200
+    sidecar.stop()
 
 
 # --- Code ---

@@ -11,6 +11,7 @@ import pytest
 from harness import raw, rpc
 from harness.admin import Admin
 from harness.app import reply
+from harness.plugins import plugin_folder
 from harness.resources import component, configuration, endpoint, resiliency, subscription, text_of
 from harness.pubsub import Scene
 from harness.wait import until
@@ -23,6 +24,24 @@ BROKEN = component("store", "state.sqlite", {"connectionString": "/nowhere/at/al
 
 def start(bench, *resources, **more):
     return bench.sidecar(resources=list(resources), flags={**SAFE, **more.pop("flags", {})}, **more)
+
+
+def fussy(bench, tmp_path, flags):
+    """A sidecar whose store is well, a version of it that fails its self-test, and what makes that one well and writes it
+    again."""
+    folder, trouble = tmp_path / "plugins", tmp_path / "trouble"
+    folder.mkdir()
+    trouble.touch()
+
+    def store(path):
+        return component("store", "state.fussy", {"troubleFile": str(path)})
+    sidecar = bench.sidecar(resources=[store(tmp_path / "nothing")], flags={
+        **flags, "plugins-path": str(plugin_folder(folder, "fussy.c", "state.fussy"))})
+
+    def heal():
+        trouble.unlink()
+        sidecar.resource_write("0.yaml", store(trouble))
+    return sidecar, store(trouble), heal
 
 
 def test_the_start_says_that_nothing_is_built_anew(bench):
@@ -52,6 +71,27 @@ def test_a_version_that_does_not_start_leaves_the_old_one_serving(bench):
     sidecar.resource_write("1.yaml", OTHER)
     wait_components(sidecar, "store", "other")
     assert sidecar.get("/v1.0/state/store/k").json == 1
+
+
+def test_a_version_that_comes_up_ill_leaves_the_old_one_serving(bench, tmp_path):
+    sidecar, ill, taken = fussy(bench, tmp_path, SAFE)
+    sidecar.resource_write("0.yaml", ill)
+    sidecar.wait_log("Component store (state.fussy/v1) stays as it is, its new version is not taken: component store came up and "
+                     "did not pass its self-test: there is trouble", seconds=SECONDS)
+    assert sidecar.get("/v1.0/state/store/k").status == 204
+    assert not sidecar.logged("Component updated: store")
+    taken()
+    sidecar.wait_log("Component updated: store (state.fussy/v1)", seconds=SECONDS)
+    sidecar.stop()
+
+
+def test_without_safe_a_version_starts_as_at_the_start(bench, tmp_path):
+    """The old one is closed by then: what comes up serves."""
+    sidecar, ill, _ = fussy(bench, tmp_path, {"reload": "dapr"})
+    sidecar.resource_write("0.yaml", ill)
+    sidecar.wait_log("Component loaded: store (state.fussy/v1)", seconds=SECONDS, count=2)
+    until(lambda: sidecar.get("/v1.0/state/store/k").status == 204, "the new one", SECONDS)
+    sidecar.stop()
 
 
 @pytest.mark.parametrize("text", ["", "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: [\n"], ids=["empty", "broken"])
