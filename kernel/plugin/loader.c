@@ -17,17 +17,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *folders[32];
+static const char **folders;
 static uint32_t folder_count;
 static struct list plugins = {&plugins, &plugins};
 static uint64_t serial;
 
 void loader_add_folder(const char *folder)
 {
-    check(folder_count < countof(folders));
     for (uint32_t i = 0; i < folder_count; i++)
         if (!strcmp(folders[i], folder))
             return;
+    folders = mem_grow(folders, (folder_count + 1) * sizeof *folders);
     folders[folder_count++] = mem_text(folder, strlen(folder));
 }
 
@@ -260,12 +260,19 @@ trb_code loader_get(struct trb_slice name, struct plugin **ret_plugin, struct tr
 {
     list_each(node, &plugins) {
         struct plugin *p = list_item(node, struct plugin, link);
-        if (slice_is(slice_from(p->file, strlen(p->file) - 3), name)) {
+        if (!p->is_rejected && slice_is(slice_from(p->file, strlen(p->file) - 3), name)) {
             *ret_plugin = plugin_ref(p);
             return TRB_OK;
         }
     }
     return loader_copy(name, ret_plugin, err);
+}
+
+void loader_reject(struct plugin *p)
+{
+    p->is_rejected = true;
+    list_remove(&p->link);
+    list_append(&plugins, &p->link);
 }
 
 static bool is_in_earlier(const char *file, uint32_t folder)

@@ -2,17 +2,15 @@
 listener, and signals. It is Trilby's own, so the whole file is left out on any other sidecar."""
 
 import os
-import shutil
 import socket
 import threading
 
 import pytest
 
-from harness import metrics
 from harness.admin import Admin
 from harness.resources import component, endpoint, text_of
 from harness.wait import until
-from test_reload import SECONDS, STORE, names, secrets_file, vault, wait_components
+from test_reload import SECONDS, STORE, secrets_file, vault, wait_components
 
 pytestmark = pytest.mark.differs
 SLOW = {"responseTimeout": "4s"}
@@ -55,10 +53,21 @@ def test_a_component_given_while_its_file_closes_it_is_there_once(bench, tmp_pat
 def test_a_component_that_is_coming_up_at_the_start_is_not_taken_away_under_it(bench, tmp_path, silent):
     hanging = component("hanging", "state.redis", {"redisHost": f"127.0.0.1:{silent}"}, initTimeout="3s", ignoreErrors=True)
     sidecar, admin = start(bench, tmp_path, hanging, ready=False)
-    until(lambda: admin.path and os.path.exists(admin.path) and admin.components().get("hanging", {}).get("state") == "starting",
+    until(lambda: os.path.exists(admin.path) and admin.components().get("hanging", {}).get("state") == "starting",
           "the component to be starting")
     assert admin.remove("hanging").status == 503
     sidecar.wait_log("dapr initialized. Status: Running.", seconds=SECONDS)
+
+
+def test_a_plugin_is_not_replaced_while_a_component_of_it_comes_up(bench, tmp_path, silent):
+    sidecar, admin = start(bench, tmp_path, STORE)
+    sidecar.resource_write("1.yaml", component("hanging", "state.redis", {"redisHost": f"127.0.0.1:{silent}"}, initTimeout="3s",
+                                               ignoreErrors=True))
+    until(lambda: admin.components().get("hanging", {}).get("state") == "starting", "the component to be starting", SECONDS)
+    answer = admin.swap("state.redis")
+    assert answer.status == 409 and answer.json["message"] == "component hanging is coming up just now"
+    until(lambda: admin.components()["hanging"]["state"] == "failed", "the component to give up", SECONDS)
+    assert admin.swap("state.redis").status == 200
 
 
 def actors(name, type="state.in-memory", **metadata):

@@ -131,6 +131,40 @@ static void the_newest_copy_is_shared_and_a_new_one_is_another(void **state)
     plugin_unref(first), plugin_unref(again), plugin_unref(second), plugin_unref(newest);
 }
 
+static void a_copy_that_was_rejected_is_the_newest_no_more(void **state)
+{
+    struct trb_error err = ERROR_INIT;
+    struct plugin *first = NULL, *bad = NULL, *newest = NULL;
+    copy_file("state.hostile.so", "state.hostile.so");
+    assert_int_equal(loader_copy(SLICE("state.hostile"), &first, &err), TRB_OK);
+    assert_int_equal(loader_copy(SLICE("state.hostile"), &bad, &err), TRB_OK);
+    loader_reject(bad);
+    assert_int_equal(loader_get(SLICE("state.hostile"), &newest, &err), TRB_OK);
+    assert_ptr_equal(newest, first);
+    plugin_unref(first), plugin_unref(newest);
+    assert_int_equal(loader_get(SLICE("state.hostile"), &newest, &err), TRB_OK);
+    assert_ptr_not_equal(newest, bad);
+    plugin_unref(bad), plugin_unref(newest);
+}
+
+static void there_may_be_any_number_of_folders(void **state)
+{
+    struct trb_error err = ERROR_INIT;
+    struct plugin *p = NULL;
+    char path[64];
+    uint32_t before, after;
+    loader_folders(&before);
+    for (int i = 0; i < 100; i++) {
+        snprintf(path, sizeof path, "/nowhere/%d", i);
+        loader_add_folder(path);
+    }
+    loader_folders(&after);
+    assert_int_equal(after, before + 100);
+    copy_file("state.hostile.so", "state.hostile.so");
+    assert_int_equal(loader_get(SLICE("state.hostile"), &p, &err), TRB_OK);
+    plugin_unref(p);
+}
+
 static void a_component_is_found_by_type_and_version_without_regard_to_case(void **state)
 {
     struct trb_error err = ERROR_INIT;
@@ -154,6 +188,8 @@ int main(void)
         cmocka_unit_test(a_link_may_lead_to_a_plain_name_beside_it_only),
         cmocka_unit_test(what_is_no_plugin_is_refused_with_its_path),
         cmocka_unit_test(the_newest_copy_is_shared_and_a_new_one_is_another),
+        cmocka_unit_test(a_copy_that_was_rejected_is_the_newest_no_more),
+        cmocka_unit_test(there_may_be_any_number_of_folders),
         cmocka_unit_test(a_component_is_found_by_type_and_version_without_regard_to_case),
     };
     return cmocka_run_group_tests(tests, prepare, clean_up);
