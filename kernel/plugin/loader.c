@@ -84,6 +84,17 @@ static int open_beside(int dir, const char *file)
     return openat(dir, target, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
+static trb_code not_opened(const char *folder, const char *file, struct trb_error *err)
+{
+    if (errno == ENOENT)
+        return TRB_NOT_FOUND;
+    if (errno == ELOOP)
+        return error_set(err, TRB_DENIED, "PLUGIN_LINK",
+                         "plugin %s/%s is a link to something else than a file beside it, and is not followed: put the file itself there",
+                         folder, file);
+    return error_errno(err, errno, file);
+}
+
 static trb_code open_in(const char *folder, const char *file, int *ret_fd, struct trb_error *err)
 {
     int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -91,7 +102,7 @@ static trb_code open_in(const char *folder, const char *file, int *ret_fd, struc
         return TRB_NOT_FOUND;
     int fd = open_beside(dir, file);
     if (fd < 0) {
-        trb_code code = errno == ENOENT ? TRB_NOT_FOUND : error_errno(err, errno, file);
+        trb_code code = not_opened(folder, file, err);
         close(dir);
         return code;
     }
@@ -166,6 +177,14 @@ static trb_code check_manifest(const struct trb_plugin *m, const char *path, str
     return TRB_OK;
 }
 
+/* What the dynamic linker says begins with the name it was given, which tells nobody anything. */
+static const char *why_not_mapped(const char *name)
+{
+    const char *why = dlerror();
+    size_t len = strlen(name);
+    return !strncmp(why, name, len) && !strncmp(why + len, ": ", 2) ? why + len + 2 : why;
+}
+
 static trb_code map_plugin(struct plugin *p, struct trb_error *err)
 {
     char name[64];
@@ -180,8 +199,7 @@ static trb_code map_plugin(struct plugin *p, struct trb_error *err)
     p->handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 #endif
     if (!p->handle)
-        return error_set(err, TRB_PRECONDITION, "PLUGIN_NOT_LOADABLE", "plugin %s: %s", p->path,
-                         dlerror());
+        return error_set(err, TRB_PRECONDITION, "PLUGIN_NOT_LOADABLE", "plugin %s: %s", p->path, why_not_mapped(name));
     p->manifest = dlsym(p->handle, "trilby_plugin_v1");
     if (!p->manifest)
         return error_set(err, TRB_PRECONDITION, "PLUGIN_ABI",

@@ -95,7 +95,15 @@ static void a_link_may_lead_to_a_plain_name_beside_it_only(void **state)
     plugin_unref(p);
     snprintf(path, sizeof path, "%s/state.away.so", folder);
     assert_int_equal(symlink(TEST_PLUGINS "/state.hostile.so", path), 0);
-    expect_refusal("state.away", "state.away.so");
+    expect_refusal("state.away", "state.away.so is a link to something else than a file beside it");
+}
+
+static void assert_never_said(const char *name, const char *words)
+{
+    struct trb_error err = ERROR_INIT;
+    struct plugin *p = NULL;
+    loader_copy(slice_of(name), &p, &err);
+    assert_null(strstr(err.message, words));
 }
 
 static void what_is_no_plugin_is_refused_with_its_path(void **state)
@@ -113,6 +121,7 @@ static void what_is_no_plugin_is_refused_with_its_path(void **state)
     fclose(f);
     chmod(path, 0644);
     expect_refusal("state.text", path);
+    assert_never_said("state.text", "/proc/self");
 }
 
 static void the_newest_copy_is_shared_and_a_new_one_is_another(void **state)
