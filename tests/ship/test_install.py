@@ -75,6 +75,14 @@ def test_a_component_is_built_and_judged_with_the_installed_sdk(installed, compo
 
 def test_it_is_described_by_the_installed_tools(installed, component):
     assert "state.acme" in run("trilby-describe", plugin_of(component), env=sdk(installed)).stdout
+    elsewhere = {**os.environ, "PATH": "/usr/bin:/bin"}            # it finds trilby-conform beside itself
+    assert "state.acme" in run(installed / "bin/trilby-describe", plugin_of(component), env=elsewhere).stdout
+
+
+def test_words_that_describe_does_not_know_have_a_sentence(installed):
+    for words, said in ((["--form"], "--form is markdown, schema or metadata, not ''"), (["--pages"], "--pages needs a folder"),
+                        (["--form", "x", "y.so"], "--form is markdown, schema or metadata, not 'x'"), ([], "which plugin?")):
+        assert said in run(installed / "bin/trilby-describe", *words, ok=False).stderr
 
 
 def test_the_moved_sidecar_serves_it(installed, component, tmp_path):
