@@ -29,7 +29,7 @@ struct trb_stream; /* TCP, TLS or Unix; the host's */
 struct trb_stream_target {
     uint32_t size;
     struct trb_slice host;                  /* name, address, or unix:/path */
-    uint32_t port, tls, verify;             /* port: of TCP; tls 1: speak TLS; verify 1: check the certificate and its name */
+    uint32_t port, tls, verify;             /* port: of TCP; tls: 1 speaks TLS; verify: 1 checks the certificate and its name */
     struct trb_slice server_name, ca_pem, certificate_pem, key_pem; /* absent: none */
     uint64_t connect_timeout_ns;            /* 0: 5 s */
     struct trb_slice alpn;                  /* with tls: "h2", "http/1.1"; absent: none is offered */

@@ -426,11 +426,11 @@ pub struct trb_stream_target {
     pub size: u32,
     /// name, address, or unix:/path
     pub host: trb_slice,
-    /// port: of TCP; tls 1: speak TLS; verify 1: check the certificate and its name
+    /// port: of TCP; tls: 1 speaks TLS; verify: 1 checks the certificate and its name
     pub port: u32,
-    /// port: of TCP; tls 1: speak TLS; verify 1: check the certificate and its name
+    /// port: of TCP; tls: 1 speaks TLS; verify: 1 checks the certificate and its name
     pub tls: u32,
-    /// port: of TCP; tls 1: speak TLS; verify 1: check the certificate and its name
+    /// port: of TCP; tls: 1 speaks TLS; verify: 1 checks the certificate and its name
     pub verify: u32,
     /// absent: none
     pub server_name: trb_slice,

@@ -1293,7 +1293,7 @@ pub mod state {
         pub etag: Slice<'a>,
         /// Absent: application/json.
         pub content_type: Slice<'a>,
-        /// E.g. ttlExpireTime.
+        /// Of an item that expires: ttlExpireTime, in UTC as 2026-01-31T23:59:59Z.
         pub metadata: Pairs<'a>,
     }
     impl Default for StateItem<'_> {
@@ -1313,7 +1313,7 @@ pub mod state {
         pub key: Name<'a>,
         /// The bytes to store, uninterpreted.
         pub value: Data<'a>,
-        /// Only if this is the present version; absent: any.
+        /// Only if this is the present version; absent or empty: any.
         pub etag: Name<'a>,
         /// What the client said beside it.
         pub metadata: Pairs<'a>,
@@ -1345,7 +1345,7 @@ pub mod state {
         pub size: u32,
         /// The full key, prefix included.
         pub key: Name<'a>,
-        /// Only if this is the present version; absent: any.
+        /// Only if this is the present version; absent or empty: any.
         pub etag: Name<'a>,
         /// What the client said beside it.
         pub metadata: Pairs<'a>,
