@@ -123,7 +123,8 @@ static trb_code check_own(struct checking *c)
         code = flags_refuse(c, "invalid value for 'workers': %lld, it is 0 to 4096", (long long)f->workers);
     if (!code && f->admin_listen.len && !slice_starts(slice_name(f->admin_listen), SLICE("unix:")) &&
         !f->admin_token_file.len)
-        code = flags_refuse(c, "'admin-listen' is unix:/path, or a port of this machine with 'admin-token-file', a file only its owner can read");
+        code = flags_refuse(c, "'admin-listen' is unix:/path, or a port of this machine with 'admin-token-file', a file only its "
+                               "owner can read");
     return code;
 }
 

@@ -360,8 +360,8 @@ void replace_plugin(struct runtime *rt, struct trb_slice plugin, replace_done *d
     if (runtime_is_stopping(rt) || !rt->components.is_loaded)
         error_set(&s->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is starting or stopping");
     else if (!is_loaded(plugin))
-        error_set(&s->err, TRB_NOT_FOUND, "NOT_LOADED", "plugin %.*s is not loaded: GET /v1/admin/plugins lists those that are, by the name of the file without .so",
-                  SLICE_ARG(plugin));
+        error_set(&s->err, TRB_NOT_FOUND, "NOT_LOADED", "plugin %.*s is not loaded: GET /v1/admin/plugins lists those that are, "
+                  "by the name of the file without .so", SLICE_ARG(plugin));
     else
         loader_copy(plugin, &s->plugin, &s->err);
     job_defer(loop_at(0), &s->job, start, s);
