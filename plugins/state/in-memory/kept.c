@@ -88,6 +88,20 @@ static void adopt_one(struct store *s, const struct kept *k, const char *key, co
         purger_expect(s, k->expires_ns);
 }
 
+static bool adopt_next(struct store *s, struct trb_slice *rest)
+{
+    struct kept k;
+    if (rest->len < sizeof k)
+        return false;
+    memcpy(&k, rest->at, sizeof k);
+    *rest = slice_skip(*rest, sizeof k);
+    if (k.key_len > rest->len || k.value_len > rest->len - k.key_len)
+        return false;
+    adopt_one(s, &k, rest->at, rest->at + k.key_len);
+    *rest = slice_skip(*rest, k.key_len + k.value_len);
+    return true;
+}
+
 void in_memory_adopt(void *self, struct trb_slice from)
 {
     struct store *s = self;
@@ -97,12 +111,9 @@ void in_memory_adopt(void *self, struct trb_slice from)
         return;
     }
     from = slice_skip(from, sizeof FORM - 1);
-    for (struct kept k; from.len >= sizeof k;) {
-        memcpy(&k, from.at, sizeof k);
-        from = slice_skip(from, sizeof k);
-        if (k.key_len > from.len || k.value_len > from.len - k.key_len)
+    while (from.len)
+        if (!adopt_next(s, &from)) {
+            trb_log(s->host, s->origin, TRB_LOG_ERROR, "what the earlier copy handed over cannot be read whole; the rest of it is lost");
             return;
-        adopt_one(s, &k, from.at, from.at + k.key_len);
-        from = slice_skip(from, k.key_len + k.value_len);
-    }
+        }
 }
