@@ -2,6 +2,7 @@
 #include <admin/calls.h>
 #include <admin/own.h>
 #include <base/check.h>
+#include <base/codec.h>
 #include <base/slice.h>
 
 #define RUNTIME(member) .verb = offsetof(struct admin_verbs, member)
@@ -55,10 +56,25 @@ admin_verb *calls_verb(const struct admin_call *c, const struct admin_verbs *ver
     return c->own ? c->own : *(admin_verb *const *)(const void *)((const char *)verbs + c->verb);
 }
 
-/* Names are plain: nothing in them is escaped. */
-static bool is_name(struct trb_slice name)
+/* A component may be called almost anything; what would garble a line of the log cannot be asked for. */
+bool calls_read_name(struct trb_slice raw, char ret_name[CALLS_NAME], size_t *ret_len)
 {
-    return name.len && name.len < 256 && !memchr(name.at, '/', name.len) && !memchr(name.at, '%', name.len);
+    char room[3 * CALLS_NAME];
+    if (!raw.len || raw.len > sizeof room || memchr(raw.at, '/', raw.len) || !percent_decode(raw, false, room, ret_len) ||
+        *ret_len > CALLS_NAME)
+        return false;
+    for (size_t i = 0; i < *ret_len; i++)
+        if ((uint8_t)room[i] < ' ' || room[i] == 0x7f)
+            return false;
+    memcpy(ret_name, room, *ret_len);
+    return true;
+}
+
+static bool is_name(struct trb_slice raw)
+{
+    char name[CALLS_NAME];
+    size_t len;
+    return calls_read_name(raw, name, &len);
 }
 
 static bool fits(const struct admin_call *c, struct trb_slice path, struct trb_slice *ret_name)

@@ -19,7 +19,10 @@ struct admin_call {
 };
 
 const struct admin_call *calls_all(size_t *ret_count);
-/* NULL: none; *ret_is_known then says whether the path takes another method. */
+#define CALLS_NAME 255u
+/* {name} as it is in a path, percent-escapes read; false: nothing can be called so. */
+bool calls_read_name(struct trb_slice raw, char ret_name[CALLS_NAME], size_t *ret_len);
+/* *ret_name: as it is in the path. NULL: none; *ret_is_known then says whether the path takes another method. */
 const struct admin_call *calls_find(struct trb_slice method, struct trb_slice path, struct trb_slice *ret_name,
                                     bool *ret_is_known);
 void calls_methods(struct trb_slice path, struct text *);      /* "GET, POST": for Allow */

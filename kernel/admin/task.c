@@ -19,7 +19,7 @@ struct admin_task {
     struct gather body;
     struct trb_buf *text;                  /* the body, gathered */
     struct admin_question question;
-    char name_room[256];
+    char name_room[CALLS_NAME];
     const struct admin_call *call;
     bool is_asked, is_answered;
     struct trb_error err;
@@ -191,10 +191,9 @@ static void begin(struct admin *a, struct exchange *x, const struct admin_call *
 {
     struct admin_task *t = mem_zero(sizeof *t);
     *t = (struct admin_task){.magic = TASK_MAGIC, .admin = a, .x = x, .loop = x->loop, .call = call};
-    check(name.len < sizeof t->name_room);
-    if (name.len)
-        memcpy(t->name_room, name.at, name.len);
-    t->question.name = slice_from(t->name_room, name.len);
+    size_t len = 0;
+    check(!name.len || calls_read_name(name, t->name_room, &len));
+    t->question.name = slice_from(t->name_room, len);
     x->owner = t;
     x->events = &events;
 }

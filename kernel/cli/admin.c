@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/say.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,10 +58,19 @@ static const struct verb *find(const char *name)
     return NULL;
 }
 
-static bool is_plain_name(const char *name)
+static bool is_control(unsigned char c)
 {
-    static const char taken[] = "/%?# \t\r\n";
-    return *name && strlen(name) < 256 && !name[strcspn(name, taken)];
+    return c < ' ' || c == 0x7f;
+}
+
+/* Blanks and other letters are escaped; these no component and no plugin has in its name. */
+static bool is_name(const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < len; i++)
+        if (is_control((unsigned char)name[i]) || strchr("/%", name[i]))
+            return false;
+    return len && len < 256;
 }
 
 static bool is_level(const char *word)
@@ -84,7 +94,7 @@ static bool check_word(const struct request *r, const struct flags *flags, struc
                           r->verb->word == A_FILE ? "a FILE, or - for standard input"
                           : r->verb->is_plugin    ? "the name of a plugin, such as state.redis"
                                                   : "the name of a component");
-    if (r->word && (r->verb->word == A_NAME || r->verb->word == MAYBE_A_NAME) && !is_plain_name(r->word))
+    if (r->word && (r->verb->word == A_NAME || r->verb->word == MAYBE_A_NAME) && !is_name(r->word))
         return reason_set(why, "\"%s\" is no name of a %s", r->word, r->verb->is_plugin ? "plugin" : "component");
     if (r->verb->word == MAYBE_A_LEVEL && r->word && !is_level(r->word))
         return reason_set(why, "trilby admin %s takes debug, info, warn, error or fatal, not \"%s\"", name, r->word);
@@ -140,12 +150,34 @@ static bool read_body(struct request *r, struct reason *why)
     return strlen(r->body.at) == r->body.len || reason_set(why, "%s is no YAML: it has a NUL in it", r->word);
 }
 
+/* Whatever is no letter, digit or one of -._~ as %XX. */
+static char *escaped(const char *name)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *to = malloc(3 * strlen(name) + 1), *at = to;
+    if (!to)
+        abort();
+    for (; *name; name++) {
+        unsigned char c = (unsigned char)*name;
+        if (isalnum(c) || strchr("-._~", c)) {
+            *at++ = (char)c;
+            continue;
+        }
+        *at++ = '%';
+        *at++ = digits[c >> 4];
+        *at++ = digits[c & 15];
+    }
+    *at = 0;
+    return to;
+}
+
 static int ask(const struct request *r, const struct admin_place *place, cJSON **ret_answer, struct reason *why)
 {
     bool is_put = r->verb->word == MAYBE_A_LEVEL && r->word;
-    char *path = text_format(r->verb->path, r->word);
+    char *name = escaped(r->word ? r->word : ""), *path = text_format(r->verb->path, name);
     int result = admin_ask(place, is_put ? "PUT" : r->verb->method, path, r->body.at, r->timeout_s, ret_answer, why);
     free(path);
+    free(name);
     return result;
 }
 

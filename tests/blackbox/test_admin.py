@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import urllib.parse
 
 import pytest
 
@@ -262,6 +263,17 @@ def test_a_broken_one_leaves_the_old_one_serving(pair, kind):
     answer = admin.put(text)
     assert answer.status >= 400 and words.lower() in answer.json["message"].lower(), answer.text
     assert sidecar.get("/v1.0/state/store/kept").body == b"7"
+
+
+@pytest.mark.parametrize("name", ["two words", "späti", "x?y#z"])
+def test_a_name_of_any_letters_is_escaped_in_a_path(pair, name):
+    _, admin = pair
+    path = urllib.parse.quote(name, safe="")
+    assert admin.put(text_of(component(name, "state.in-memory"))).status == 200
+    assert admin.component(path)["name"] == name
+    assert admin.reload(path).status == 200
+    assert admin.remove(path).status == 200
+    assert admin.remove(path).status == 404
 
 
 def test_a_reload_makes_a_new_instance(pair):

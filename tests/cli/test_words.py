@@ -76,6 +76,7 @@ def test_letters_are_the_ones_users_know(trilby, letter, name):
     (["admin", "swap"], "trilby admin swap wants the name of a plugin"),
     (["admin", "add"], "trilby admin add wants a FILE"),
     (["admin", "remove", "a/b"], '"a/b" is no name of a component'),
+    (["admin", "remove", "a\tb"], "is no name of a component"),
     (["admin", "swap", ""], '"" is no name of a plugin'),
     (["admin", "log-level", "loud"], 'debug, info, warn, error or fatal, not "loud"'),
     (["admin", "plugins", "-o", "yaml"], '--output takes table or json, not "yaml"'),

@@ -39,7 +39,7 @@ static void a_path_and_a_method_find_their_call(void **state)
 static void another_method_is_told_from_another_path(void **state)
 {
     static const char *const wrong[] = {"", "/", "/v1/admin/", "/v1/admin/component", "/v1/admin/components/", "/v1/admin/components//reload",
-                                        "/v1/admin/components/a/b", "/v1/admin/components/a%20b", "/v1/admin/components/a/reload/",
+                                        "/v1/admin/components/a/b", "/v1/admin/components/a%2", "/v1/admin/components/a%0Ab", "/v1/admin/components/a/reload/",
                                         "/v1/admin/plugins/state", "/V1/admin", "/v1/admin/openapi.json/x"};
     struct trb_slice name;
     for (size_t i = 0; i < countof(wrong); i++)
@@ -58,6 +58,22 @@ static void a_name_has_an_end(void **state)
     assert_string_equal(found("GET", path, &name), "showComponent");
     path[front + 255] = 'x';
     assert_string_equal(found("GET", path, &name), "none");
+}
+
+static void a_name_is_read_with_its_escapes(void **state)
+{
+    struct trb_slice raw;
+    char name[CALLS_NAME], path[1000] = "/v1/admin/components/";
+    size_t len;
+    assert_string_equal(found("DELETE", "/v1/admin/components/a%2fb%20%C3%A9%25", &raw), "removeComponent");
+    assert_true(calls_read_name(raw, name, &len));
+    assert_true(slice_is(slice_from(name, len), SLICE("a/b \xc3\xa9%")));
+    for (int i = 0; i < 255; i++)
+        strcat(path, "%20");
+    assert_string_equal(found("GET", path, &raw), "showComponent");
+    assert_true(calls_read_name(raw, name, &len) && len == 255);
+    strcat(path, "x");
+    assert_string_equal(found("GET", path, &raw), "none");
 }
 
 static void the_methods_of_a_path_are_told(void **state)
@@ -130,6 +146,7 @@ int main(void)
         cmocka_unit_test(a_path_and_a_method_find_their_call),
         cmocka_unit_test(another_method_is_told_from_another_path),
         cmocka_unit_test(a_name_has_an_end),
+        cmocka_unit_test(a_name_is_read_with_its_escapes),
         cmocka_unit_test(the_methods_of_a_path_are_told),
         cmocka_unit_test(every_call_is_in_the_description),
         cmocka_unit_test(every_schema_that_a_call_or_a_schema_names_is_there),
