@@ -211,6 +211,7 @@ int isolate_child(int argc, char **argv)
 {
     struct trb_error err = ERROR_INIT;
     struct sigaction ignore = {.sa_handler = SIG_IGN};
+    const int first_pipe = CHILD_CONTROL + CHILD_SOCKETS;
     uint32_t lines = argc == 4 ? (uint32_t)atoi(argv[2]) : 0;
     if (!lines || lines > MOST_LINES)
         return 64;
@@ -221,9 +222,9 @@ int isolate_child(int argc, char **argv)
         return 71;
     loop_set_all(&child.loop, 1);
     child.line_count = lines;
-    child.plugin_fd = argv[3][0] == '1' ? CHILD_CONTROL + CHILD_LINES + (int)lines : -1;
-    for (uint32_t i = 0; i < lines; i++)
-        child.lines[i] = line_create(child.loop, CHILD_CONTROL + CHILD_LINES + (int)i);
+    child.plugin_fd = argv[3][0] == '1' ? first_pipe + CHILD_PIPES * (int)lines : -1;
+    for (int i = 0; i < (int)lines; i++)
+        child.lines[i] = line_create(child.loop, (struct stream_ends){first_pipe + CHILD_PIPES * i, first_pipe + CHILD_PIPES * i + 1});
     child.control = stream_accept(child.loop, CHILD_CONTROL, NULL, &control_events, NULL);
     loop_run(child.loop);
     return 0;

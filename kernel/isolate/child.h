@@ -6,15 +6,17 @@
 #include <isolate/words.h>
 #include <plugin/instance.h>
 
-/* Its descriptors: then one line per loop of the host, then the plugin's copy, if there is one. */
+/* Its descriptors: then a line per loop of the host, which is two pipes, to read from and to write to; then the
+ * plugin's copy, if there is one. */
 #define CHILD_CONTROL 3
 #define CHILD_LOG 4
 #define CHILD_DIAL 5
-#define CHILD_LINES 3                      /* those above */
+#define CHILD_SOCKETS 3                    /* those above */
+#define CHILD_PIPES 2                      /* of a line */
 
 /* --- serve.c: the questions of one line [its loop] ------------------------------------------------ */
 struct line;
-struct line *line_create(struct loop *, int fd);
+struct line *line_create(struct loop *, struct stream_ends);
 void line_serve(struct line *, struct instance *, const struct words *);       /* from now on questions are taken */
 _Noreturn void child_end(const char *why);             /* NULL: as asked */
 

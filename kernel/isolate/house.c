@@ -87,11 +87,13 @@ static void look(void *arg)
 }
 
 /* ------------------------------------------------------------------------------------ it has come up */
+#define NO_LINK ((struct stream_ends){-1, -1})
+
 static void hand_out_links(struct house *h)
 {
     for (uint32_t i = 0; i < h->loops; i++) {
         proxy_connect(&h->proxies[i], h->links[i], h->generation);
-        h->links[i] = -1;
+        h->links[i] = NO_LINK;
     }
 }
 
@@ -220,6 +222,15 @@ static void spawn(struct house *h)
 }
 
 /* ---------------------------------------------------------------------------------- it has ended */
+static void close_link(struct stream_ends *link)
+{
+    if (link->in >= 0)
+        close(link->in);
+    if (link->out >= 0)
+        close(link->out);
+    *link = NO_LINK;
+}
+
 static void drop_process(struct house *h)
 {
     timer_end(&h->patience);
@@ -232,11 +243,8 @@ static void drop_process(struct house *h)
     h->log_fd = -1;
     h->control = stream_destroy(h->control);
     h->board = switchboard_destroy(h->board);
-    for (uint32_t i = 0; i < h->loops; i++) {
-        if (h->links[i] >= 0)
-            close(h->links[i]);
-        h->links[i] = -1;
-    }
+    for (uint32_t i = 0; i < h->loops; i++)
+        close_link(&h->links[i]);
     if (h->reaper)
         reaper_kill(h->reaper);
     if (h->state != HOUSE_STOPPING)
@@ -441,7 +449,7 @@ trb_code isolate_component(struct plugin *plugin, const struct trb_component *re
     h->links = mem_alloc(h->loops * sizeof *h->links);
     for (uint32_t i = 0; i < h->loops; i++) {
         proxy_init(&h->proxies[i], h, loop_at(i));
-        h->links[i] = -1;
+        h->links[i] = NO_LINK;
     }
     make_component(h);
     house_tell_of_files(limits);

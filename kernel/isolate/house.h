@@ -31,7 +31,7 @@ void proxy_verbs(const struct words *, const void *real_ops, char *ops);       /
 void proxy_cancel(void *self, struct trb_call *, uint32_t why);
 void proxy_settle(void *self, void *cookie, const struct trb_settlement *);
 /* From the main loop; each arrives on the proxy's loop, in order. */
-void proxy_connect(struct proxy *, int fd, uint64_t generation);
+void proxy_connect(struct proxy *, struct stream_ends, uint64_t generation);
 void proxy_disconnect(struct proxy *, uint64_t generation, const struct trb_error *or_null);   /* or_null: and none comes soon */
 void proxy_close(struct proxy *);          /* on its loop: it is told to stop */
 
@@ -39,7 +39,7 @@ void proxy_close(struct proxy *);          /* on its loop: it is told to stop */
 struct started {                           /* what process_spawn leaves behind */
     pid_t pid;
     int control, log, dial;
-    int *links;                            /* one per loop */
+    struct stream_ends *links;             /* one per loop */
 };
 /* links: room for as many as there are loops. */
 trb_code process_spawn(struct plugin *, const char *name, const char *type, struct started *, struct trb_error *err);
@@ -70,7 +70,7 @@ struct house {
     struct stream *control;
     struct watch log;
     int log_fd;
-    int *links;                            /* not handed to their loops yet: -1 when they are */
+    struct stream_ends *links;             /* not handed to their loops yet: -1 when they are */
     struct switchboard *board;             /* connects for it */
     struct reaper *reaper;                 /* of the present process */
     bool was_up;                           /* its first start went well */

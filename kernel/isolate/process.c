@@ -39,12 +39,12 @@ static char **passed_on(void)
     return kept;
 }
 
-/* Both ends of a line; the child's goes to its number there. */
+/* Both ends of what leads there; the child's goes to its number there. */
 struct ends {
     int here, there;
 };
 
-static bool open_line(struct ends *e, int type)
+static bool open_socket(struct ends *e, int type)
 {
     int fds[2];
     if (socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds))
@@ -53,17 +53,32 @@ static bool open_line(struct ends *e, int type)
     return true;
 }
 
-static bool has_packets(uint32_t line)
+/* A large question passes in one go; where so much is not allowed it stays what it is. */
+#define PIPE_BYTES (256 * 1024)
+
+static bool open_pipe(struct ends *e, bool to_child)
 {
-    return line == CHILD_LOG - CHILD_CONTROL || line == CHILD_DIAL - CHILD_CONTROL;
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK))
+        return false;
+    (void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES);
+    *e = (struct ends){fds[to_child], fds[!to_child]};
+    return true;
 }
 
-static void close_lines(struct ends *lines, uint32_t count, bool here)
+static bool open_end(struct ends *e, uint32_t number)
+{
+    if (number >= CHILD_SOCKETS)
+        return open_pipe(e, (number - CHILD_SOCKETS) % CHILD_PIPES == 0);
+    return open_socket(e, number == 0 ? SOCK_STREAM : SOCK_SEQPACKET);
+}
+
+static void close_ends(struct ends *ends, uint32_t count, bool here)
 {
     for (uint32_t i = 0; i < count; i++) {
-        close(lines[i].there);
+        close(ends[i].there);
         if (here)
-            close(lines[i].here);
+            close(ends[i].here);
     }
 }
 
@@ -75,20 +90,20 @@ static int move_up(int fd, int above)
     return moved;
 }
 
-static int spawn(struct ends *lines, uint32_t count, int plugin, const char *name, const char *type, pid_t *ret_pid)
+static int spawn(struct ends *ends, uint32_t count, int plugin, const char *name, const char *type, pid_t *ret_pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
     char title[256], links[16];
     snprintf(title, sizeof title, "trilbyd: %s (%s)", name, type);
-    snprintf(links, sizeof links, "%u", count - CHILD_LINES);
+    snprintf(links, sizeof links, "%u", (count - CHILD_SOCKETS) / CHILD_PIPES);
     char *argv[] = {title, (char *)ISOLATE_WORD, links, (char *)(plugin >= 0 ? "1" : "0"), NULL};
     char **environment = passed_on();
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     for (uint32_t i = 0; i < count; i++)
-        posix_spawn_file_actions_adddup2(&actions, lines[i].there, CHILD_CONTROL + (int)i);
+        posix_spawn_file_actions_adddup2(&actions, ends[i].there, CHILD_CONTROL + (int)i);
     if (plugin >= 0)
         posix_spawn_file_actions_adddup2(&actions, plugin, CHILD_CONTROL + (int)count);
     posix_spawn_file_actions_addclosefrom_np(&actions, CHILD_CONTROL + (int)count + (plugin >= 0));
@@ -106,26 +121,32 @@ static int spawn(struct ends *lines, uint32_t count, int plugin, const char *nam
     return number;
 }
 
+static void keep_ends(const struct ends *ends, struct started *s)
+{
+    s->control = ends[0].here;
+    s->log = ends[1].here;
+    s->dial = ends[2].here;
+    for (uint32_t i = 0; i < loop_count(); i++) {
+        const struct ends *line = &ends[CHILD_SOCKETS + i * CHILD_PIPES];
+        s->links[i] = (struct stream_ends){.in = line[1].here, .out = line[0].here};
+    }
+}
+
 trb_code process_spawn(struct plugin *plugin, const char *name, const char *type, struct started *s, struct trb_error *err)
 {
-    uint32_t count = CHILD_LINES + loop_count(), open = 0;
-    struct ends *lines = mem_zero(count * sizeof *lines);
+    uint32_t count = CHILD_SOCKETS + loop_count() * CHILD_PIPES, open = 0;
+    struct ends *ends = mem_zero(count * sizeof *ends);
     int number = 0, above = CHILD_CONTROL + (int)count + 1;
     for (; !number && open < count; open += !number)
-        number = open_line(&lines[open], has_packets(open) ? SOCK_SEQPACKET : SOCK_STREAM) ? 0 : errno;
+        number = open_end(&ends[open], open) ? 0 : errno;
     for (uint32_t i = 0; !number && i < count; i++)
-        if ((lines[i].there = move_up(lines[i].there, above)) < 0)
+        if ((ends[i].there = move_up(ends[i].there, above)) < 0)
             number = errno;
     if (!number)
-        number = spawn(lines, count, plugin->fd, name, type, &s->pid);
-    close_lines(lines, open, number != 0);
-    if (!number) {
-        s->control = lines[0].here;
-        s->log = lines[1].here;
-        s->dial = lines[2].here;
-        for (uint32_t i = 0; i < loop_count(); i++)
-            s->links[i] = lines[CHILD_LINES + i].here;
-    }
-    mem_free(lines);
+        number = spawn(ends, count, plugin->fd, name, type, &s->pid);
+    close_ends(ends, open, number != 0);
+    if (!number)
+        keep_ends(ends, s);
+    mem_free(ends);
     return number ? error_errno(err, number, "starting the component's process") : TRB_OK;
 }

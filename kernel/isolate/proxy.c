@@ -350,7 +350,7 @@ void proxy_settle(void *self, void *cookie, const struct trb_settlement *s)
 struct order {
     struct proxy *proxy;
     uint64_t generation;
-    int fd;
+    struct stream_ends ends;
     bool has_why;
     struct trb_error why;
 };
@@ -364,16 +364,16 @@ static void connect_here(void *arg)
         lose(p);
     p->is_down = false;
     p->generation = o->generation;
-    p->link = stream_accept(p->loop, o->fd, NULL, &line_events, p);
+    p->link = stream_over_pipes(p->loop, o->ends, &line_events, p);
     mem_free(o);
     while (p->link && (node = list_take(&p->queue)))
         send(p, list_item(node, struct pending, link));
 }
 
-void proxy_connect(struct proxy *p, int fd, uint64_t generation)
+void proxy_connect(struct proxy *p, struct stream_ends ends, uint64_t generation)
 {
     struct order *o = mem_zero(sizeof *o);
-    *o = (struct order){.proxy = p, .generation = generation, .fd = fd};
+    *o = (struct order){.proxy = p, .generation = generation, .ends = ends};
     loop_call(p->loop, connect_here, o);
 }
 

@@ -281,11 +281,11 @@ static void on_closed(void *arg, const struct trb_error *err)
 
 static const struct stream_events events = {.readable = on_readable, .eof = on_eof, .closed = on_closed};
 
-struct line *line_create(struct loop *loop, int fd)
+struct line *line_create(struct loop *loop, struct stream_ends ends)
 {
     struct line *l = mem_zero(sizeof *l);
     l->loop = loop;
-    l->stream = stream_accept(loop, fd, NULL, &events, l);
+    l->stream = stream_over_pipes(loop, ends, &events, l);
     return l;
 }
 

@@ -34,9 +34,30 @@ struct stream *stream_accept(struct loop *loop, int fd, struct tls_context *tls,
     return s;
 }
 
+struct stream *stream_over_pipes(struct loop *loop, struct stream_ends ends, const struct stream_events *events,
+                                 void *arg)
+{
+    struct stream *s = stream_create(loop, events, arg);
+    s->fd = ends.in;
+    s->pipe = mem_zero(sizeof *s->pipe);
+    s->pipe->fd = ends.out;
+    stream_open(s);
+    return s;
+}
+
+void stream_close_pipe(struct stream *s)
+{
+    if (!s->pipe || s->pipe->fd < 0)
+        return;
+    watch_end(&s->pipe->watch);
+    close(s->pipe->fd);
+    s->pipe->fd = -1;
+}
+
 static void unplug(struct stream *s)
 {
     watch_end(&s->watch);
+    stream_close_pipe(s);
     job_end(&s->flush);
     if (s->fd >= 0)
         close(s->fd);
@@ -50,6 +71,7 @@ static void stream_free(struct stream *s)
     s->tls = tls_session_destroy(s->tls);
     mem_free(s->fault);
     mem_free(s->texts);
+    mem_free(s->pipe);
     s->magic = 0;
     mem_free(s);
 }
@@ -160,19 +182,26 @@ static uint32_t wanted(const struct stream *s)
     return (reads && !s->is_eof ? LOOP_READ : 0) | (s->out.len && s->is_blocked ? LOOP_WRITE : 0);
 }
 
+static void watch_for(struct stream *s, struct watch *w, int fd, uint32_t want)
+{
+    if (w->event) {
+        if (w->want != want)
+            watch_want(w, want);
+        return;
+    }
+    struct trb_error err = ERROR_INIT;
+    if (watch_set(s->loop, w, fd, want, on_ready, s, &err))
+        stream_fail(s, err.code, "%s", err.message);
+}
+
 void stream_watch(struct stream *s)
 {
     if (s->state == STREAM_CLOSED || s->fd < 0)        /* its name is still being resolved */
         return;
     uint32_t want = wanted(s);
-    if (s->watch.event) {
-        if (s->watch.want != want)
-            watch_want(&s->watch, want);
-        return;
-    }
-    struct trb_error err = ERROR_INIT;
-    if (watch_set(s->loop, &s->watch, s->fd, want, on_ready, s, &err))
-        stream_fail(s, err.code, "%s", err.message);
+    watch_for(s, &s->watch, s->fd, s->pipe ? want & LOOP_READ : want);
+    if (s->pipe && s->pipe->fd >= 0 && (want & LOOP_WRITE || s->pipe->watch.event))
+        watch_for(s, &s->pipe->watch, s->pipe->fd, want & LOOP_WRITE);
 }
 
 void stream_open(struct stream *s)

@@ -28,6 +28,11 @@ struct stream_events {
 /* Takes the connected fd (closed on failure too). tls: server side handshake. */
 struct stream *stream_accept(struct loop *, int fd, struct tls_context *tls,
                              const struct stream_events *, void *arg);
+/* A stream over two pipes: between processes of one machine they cost less than a socket. */
+struct stream_ends {
+    int in, out;                                /* read from, written to; not blocking; taken */
+};
+struct stream *stream_over_pipes(struct loop *, struct stream_ends, const struct stream_events *, void *arg);
 struct stream_target {
     struct trb_slice host;                      /* or "unix:/path" */
     uint16_t port;

@@ -20,6 +20,11 @@
 struct stream_dial;                 /* what only a connecting stream needs */
 struct tls_session;
 
+struct stream_pipe {                /* what only a stream over pipes needs: where it writes */
+    int fd;
+    struct watch watch;
+};
+
 struct stream {
     uint32_t magic;
     int fd;
@@ -44,6 +49,7 @@ struct stream {
     struct trb_error *fault;
     struct tls_session *tls;        /* NULL: cleartext */
     struct stream_dial *dial;
+    struct stream_pipe *pipe;       /* NULL: a socket */
     char *texts;                    /* peer and local, made on demand */
 };
 #define STREAM_MAGIC 0x5354524du
@@ -54,6 +60,7 @@ void stream_watch(struct stream *);             /* asks the loop for what is wan
 void stream_fail(struct stream *, trb_code, const char *format, ...) TRB_PRINTF(3, 4);
 void stream_end(struct stream *);               /* closed() follows, without a fault */
 void stream_later(struct stream *);
+void stream_close_pipe(struct stream *);        /* the end it writes to */
 void stream_send_last(struct stream *);         /* what the socket takes at once, before it is closed */
 void stream_read_now(struct stream *);
 void stream_resume(struct stream *);

@@ -42,7 +42,7 @@ static int read_some(struct stream *s, char *to, size_t room, size_t *ret_got)
 {
     if (s->tls)
         return tls_read(s, to, room, ret_got);
-    ssize_t got = recv(s->fd, to, room, 0);
+    ssize_t got = s->pipe ? read(s->fd, to, room) : recv(s->fd, to, room, 0);
     if (got > 0) {
         *ret_got = (size_t)got;
         return IO_OK;

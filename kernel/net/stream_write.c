@@ -6,6 +6,7 @@
 #include <base/mem.h>
 #include <base/slice.h>
 #include <errno.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define PIECES 64
@@ -71,13 +72,22 @@ void stream_wrote(struct stream *s, size_t n)
     queued(s);
 }
 
+/* Whoever makes pipes ignores SIGPIPE. */
+static ssize_t send_pieces(struct stream *s, struct iovec *pieces, int count)
+{
+    if (s->pipe)
+        return writev(s->pipe->fd, pieces, count);
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+    return count == 1 ? send(s->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
+                      : sendmsg(s->fd, &message, MSG_NOSIGNAL);
+}
+
 void stream_send_last(struct stream *s)
 {
     struct iovec pieces[PIECES];
     int count = chain_pieces(&s->out, pieces, PIECES);
-    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
     if (s->fd >= 0 && count)
-        (void)!sendmsg(s->fd, &message, MSG_NOSIGNAL);
+        (void)!send_pieces(s, pieces, count);
 }
 
 /* The peer may have answered before it stopped listening: that is read first. */
@@ -102,9 +112,7 @@ static int send_some(struct stream *s)
 {
     struct iovec pieces[PIECES];
     int count = chain_pieces(&s->out, pieces, PIECES);
-    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
-    ssize_t sent = count == 1 ? send(s->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
-                              : sendmsg(s->fd, &message, MSG_NOSIGNAL);
+    ssize_t sent = send_pieces(s, pieces, count);
     if (sent >= 0) {
         size_t all = 0;
         for (int i = 0; i < count; i++)
@@ -142,7 +150,9 @@ static void sent_all(struct stream *s)
             if (s->out.len && send_some(s) == IO_FAULT)
                 return;
         }
-        if (!s->wants_close)
+        if (!s->wants_close && s->pipe)
+            stream_close_pipe(s);
+        else if (!s->wants_close)
             (void)shutdown(s->fd, SHUT_WR);
     }
     if (is_through && s->wants_close)
