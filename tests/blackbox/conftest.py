@@ -3,6 +3,7 @@ name any sidecar that is compatible with Dapr's."""
 
 import os
 import sys
+from collections import Counter
 from contextlib import ExitStack
 
 import pytest
@@ -34,7 +35,14 @@ def is_own(config):
     return os.path.basename(path).startswith("trilbyd")
 
 
+def files_order(items):
+    """A worker takes file by file: those that wait for long first, then the large ones, so that none is left at the end."""
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.get_closest_marker("patient") is None, -sizes[item.path], str(item.path)))
+
+
 def pytest_collection_modifyitems(config, items):
+    files_order(items)
     if is_own(config):
         return
     for item in items:

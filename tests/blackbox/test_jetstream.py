@@ -26,6 +26,7 @@ from harness.wait import until
 nats = pytest.importorskip("nats")
 
 PATIENCE = 30
+pytestmark = pytest.mark.patient
 
 
 class Server(Service):

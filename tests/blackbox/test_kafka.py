@@ -19,6 +19,7 @@ from harness.tap import Tap
 from harness.wait import until
 
 PATIENCE = 40
+pytestmark = pytest.mark.patient
 
 
 class Broker(Service):

@@ -14,6 +14,7 @@ from harness.wait import until
 from test_kafka import PATIENCE, broker  # noqa: F401
 
 kafka = pytest.importorskip("kafka")
+pytestmark = pytest.mark.patient
 
 
 @pytest.fixture

@@ -5,9 +5,13 @@ import socket
 import threading
 import time
 
+import pytest
+
 from harness import raw
 from harness.app import reply
 from harness.resources import component, endpoint
+
+pytestmark = pytest.mark.patient
 
 
 def mute_server(bench):
