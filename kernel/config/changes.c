@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 struct folder {
     int watch;
     char *path;
+    dev_t device;                              /* which folder had that path when it was watched */
+    ino_t number;
 };
 
 struct changes {
@@ -56,10 +59,12 @@ static trb_code open_all(struct changes *c, const struct trb_name *folders, uint
         return refuse(err, NULL);
     c->folders = mem_zero((count + 1) * sizeof c->folders[0]);
     for (uint32_t i = 0; i < count; i++) {
+        struct stat st = {0};
+        (void)stat(folders[i].at, &st);        /* before, so that one that changes in between counts as moved */
         int watch = inotify_add_watch(c->inotify_fd, folders[i].at, EVENTS | GONE | IN_ONLYDIR);
         if (watch < 0)
             return refuse(err, folders[i].at);
-        c->folders[c->folder_count++] = (struct folder){watch, mem_text(folders[i].at, folders[i].len)};
+        c->folders[c->folder_count++] = (struct folder){watch, mem_text(folders[i].at, folders[i].len), st.st_dev, st.st_ino};
     }
     return TRB_OK;
 }
@@ -101,6 +106,17 @@ struct changes *changes_destroy(struct changes *c)
 int changes_fd(const struct changes *c)
 {
     return c->epoll_fd;
+}
+
+bool changes_have_moved(const struct changes *c)
+{
+    for (uint32_t i = 0; i < c->folder_count; i++) {
+        const struct folder *f = &c->folders[i];
+        struct stat st;
+        if (stat(f->path, &st) || st.st_dev != f->device || st.st_ino != f->number)
+            return true;
+    }
+    return false;
 }
 
 /* ------------------------------------------------------------------------------ what happened */

@@ -17,6 +17,8 @@ trb_code changes_watch(const struct trb_name *folders, uint32_t count, struct ch
                        struct trb_error *err);
 struct changes *changes_destroy(struct changes *);     /* NULL is welcome; returns NULL */
 int changes_fd(const struct changes *);                /* readable: call changes_read */
+/* A path leads to another folder than the one that is watched, behind a link or a mount: no event tells of that. */
+bool changes_have_moved(const struct changes *);
 /* true: a burst is over, load again. false: wait on. Files of the burst are told one by one to file,
  * which may be NULL. A failed watch (a folder went away) is ret_lost. */
 bool changes_read(struct changes *, void (*file)(void *arg, const char *path), void *arg, bool *ret_lost);

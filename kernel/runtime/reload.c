@@ -162,6 +162,7 @@ void reload_stop(struct runtime *rt)
     watch_end(&r->watch);
     timer_end(&r->reconcile);
     timer_end(&r->again);
+    timer_end(&r->look);
     timer_end(&r->patience);
     resolution_cancel(r->resolution);
     r->resolution = NULL;

@@ -26,7 +26,7 @@ struct runtime;
 struct reload {
     struct changes *changes;               /* NULL: nothing is watched */
     struct watch watch;
-    struct timer reconcile, again, patience;
+    struct timer reconcile, again, patience, look;     /* look: for a folder that has gone */
     struct job job;
     bool is_open, is_busy;
     uint32_t wanted;                       /* RELOAD_…: as soon as this one is through; 0: none */

@@ -26,20 +26,36 @@ trb_code reload_watch(struct runtime *rt, struct trb_error *err)
 /* ------------------------------------------------------------------------------------ listening */
 static void listen(struct runtime *);
 
+static bool is_watched_again(struct runtime *rt, struct trb_error *err)
+{
+    struct reload *r = &rt->reload;
+    watch_end(&r->watch);
+    r->changes = changes_destroy(r->changes);
+    if (watch_folders(rt, err))
+        return false;
+    listen(rt);
+    return true;
+}
+
+static void look_for_it(void *arg)
+{
+    struct runtime *rt = arg;
+    struct trb_error err = ERROR_INIT;
+    if (is_watched_again(rt, &err))
+        reload_scan(rt, RELOAD_EVENT);
+    else
+        timer_after(loop_at(0), &rt->reload.look, CLOCK_S, look_for_it, rt);
+}
+
 /* A folder went away, and perhaps another one is in its place. */
 static void on_lost(struct runtime *rt)
 {
-    struct reload *r = &rt->reload;
     struct trb_error err = ERROR_INIT;
-    watch_end(&r->watch);
-    r->changes = changes_destroy(r->changes);
-    if (!watch_folders(rt, &err))
-        listen(rt);
-    else if (rt->setup.flags->reload_safe)
-        log_error(RELOAD_SCOPE, "a resource folder cannot be watched, what is loaded stays, and it is tried again: %s",
-                  error_text(&err).at);
-    else
-        log_error(RELOAD_SCOPE, "%s", error_text(&err).at);
+    if (!is_watched_again(rt, &err)) {
+        log_error(RELOAD_SCOPE, "%s%s", rt->setup.flags->reload_safe ?
+                  "a resource folder cannot be watched, what is loaded stays, and it is tried again: " : "", error_text(&err).at);
+        timer_after(loop_at(0), &rt->reload.look, CLOCK_S, look_for_it, rt);
+    }
     reload_scan(rt, RELOAD_EVENT);
 }
 
@@ -74,10 +90,10 @@ static void on_minute(void *arg)
 {
     struct runtime *rt = arg;
     set_minute(rt);
-    if (rt->reload.changes)
-        reload_scan(rt, RELOAD_RECONCILE);
-    else
+    if (rt->reload.changes && changes_have_moved(rt->reload.changes))
         on_lost(rt);
+    else
+        reload_scan(rt, RELOAD_RECONCILE);
 }
 
 /* -------------------------------------------------------------------------------------- opening */

@@ -1,8 +1,11 @@
 """--reload=safe (docs/reload.md): the new one comes up beside the old one, what is broken leaves the old one serving, and
 nothing is built anew. It is Trilby's own, so the whole file is left out on any other sidecar."""
 
+import contextlib
 import json
 import os
+import pathlib
+import shutil
 import signal
 import threading
 
@@ -15,7 +18,7 @@ from harness.plugins import plugin_folder
 from harness.resources import component, configuration, endpoint, resiliency, subscription, text_of
 from harness.pubsub import Scene
 from harness.wait import until
-from test_reload import OTHER, SECONDS, STORE, mcp, names, needy, save, secrets_file, types, vault, wait_components, write
+from test_reload import OTHER, SECONDS, STORE, folder_of, mcp, names, needy, save, secrets_file, types, vault, wait_components, write
 
 pytestmark = pytest.mark.differs
 SAFE = {"reload": "safe"}
@@ -134,6 +137,61 @@ def test_a_folder_that_goes_is_watched_again_when_it_is_back(bench):
     os.rename(sidecar.resources + ".away", sidecar.resources)
     sidecar.resource_write("1.yaml", OTHER)
     wait_components(sidecar, "store", "other")
+
+
+def test_a_folder_that_is_back_is_found_long_before_the_minute(bench):
+    sidecar = start(bench, STORE)
+    shutil.rmtree(sidecar.resources)
+    sidecar.wait_log("a resource folder cannot be watched, what is loaded stays, and it is tried again: ", seconds=SECONDS)
+    os.mkdir(sidecar.resources)
+    sidecar.resource_write("1.yaml", OTHER)
+    wait_components(sidecar, "other")
+    sidecar.resource_write("0.yaml", STORE)
+    wait_components(sidecar, "store", "other")
+
+
+def test_a_folder_as_kubernetes_mounts_it_changes_in_one_step(bench):
+    sidecar = start(bench)
+
+    def put(version, value):
+        folder = os.path.join(sidecar.resources, version)
+        os.mkdir(folder)
+        write(folder, "0.yaml", text_of(value))
+        os.symlink(version, os.path.join(sidecar.resources, "..data_tmp"))
+        os.replace(os.path.join(sidecar.resources, "..data_tmp"), os.path.join(sidecar.resources, "..data"))
+    put("..one", STORE)
+    os.symlink("..data/0.yaml", os.path.join(sidecar.resources, "0.yaml"))
+    wait_components(sidecar, "store")
+    put("..two", [STORE, OTHER])
+    shutil.rmtree(os.path.join(sidecar.resources, "..one"))
+    wait_components(sidecar, "store", "other")
+    assert save(sidecar, "store") == 204
+
+
+def is_watched(sidecar, folder):
+    """As the system lists it: the number of the folder in hex."""
+    mark = f"ino:{os.stat(folder).st_ino:x} "
+    for info in pathlib.Path(f"/proc/{sidecar.process.pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):    # closed in between
+            if mark in info.read_text():
+                return True
+    return False
+
+
+def test_a_folder_behind_a_link_that_leads_elsewhere_by_now_is_watched_there(bench):
+    first, second = folder_of(bench), folder_of(bench)
+    write(first, "0.yaml", text_of(STORE))
+    write(second, "0.yaml", text_of(OTHER))
+    link = os.path.join(folder_of(bench), "current")
+    os.symlink(first, link)
+    sidecar = bench.sidecar(flags={**SAFE, "resources-path": link, "hot-reload-reconcile-interval": "100ms"})
+    wait_components(sidecar, "store")
+    assert is_watched(sidecar, first) and not is_watched(sidecar, second)
+    os.symlink(second, link + ".new")
+    os.replace(link + ".new", link)
+    wait_components(sidecar, "other")
+    until(lambda: is_watched(sidecar, second), "the other folder to be watched", SECONDS)
+    assert not is_watched(sidecar, first)
 
 
 def test_requests_go_on_while_the_old_one_drains(bench):

@@ -113,6 +113,27 @@ static void what_goes_and_moves_and_changes_its_mode_counts(void **state)
     end(&w);
 }
 
+static void a_path_that_leads_elsewhere_by_now_is_noticed(void **state)
+{
+    struct watched one, two;
+    char link[] = "/tmp/changes_link_XXXXXX";
+    struct changes *c = NULL;
+    begin(&one), begin(&two);
+    assert_non_null(mkdtemp(link));
+    assert_int_equal(rmdir(link), 0);
+    assert_int_equal(symlink(one.folder, link), 0);
+    const struct trb_name folder = name_of(link);
+    assert_int_equal(changes_watch(&folder, 1, &c, NULL), TRB_OK);
+    assert_false(changes_have_moved(c));
+    unlink(link);
+    assert_true(changes_have_moved(c));
+    assert_int_equal(symlink(two.folder, link), 0);
+    assert_true(changes_have_moved(c));
+    changes_destroy(c);
+    unlink(link);
+    rmdir(one.folder), rmdir(two.folder);
+}
+
 static void reading_is_no_change(void **state)
 {
     struct watched w;
@@ -233,6 +254,7 @@ int main(void)
         cmocka_unit_test(nothing_happens_while_nothing_happens),
         cmocka_unit_test(a_burst_tells_of_each_file_once),
         cmocka_unit_test(what_goes_and_moves_and_changes_its_mode_counts),
+        cmocka_unit_test(a_path_that_leads_elsewhere_by_now_is_noticed),
         cmocka_unit_test(reading_is_no_change),
         cmocka_unit_test(a_file_that_never_rests_does_not_hide_the_others),
         cmocka_unit_test(a_folder_that_goes_is_lost),
