@@ -1,6 +1,6 @@
 """What it costs to ask a component in a process of its own, against a bare round trip between two processes, and
-how long it is away after a crash. None is pinned: two processes that wait
-for each other are where the scheduler puts them."""
+how long it is away after a crash. Once with everybody on one processor, where it counts what has to be done; once
+where the scheduler puts two processes that wait for each other, where waking a processor that sleeps counts as well."""
 import json
 import os
 import re
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench import loads
 from bench.loads import Shape
-from bench.processes import ROOT, cpu_ns, wait_for
+from bench.processes import LOAD_CPU, ROOT, cpu_ns, wait_for
 
 
 class Pair:
@@ -25,8 +25,9 @@ class Pair:
         self.program = Path(self.folder.name) / "rtt"
         subprocess.run(["cc", "-O2", "-o", self.program, ROOT / "tests/bench/socketpair_rtt.c"], check=True)
 
-    def us(self, seconds):
-        said = subprocess.run([self.program, str(seconds)], check=True, capture_output=True, text=True)
+    def us(self, seconds, cpu):
+        pin = ["taskset", "-c", cpu] if cpu else []
+        said = subprocess.run([*pin, self.program, str(seconds)], check=True, capture_output=True, text=True)
         return [float(us) for us in said.stdout.split()]
 
     def stop(self):
@@ -41,15 +42,15 @@ def each_us(sidecar, seconds):
     return [1e6 / rate, (sum(map(cpu_ns, pids)) - before) / count / 1000]
 
 
-def added_us(options, stand, resources):
+def added_us(options, stand, resources, cpu):
     """Medians over interleaved rounds, each of time and of CPU: added by isolation, and the bare round trip."""
     pair = stand.add(Pair())
-    plain = stand.sidecar("plain", resources, cpu=None)
-    apart = stand.sidecar("apart", resources, cpu=None, flags=["--isolate", "statestore"])
+    plain = stand.sidecar("plain", resources, cpu=cpu)
+    apart = stand.sidecar("apart", resources, cpu=cpu, flags=["--isolate", "statestore"])
     for sidecar in (plain, apart):
         put(sidecar)
         each_us(sidecar, 1)
-    rounds = [(each_us(apart, options.seconds), each_us(plain, options.seconds), pair.us(options.seconds))
+    rounds = [(each_us(apart, options.seconds), each_us(plain, options.seconds), pair.us(options.seconds, cpu))
               for _ in range(options.rounds)]
     return [(statistics.median(r[0][i] - r[1][i] for r in rounds), statistics.median(r[2][i] for r in rounds)) for i in (0, 1)]
 

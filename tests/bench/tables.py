@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench import brokers, components, fixed, isolation, postgres
 from bench.measure import Subject, run
-from bench.processes import ANSWER, GrpcNginx, Nginx, Redis, Sidecar
+from bench.processes import ANSWER, LOAD_CPU, GrpcNginx, Nginx, Redis, Sidecar
 from bench.loads import GrpcShape, Shape
 
 TOLERANCE = 1.05
@@ -276,11 +276,16 @@ def row_components(options):
 
 
 def row_isolate(options):
+    lines = []
+    for where, cpu in (("all on one CPU", LOAD_CPU), ("unpinned", None)):
+        with Stand(options) as stand:
+            costs = isolation.added_us(options, stand, MEMORY_SET, cpu)
+        lines += [Result(f"a call of an isolated component, added {what}, {where}", f"{added:.1f} µs, {added / bare:.2f} ×",
+                         "≤ 1.5 × a bare round trip", added / bare, 1.5, f"bare {bare:.1f} µs")
+                  for what, (added, bare) in zip(("time", "CPU"), costs)]
     with Stand(options) as stand:
-        costs = isolation.added_us(options, stand, MEMORY_SET)
         away = isolation.away_ms(stand, MEMORY_SET, max(5, options.rounds * 3))
-    return [*(Result(f"a call of an isolated component, added {what}", f"{added:.1f} µs, {added / bare:.2f} ×", "≤ 1.5 × a bare round trip",
-                     added / bare, 1.5, f"bare {bare:.1f} µs") for what, (added, bare) in zip(("time", "CPU"), costs)),
+    return [*lines,
             Result("isolated, from the end of its process to live", f"{statistics.median(away):.1f} ms", "≤ 20 ms", statistics.median(away), 20.0,
                    f"{min(away):.1f} to {max(away):.1f} ms")]
 
