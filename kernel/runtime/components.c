@@ -94,6 +94,14 @@ static bool advance_all(struct runtime *rt)
     return moved;
 }
 
+static void tell_strangers(struct runtime *rt)
+{
+    const struct flag_list *names = &rt->setup.flags->isolate;
+    for (uint32_t i = 0; i < names->count; i++)
+        if (!slice_is(slice_name(names->at[i]), SLICE("all")) && !components_find(rt, slice_name(names->at[i])))
+            log_warn(SCOPE, "--isolate names '%s', and there is no component of that name", names->at[i].at);
+}
+
 static void advance(void *arg)
 {
     struct runtime *rt = arg;
@@ -106,6 +114,7 @@ static void advance(void *arg)
         return;
     c->is_loaded = true;
     log_info(SCOPE, "All outstanding components processed");
+    tell_strangers(rt);
     c->loaded(rt);
 }
 

@@ -9,8 +9,11 @@
 #define LEAST_MEMORY (16ll << 20)
 #define LEAST_DESCRIPTORS 32
 
+/* Without a component nothing is said, and the flags count. */
 static struct trb_slice annotation(const struct component *c, const char *name)
 {
+    if (!c)
+        return (struct trb_slice){0};
     struct yaml_node *metadata = yaml_get(c->head.root, "metadata");
     struct yaml_node *node = yaml_get(yaml_get(metadata, "annotations"), name);
     return node ? slice_trim(slice_name(node->text)) : (struct trb_slice){0};
@@ -102,6 +105,12 @@ static trb_code read_limits(const struct flags *f, const struct component *c, st
     if (!code)
         code = read_network(either(annotation(c, "trilby.io/isolate-network"), f->isolate_network), &ret->may_dial, err);
     return code ? code : read_files(either(annotation(c, "trilby.io/isolate-files"), f->isolate_files), ret, err);
+}
+
+trb_code isolation_check(const struct flags *f, struct trb_error *err)
+{
+    struct isolate_limits unused = {0};
+    return read_limits(f, NULL, &unused, err);
 }
 
 trb_code isolation_apply(const struct flags *f, const struct component *c, struct plugin *plugin, struct instance_spec *spec,

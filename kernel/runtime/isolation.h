@@ -7,6 +7,8 @@
 #include <plugin/instance.h>
 #include <config/component.h>
 
+/* Whether the limits of the flags can be understood, before anybody needs them. */
+trb_code isolation_check(const struct flags *, struct trb_error *err);
 /* Fills in spec->instead and given_up where it is wanted. spec is otherwise complete. */
 trb_code isolation_apply(const struct flags *, const struct component *, struct plugin *, struct instance_spec *,
                          struct trb_error *err);

@@ -89,18 +89,18 @@ static void end_threads(struct process *p)
 }
 
 /* ------------------------------------------------------------------------------------ plugins */
-static void add_plugin_folders(const struct flags *f)
+static trb_code add_plugin_folders(const struct flags *f, struct trb_error *err)
 {
     char own[4096], folder[4200];
     ssize_t len = readlink("/proc/self/exe", own, sizeof own - 1);
     for (uint32_t i = 0; i < f->plugin_folders.count; i++)
         loader_add_folder(f->plugin_folders.at[i].at);
     if (len <= 0)
-        return;
+        return error_set(err, TRB_PRECONDITION, "NO_PROC", "/proc is not there, and no plugin can be loaded without it: mount it");
     own[len] = 0;
     char *slash = strrchr(own, '/');
     if (!slash)
-        return;
+        return TRB_OK;
     *slash = 0;
     char *up = strrchr(own, '/');
     if (up)
@@ -109,6 +109,7 @@ static void add_plugin_folders(const struct flags *f)
     loader_add_folder(folder);
     snprintf(folder, sizeof folder, "%s/%s/trilby/plugins", own, TRILBY_LIBDIR);
     loader_add_folder(folder);
+    return TRB_OK;
 }
 
 /* ------------------------------------------------------------------------------------ runtimes */
@@ -254,8 +255,7 @@ int process_run(const struct flags *f, const struct process_guest *guest)
     p->flags = f;
     p->guest = guest ? guest : &nobody;
     p->workers = workers_create(f->workers > 0 ? (uint32_t)f->workers : WORKERS);
-    add_plugin_folders(f);
-    if (create_loops(p, &err) || open_guest(p, &err) || create_runtime(p, &err)) {
+    if (add_plugin_folders(f, &err) || create_loops(p, &err) || open_guest(p, &err) || create_runtime(p, &err)) {
         die(p, error_text(&err).at);
         return p->code;
     }

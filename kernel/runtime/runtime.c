@@ -12,6 +12,7 @@
 #include <observe/component.h>
 #include <observe/metrics.h>
 #include <runtime/inside.h>
+#include <runtime/isolation.h>
 #include <runtime/offerers.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -133,7 +134,9 @@ static struct runtime *allocate(const struct runtime_setup *setup)
 trb_code runtime_create(const struct runtime_setup *setup, struct runtime **ret_runtime, struct trb_error *err)
 {
     struct runtime *rt = allocate(setup);
-    trb_code code = read_configuration(rt, err);
+    trb_code code = isolation_check(setup->flags, err);
+    if (!code)
+        code = read_configuration(rt, err);
     if (!code) {
         fill_info(rt);
         start_metrics(rt);

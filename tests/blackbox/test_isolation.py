@@ -106,6 +106,20 @@ def test_it_reaches_what_its_options_name_without_a_socket_of_its_own(bench, red
     sidecar.stop()
 
 
+@pytest.mark.parametrize("flag, value", [("isolate-memory", "lots"), ("isolate-descriptors", "-1"), ("isolate-cpu", "all"),
+                                         ("isolate-network", "maybe"), ("isolate-files", "here")])
+def test_a_flag_that_is_no_limit_ends_the_start_even_when_nobody_is_isolated(bench, flag, value):
+    sidecar = bench.sidecar(flags={flag: value}, ready=False)
+    sidecar.wait_log(f"{flag}: '{value}' is not accepted, it expects")
+    assert sidecar.wait_end() == 1
+
+
+def test_a_name_that_no_component_has_is_warned_of(bench):
+    sidecar = bench.sidecar(resources=[component("store", "state.in-memory")], flags={"isolate": "stroe"})
+    sidecar.wait_log("--isolate names 'stroe', and there is no component of that name")
+    sidecar.stop()
+
+
 def test_a_limit_that_is_none_says_so(bench):
     made = annotated(component("store", "state.in-memory"), isolate="true", isolate_memory="little")
     sidecar = bench.sidecar(resources=[made], ready=False)

@@ -169,6 +169,12 @@ def test_every_component_of_an_image_with_all_of_them_can_be_loaded(image, insta
         assert "not found" not in said, plugin
 
 
+def test_without_proc_the_start_ends_and_says_why(image, unpacked):
+    root = unpacked(image(*REDIS))
+    said = run("unshare", "-r", "/usr/sbin/chroot", root, "/daprd", "--app-id", "orders", "--enable-metrics=false", ok=False).stdout
+    assert "/proc is not there, and no plugin can be loaded without it: mount it" in said
+
+
 # ------------------------------------------------------------------------------------ mistakes
 @pytest.mark.parametrize("words,sentence", [
     (("everything",), "there is no set 'everything': there are minimal, sidecar"),
