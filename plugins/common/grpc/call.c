@@ -42,5 +42,6 @@ struct grpc_call *call_free(struct grpc_call *c)
     text_fini(&c->reply);
     text_fini(&c->status_text);
     text_fini(&c->details);
+    mem_free(c->last);
     return mem_free(c);
 }

@@ -27,6 +27,7 @@ struct grpc_call {
     void *arg;
     struct grpc *grpc;
     struct conn *conn;                          /* it runs on, or has run on */
+    struct trb_error *last;                     /* how it has ended: code 0 is well; NULL while it lasts */
     size_t taken, unconsumed;                   /* of what has come: told; not yet given back to the window */
     bool is_finished, is_paused, is_telling, is_over;
 };

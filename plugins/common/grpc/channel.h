@@ -17,6 +17,7 @@ struct grpc {
     struct conn *conn;                          /* for new calls; NULL while resting */
     struct list leaving;                        /* servers that said goodbye and still work for us */
     struct list waiting;
+    struct list ended;                          /* streams whose last messages wait for their askers */
     size_t waiting_bytes;
     uint32_t endpoint;
     uint32_t failures;                          /* attempts since the last success */

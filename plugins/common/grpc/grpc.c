@@ -155,6 +155,7 @@ struct grpc *grpc_create(const struct grpc_setup *setup)
     g->timers = setup->host->extension(TRB_TIMER);
     list_init(&g->leaving);
     list_init(&g->waiting);
+    list_init(&g->ended);
     route_dial(g);
     return g;
 }
@@ -184,6 +185,7 @@ struct grpc *grpc_destroy(struct grpc *g)
     g->watch = g->timers->cancel(g->watch);
     calls_take_waiting(g, &calls);
     calls_tell(&calls, &err);
+    calls_tell(&g->ended, &err);
     if (g->conn) {
         calls_take_running(g->conn, &calls);
         g->conn = conn_destroy(g->conn);

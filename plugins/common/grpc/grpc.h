@@ -90,7 +90,8 @@ bool grpc_cancel(struct grpc *, const void *call);
 struct grpc_call;
 struct grpc_stream_events {
     void (*message)(void *arg, struct trb_slice);               /* borrowed; the stream may be paused or ended here */
-    void (*ended)(void *arg, const struct trb_error *);         /* last, and the stream is gone; NULL: with status OK */
+    /* Last, and the stream is gone; NULL: with status OK. What has come before a status is told first. */
+    void (*ended)(void *arg, const struct trb_error *);
 };
 /* events outlive the stream. May end before this returns: told later then, never inside. */
 struct grpc_call *grpc_open(struct grpc *, const char *path, const struct grpc_stream_events *, void *arg);

@@ -23,6 +23,8 @@ static void drop_told(struct grpc_call *c)
 static trb_code tell_messages(struct grpc_call *c, size_t most, struct trb_error *err)
 {
     struct trb_slice message;
+    if (c->reply.len && (c->http_status != 200 || !c->is_grpc))
+        return call_outcome(c, c->grpc->setup.config->product, &message, err);
     while (!c->is_over && !c->is_paused) {
         size_t len = 0;
         bool is_whole = grpc_frame_first(untold(c), &message, &len);
@@ -47,6 +49,28 @@ static void detach(struct grpc_call *c)
     c->conn = NULL;
 }
 
+static void tell_end(struct grpc_call *c, const struct trb_error *err)
+{
+    void (*ended)(void *, const struct trb_error *) = c->events->ended;
+    void *arg = c->arg;
+    c->is_over = true;
+    c->conn = NULL;
+    list_remove(&c->link);
+    list_remove(&c->arrived);
+    if (!c->is_telling)
+        call_free(c);
+    ended(arg, err);
+}
+
+/* All that was waiting before the end has been told. */
+static void tell_last(struct grpc_call *c)
+{
+    struct trb_error err = *c->last;
+    if (!err.code && !c->is_finished && untold(c).len)
+        trb_error(&err, TRB_INTERNAL, "PROTOCOL", "the stream has ended in the middle of a message");
+    tell_end(c, err.code ? &err : NULL);
+}
+
 static void deliver(struct grpc_call *c)
 {
     struct trb_error err = {0};
@@ -64,6 +88,8 @@ static void deliver(struct grpc_call *c)
         call_tell(c, (struct trb_slice){0}, &err);
     } else if (!c->is_paused && c->conn) {
         conn_consumed(c->conn, c);
+    } else if (!c->is_paused && c->last) {
+        tell_last(c);
     }
 }
 
@@ -76,17 +102,28 @@ void stream_arrived(void *channel, struct conn *conn, struct grpc_call *c)
     channel_leave(g);
 }
 
+/* The server has said all, and its messages wait for an asker who has paused. */
+static bool has_more(const struct grpc_call *c)
+{
+    struct trb_slice message;
+    size_t len;
+    return c->has_status && c->is_paused && !c->is_finished && !c->is_telling && !c->grpc->is_dead &&
+           grpc_frame_first(untold(c), &message, &len);
+}
+
 void stream_tell_end(struct grpc_call *c, const struct trb_error *err)
 {
-    void (*ended)(void *, const struct trb_error *) = c->events->ended;
-    void *arg = c->arg;
-    c->is_over = true;
+    if (!c->last) {
+        c->last = mem_zero(sizeof *c->last);
+        if (err)
+            *c->last = *err;
+    }
+    if (!has_more(c)) {
+        tell_last(c);
+        return;
+    }
     c->conn = NULL;
-    list_remove(&c->link);
-    list_remove(&c->arrived);
-    if (!c->is_telling)
-        call_free(c);
-    ended(arg, err);
+    list_append(&c->grpc->ended, &c->link);
 }
 
 /* --------------------------------------------------------------------------------------- asking */
@@ -109,6 +146,10 @@ struct grpc_call *grpc_open(struct grpc *g, const char *path, const struct grpc_
 
 void grpc_send(struct grpc_call *c, struct text *message)
 {
+    if (c->last) {                              /* nobody reads any more */
+        text_fini(message);
+        return;
+    }
     if (c->sent == c->request.len) {
         text_clear(&c->request);
         c->sent = 0;

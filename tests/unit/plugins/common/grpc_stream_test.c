@@ -177,6 +177,74 @@ static void while_it_is_paused_nothing_is_told(void **state)
     assert_string_equal(heard.at, "<a><b>");
 }
 
+/* A server that has said all may leave before the asker has heard all. */
+static void what_waits_is_told_before_the_end(void **state)
+{
+    open_on_line();
+    grpc_pause(stream, true);
+    say("a");
+    say("b");
+    feed_frame(HEADERS, END_HEADERS | END_STREAM, 1, TRAILERS("0"));
+    assert_int_equal(ends, 0);
+    send("to nobody");
+    grpc_pause(stream, false);
+    assert_string_equal(heard.at, "<a><b>");
+    assert_int_equal(ends, 1);
+    assert_int_equal(end_code, TRB_OK);
+}
+
+static void a_failure_waits_its_turn_too(void **state)
+{
+    open_on_line();
+    grpc_pause(stream, true);
+    say("a");
+    feed_frame(HEADERS, END_HEADERS | END_STREAM, 1, TRAILERS("7"));
+    grpc_pause(stream, false);
+    assert_string_equal(heard.at, "<a>");
+    assert_int_equal(end_code, TRB_DENIED);
+}
+
+static void with_the_channel_what_waits_is_over(void **state)
+{
+    open_on_line();
+    grpc_pause(stream, true);
+    say("a");
+    feed_frame(HEADERS, END_HEADERS | END_STREAM, 1, TRAILERS("0"));
+    channel = grpc_destroy(channel);
+    assert_int_equal(ends, 1);
+    assert_int_equal(heard.len, 0);
+}
+
+static void what_waits_may_be_given_up(void **state)
+{
+    open_on_line();
+    grpc_pause(stream, true);
+    say("a");
+    feed_frame(HEADERS, END_HEADERS | END_STREAM, 1, TRAILERS("0"));
+    grpc_end(stream);
+    assert_int_equal(ends, 0);
+}
+
+static void an_end_inside_a_message_is_a_failure(void **state)
+{
+    open_on_line();
+    feed_frame(DATA, 0, 1, SLICE("\0\0\0\0\5he"));
+    feed_frame(HEADERS, END_HEADERS | END_STREAM, 1, TRAILERS("0"));
+    assert_int_equal(heard.len, 0);
+    assert_int_equal(end_code, TRB_INTERNAL);
+}
+
+static void what_is_not_grpc_is_no_message(void **state)
+{
+    connect_line();
+    open_stream();
+    feed_frame(HEADERS, END_HEADERS, 1, SLICE("\x88\x0f\x10\x09" "text/html"));
+    feed_frame(DATA, 0, 1, SLICE("\0\0\0\0\1x"));
+    assert_int_equal(heard.len, 0);
+    assert_int_equal(ends, 1);
+    assert_int_equal(end_code, TRB_UNKNOWN);
+}
+
 static void the_servers_status_ends_it(void **state)
 {
     open_on_line();
@@ -286,6 +354,12 @@ int main(void)
         CASE(messages_go_both_ways_while_it_lasts),
         CASE(a_message_that_comes_in_pieces_is_told_whole),
         CASE(while_it_is_paused_nothing_is_told),
+        CASE(what_waits_is_told_before_the_end),
+        CASE(a_failure_waits_its_turn_too),
+        CASE(with_the_channel_what_waits_is_over),
+        CASE(what_waits_may_be_given_up),
+        CASE(an_end_inside_a_message_is_a_failure),
+        CASE(what_is_not_grpc_is_no_message),
         CASE(the_servers_status_ends_it),
         CASE(a_failure_of_the_server_is_told),
         CASE(a_lost_connection_ends_it_and_nothing_is_repeated),

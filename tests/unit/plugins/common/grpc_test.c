@@ -194,6 +194,14 @@ static void answers_come_in_any_order(void **state)
     assert_int_equal(lines_dialled, 1);
 }
 
+static void a_text_that_ends_in_a_space_is_a_text(void **state)
+{
+    connect_line();
+    ask(0);
+    fail_call(line, 1, "14", "no body: ");
+    assert_string_equal(told[0].error, "no body: ");
+}
+
 static void a_status_is_an_error_with_its_text(void **state)
 {
     connect_line();
@@ -445,6 +453,7 @@ int main(void)
         CASE(what_is_asked_while_it_dials_waits_for_the_connection),
         CASE(answers_come_in_any_order),
         CASE(a_status_is_an_error_with_its_text),
+        CASE(a_text_that_ends_in_a_space_is_a_text),
         CASE(what_is_not_grpcs_is_an_error),
         CASE(an_answer_larger_than_is_taken_is_cut_off),
         CASE(a_goodbye_lets_what_runs_end_and_moves_the_rest),
