@@ -110,19 +110,28 @@ static void settled(struct flow *f, struct trb_name id, const struct trb_settlem
         stream_send(f, &components_pull_messages_request_pb, &m);
 }
 
-static void on_paused(struct grpc_wish *w, struct trb_slice message, const struct trb_error *err)
+static void on_told(struct grpc_wish *w, struct trb_slice message, const struct trb_error *err)
 {
     /* A component need not know the word. */
 }
 
+static void tell(struct bridge *b, const char *path, bool is_paused)
+{
+    struct grpc_wish w = {.answered = on_told};
+    struct text message = {0};
+    b->is_paused = is_paused;
+    grpc_message_begin(&message);
+    grpc_ask(b->grpc, &w, path, &message, PAUSE_NS);
+}
+
+/* With the last subscription: until then the others want their messages. */
 static void closing(struct flow *f, uint32_t why)
 {
-    struct grpc_wish w = {.answered = on_paused};
-    struct text message = {0};
-    if (why != TRB_WHY_DRAINING)
-        return;
-    grpc_message_begin(&message);
-    grpc_ask(f->bridge->grpc, &w, SERVICE "Pause", &message, PAUSE_NS);
+    list_each(node, &f->bridge->streams)
+        if (!list_item(node, struct flow, link)->is_closing)
+            return;
+    if (why == TRB_WHY_DRAINING)
+        tell(f->bridge, SERVICE "Pause", true);
 }
 
 static const struct flow_kind subscription = {.path = SERVICE "PullMessages", .is_one_by_one = true, .emit = emit,
@@ -133,10 +142,13 @@ static void subscribe(void *self, struct trb_call *call, const void *question)
     const struct trb_pubsub_subscribe *q = question;
     struct components_topic topic = {.name = q->topic, .metadata = q->metadata};
     struct components_pull_messages_request m = {.topic = &topic, .ack_message_id = NAME("")};
+    struct bridge *b = self;
     struct text first = {0};
+    if (b->is_paused)
+        tell(b, SERVICE "Resume", false);
     grpc_message_begin(&first);
     pb_write(&components_pull_messages_request_pb, &m, &first);
-    stream_open(self, call, &subscription, &first);
+    stream_open(b, call, &subscription, &first);
 }
 
 /* ------------------------------------------------------------------------------------- manifest */

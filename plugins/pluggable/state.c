@@ -10,6 +10,7 @@ static void hear_features(struct bridge *b, const struct components_features_res
 {
     static const char *const names[] = {"ETAG", "TRANSACTIONAL", "QUERY_API", "TTL"};
     b->host->narrow(b->origin, features_caps(m, names, 4) | TRB_STATE_QUERY_ANYWAY);
+    b->transact_max = 0;                        /* of a process that came back, too */
 }
 
 static const struct greeting greetings[] = {{STATE "Init", NULL}, {STATE "Features", hear_features}};

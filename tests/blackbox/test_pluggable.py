@@ -552,6 +552,24 @@ def test_rubbish_as_an_answer_fails_the_call_and_nothing_else(serve, sidecar_of,
     dapr.SaveState(store_name="s", states=[{"key": "k", "value": b"1"}])
 
 
+def test_an_answer_that_is_too_large_fails_its_call_and_nothing_else(serve, sidecar_of):
+    part = Store()
+    part.Get = lambda request, context: Bytes(bytes((64 << 20) + 1))
+    serve("mine.sock", part)
+    _, dapr = sidecar_of(component("s", "state.mine", {"keyPrefix": "none"}))
+    found = rpc.failure(dapr.GetState, store_name="s", key="k")
+    assert "rpc error: code = ResourceExhausted desc = " in found.message and "larger than is taken" in found.message
+    dapr.SaveState(store_name="s", states=[{"key": "k", "value": b"1"}])
+
+
+def test_a_message_that_cannot_be_read_is_passed_over(listening):
+    part, app, sidecar, _ = listening
+    part.topic("t").put(Bytes(b"\x0a\x05ab"))
+    part.topic("t").put(event("m2"))
+    assert part.topic("t").answers.get(timeout=10).ack_message_id == "m2"
+    assert sidecar.logged("a message of the component cannot be read: ")
+
+
 def test_a_component_that_dies_in_a_call_fails_that_call(serve, sidecar_of):
     part, died, servers = Store(), threading.Event(), []
 

@@ -57,14 +57,22 @@ struct binding *binding_destroy(struct binding *b)
     list_remove(&b->link);
     mem_free((char *)(uintptr_t)b->name.at);
     mem_free((char *)(uintptr_t)b->path.at);
+    for (size_t i = 0; i < METRIC_OPERATIONS; i++)
+        mem_free(atomic_load_explicit(&b->taken[i], memory_order_relaxed));
     return mem_free(b);
 }
 
 /* ----------------------------------------------------------------------------------- operations */
+/* It refuses the others, with the reason NO_OPERATION. */
+static bool knows_itself(const struct binding *b)
+{
+    return !strcmp(b->operations, "*");
+}
+
 int binding_operation(const struct binding *b, struct trb_slice name)
 {
     struct trb_slice rest = slice_of(b->operations);
-    if (!strcmp(b->operations, "*"))                   /* the component knows, and refuses the others */
+    if (knows_itself(b))
         return 0;
     for (int i = 0; rest.len; i++)
         if (slice_is(slice_split(&rest, ' '), name))
@@ -94,13 +102,29 @@ struct trb_instance *output_find(struct trb_request *rq, struct trb_name name, s
 }
 
 /* --------------------------------------------------------------------------------------- metrics */
-/* By its index, so that no client can invent one. */
+/* No client can invent one: it is of the binding's list, or the component has taken it, and they are few. */
 static struct trb_slice operation_at(const struct binding *b, int index)
 {
     struct trb_slice rest = slice_of(b->operations), one = rest;
+    if (knows_itself(b))
+        return slice_of(atomic_load_explicit(&b->taken[index], memory_order_acquire));
     for (int i = 0; i <= index; i++)
         one = slice_split(&rest, ' ');
     return one;
+}
+
+static int index_taken(struct binding *b, struct trb_slice name)
+{
+    for (int i = 0; i < (int)METRIC_OPERATIONS; i++) {
+        char *there = atomic_load_explicit(&b->taken[i], memory_order_acquire);
+        char *mine = there ? NULL : mem_text(name.at, name.len);
+        if (mine && atomic_compare_exchange_strong(&b->taken[i], &there, mine))
+            return i;
+        mem_free(mine);
+        if (slice_is(slice_of(there), name))
+            return i;
+    }
+    return (int)METRIC_OPERATIONS;
 }
 
 static struct trb_metric *metric(const struct trb_kernel *k, struct binding *b, const char *name, int operation, bool success)
@@ -126,14 +150,25 @@ static struct trb_metric *kept(const struct trb_kernel *k, struct binding *b, _A
     return m;
 }
 
-void binding_count(const struct trb_kernel *k, struct binding *b, int operation, bool success, uint64_t began_ns)
+static void count(const struct trb_kernel *k, struct binding *b, int operation, bool success, uint64_t began_ns)
 {
     bool is_read = operation < 0;
-    if (operation >= (int)METRIC_OPERATIONS)
-        return;
     _Atomic(struct trb_metric *) *keep = is_read ? b->read[success] : b->invoked[operation][success];
     k->metric_add(kept(k, b, &keep[0], is_read ? "dapr_component_input_binding_count" : "dapr_component_output_binding_count",
                        operation, success), 1);
     k->metric_add(kept(k, b, &keep[1], is_read ? "dapr_component_input_binding_latencies" : "dapr_component_output_binding_latencies",
                        operation, success), (double)(clock_now_ns() - began_ns) / 1e6);
+}
+
+void binding_count_read(const struct trb_kernel *k, struct binding *b, bool success, uint64_t began_ns)
+{
+    count(k, b, -1, success, began_ns);
+}
+
+void binding_count_invoked(const struct trb_kernel *k, struct binding *b, struct trb_slice operation, bool success,
+                           uint64_t began_ns)
+{
+    int index = knows_itself(b) ? index_taken(b, operation) : binding_operation(b, operation);
+    if (index >= 0 && index < (int)METRIC_OPERATIONS)
+        count(k, b, index, success, began_ns);
 }

@@ -44,10 +44,14 @@ struct binding { /* instance_data; what is not constant is the main loop's */
     struct trb_name name, path;                     /* path: where the app hears its events, with its slash */
     bool is_output, is_input, is_asked_for;         /* is_asked_for: read only if the app says that it takes it */
     const char *operations;
+    _Atomic(char *) taken[METRIC_OPERATIONS];       /* of "*": names that the component knows, as they were used */
     _Atomic(struct trb_metric *) invoked[METRIC_OPERATIONS][2][2], read[2][2]; /* [operation][success][count, latency] */
 
     uint32_t verdict, attempts;
     bool is_asking, is_resting, is_leaving;
+    bool is_moving;                                 /* its component hands over: it is not read */
+    void (*moved)(void *token);                     /* told once its stream has ended, or NULL */
+    void *moved_token;
     struct reader *reader;                          /* until its stream has ended */
 };
 
@@ -69,8 +73,9 @@ int binding_operation(const struct binding *, struct trb_slice name);
 /* An output binding in service that has the operation; NULL: *ret_why. */
 struct trb_instance *output_find(struct trb_request *, struct trb_name name, struct trb_name operation,
                                  const char **ret_why);
-/* operation -1: an event that was read. [any] */
-void binding_count(const struct trb_kernel *, struct binding *, int operation, bool success, uint64_t began_ns);
+void binding_count_read(const struct trb_kernel *, struct binding *, bool success, uint64_t began_ns);      /* [any] */
+void binding_count_invoked(const struct trb_kernel *, struct binding *, struct trb_slice operation, bool success,
+                           uint64_t began_ns);                                                              /* [any] */
 
 /* ------------------------------------------------------------------------------------ readers */
 struct reader { /* one stream of one binding; lives until its last event is settled */
@@ -84,6 +89,7 @@ struct reader { /* one stream of one binding; lives until its last event is sett
 /* [main loop] */
 void readers_schedule(struct block *);              /* opens what should be open and is not, soon */
 void readers_close(struct block *, const struct binding *only, uint32_t why);
+void reader_check_moved(struct binding *);
 struct binding *binding_still_there(struct block *, const struct binding *);
 void block_check_drained(struct block *);
 

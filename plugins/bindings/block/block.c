@@ -101,6 +101,25 @@ static void component_leaving(void *self, struct trb_instance *i, void *data)
     struct binding *binding = data;
     binding->is_leaving = true;
     readers_close(self, binding, TRB_WHY_ENDED);
+    readers_schedule(self);                         /* the one that takes its place was in no catalog when it came up */
+}
+
+static void component_moving(void *self, struct trb_instance *i, void *data, void (*done)(void *), void *token)
+{
+    struct binding *binding = data;
+    binding->is_moving = true;
+    binding->moved = done;
+    binding->moved_token = token;
+    readers_close(self, binding, TRB_WHY_DRAINING);
+    reader_check_moved(binding);
+}
+
+static void component_stays(void *self, struct trb_instance *i, void *data)
+{
+    struct binding *binding = data;
+    binding->is_moving = false;
+    binding->moved = NULL;
+    readers_schedule(self);
 }
 
 static void component_down(void *self, struct trb_instance *i, void *data)
@@ -116,6 +135,6 @@ static const struct trb_block bindings = {
     .cap_names = cap_names, .cap_verbs = cap_verbs, .mandatory = "",
     .start = start, .stop = stop, .component_up = component_up, .component_down = component_down,
     .component_leaving = component_leaving, .app_up = app_up, .app_down = app_down, .drain = drain, .is_busy = is_busy,
-    .properties = "direction|route",
+    .component_moving = component_moving, .component_stays = component_stays, .properties = "direction|route",
 };
 TRB_BLOCK_PLUGIN("bindings", "0.1.0", "Apache-2.0", &bindings);

@@ -53,6 +53,15 @@ void block_check_drained(struct block *b)
     done(b->drained_token);
 }
 
+void reader_check_moved(struct binding *binding)
+{
+    void (*moved)(void *) = binding->moved;
+    if (!moved || binding->reader)
+        return;
+    binding->moved = NULL;
+    moved(binding->moved_token);
+}
+
 static void no_longer_opening(struct reader *r)
 {
     if (!r->is_open)
@@ -76,15 +85,17 @@ static void on_ended(void *arg, const struct trb_error *err)
 {
     struct reader *r = arg;
     struct block *b = r->block;
+    struct binding *binding = r->binding;
     bool was_open = r->is_open;
     no_longer_opening(r);
-    r->binding->reader = NULL;
+    binding->reader = NULL;
     b->readers--;
     if (!r->is_closing)
         on_broken(r, err, was_open);
     else if (b->is_app_up && !b->is_leaving)
         readers_schedule(b);
     mem_free(r);
+    reader_check_moved(binding);
     block_check_drained(b);
 }
 
@@ -111,8 +122,8 @@ static void open_on(struct trb_request *rq, struct trb_instance *i, struct bindi
 
 static bool may_open(const struct block *b, const struct binding *binding)
 {
-    return b->is_app_up && !b->is_leaving && binding->is_input && !binding->is_leaving && !binding->reader &&
-           !binding->is_resting && !binding->is_asking;
+    return b->is_app_up && !b->is_leaving && binding->is_input && !binding->is_leaving && !binding->is_moving &&
+           !binding->reader && !binding->is_resting && !binding->is_asking;
 }
 
 /* Whoever takes events only from some is asked for each of them over HTTP, and once over gRPC. */

@@ -35,7 +35,7 @@ static struct trb_next hear(struct trb_request *rq)
 struct trb_next delivery_done(struct trb_request *rq)
 {
     struct delivery *d = rq->state;
-    binding_count(rq->kernel, d->binding, -1, true, d->began_ns);
+    binding_count_read(rq->kernel, d->binding, true, d->began_ns);
     return rq->kernel->settle(rq, TRB_ACK, NULL, d->answer);
 }
 
@@ -48,6 +48,6 @@ struct trb_next delivery_fail(struct trb_request *rq, const char *format, ...)
     vsnprintf(d->why.message, sizeof d->why.message, format, ap);
     va_end(ap);
     say(rq->kernel, TRB_LOG_ERROR, "error from app consumer for binding [%s]: %s", d->binding->name.at, d->why.message);
-    binding_count(rq->kernel, d->binding, -1, false, d->began_ns);
+    binding_count_read(rq->kernel, d->binding, false, d->began_ns);
     return rq->kernel->settle(rq, TRB_RETRY, &d->why, (struct trb_data){NULL, 0, NULL});
 }

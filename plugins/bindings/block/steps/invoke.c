@@ -233,8 +233,8 @@ static struct trb_next reply(struct trb_request *rq)
     if (a && !TRB_KNOWS(a, failure))
         a = &nothing;
     bool is_well = a && !a->failure.at;
-    binding_count(rq->kernel, v->binding, binding_operation(v->binding, slice_name(v->question.operation)), is_well,
-                  v->began_ns);
+    if (!err || strcmp(err->reason, "NO_OPERATION"))
+        binding_count_invoked(rq->kernel, v->binding, slice_name(v->question.operation), is_well, v->began_ns);
     if (a)
         show_metadata(rq, &a->metadata);
     if (!is_well)
