@@ -147,6 +147,7 @@ static struct instance *instance_destroy(struct instance *i)
     if (leave)
         return NULL;
     mem_free(i->origins);
+    mem_free(i->travelling);
     mem_free(i->name);
     pthread_mutex_destroy(&i->hold_lock);
     atomic_fetch_sub(&alive, 1);
@@ -176,6 +177,7 @@ trb_code instance_create(const struct instance_spec *spec, const struct trb_bloc
     i->plugin = plugin_ref(plugin);
     i->component = c;
     snprintf(i->block, sizeof i->block, "%s", block->name);
+    i->is_secret = !strcmp(i->block, "secretstores") || !strcmp(i->block, "crypto");
     i->name = mem_text(spec->name, strlen(spec->name));
     i->type = mem_text(spec->type.at, spec->type.len);
     i->version = mem_text(spec->version.len ? spec->version.at : "", spec->version.len);   /* as written */
@@ -319,6 +321,12 @@ void instance_start(struct instance *i, void (*then)(void *, struct instance *, 
     i->then_arg = arg;
     timer_after(loop_at(0), &i->timer, i->init_timeout_ns, on_start_timeout, i);
     ask_selves(i, i->component->start, clock_now_ns() + i->init_timeout_ns, on_started);
+}
+
+void instance_forget_start(struct instance *i)
+{
+    i->then = NULL;
+    timer_end(&i->timer);
 }
 
 /* ------------------------------------------------------------------------------------ retiring */

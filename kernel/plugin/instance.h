@@ -72,6 +72,7 @@ struct instance {
     struct plugin *plugin;
     const struct trb_component *component;
     char block[32];                        /* "state": whose verbs it answers */
+    bool is_secret;                        /* its answers are wiped when they have been read */
     struct trb_instance *view;             /* the one in the catalog */
     const char *label;                     /* name and type, for as long as the process lives */
     _Atomic int64_t *lent;                 /* buffers that this name and type took and did not give back; the same */
@@ -97,9 +98,10 @@ struct instance {
     struct list link;                      /* free for the owner */
     uint64_t draining_ns;                  /* since when it drains; 0: it does not [main loop] */
     _Atomic uint32_t is_held;              /* calls wait, or go to the successor: see instance_hold */
-    pthread_mutex_t hold_lock;             /* of the three below */
+    pthread_mutex_t hold_lock;             /* of the four below */
     struct list held;
     int64_t held_count;
+    uint32_t *travelling;                  /* per loop: calls that were let go and have not arrived there yet */
     void (*given_up)(const struct trb_component *);        /* as in the spec */
     struct instance *successor;            /* pinned; what keeps the contents now, or NULL */
 };
@@ -117,6 +119,8 @@ trb_code instance_create(const struct instance_spec *, const struct trb_block *b
  * the instance must be retired. */
 void instance_start(struct instance *, void (*then)(void *, struct instance *, const struct trb_error *),
                     void *arg);
+/* Nobody wants to hear of its start any more: then is not called, and retiring it waits for the answers alone. */
+void instance_forget_start(struct instance *);
 /* No new pins may come (it is out of every catalog). quiet(arg) on the main loop once nothing uses it;
  * it still lives, and instance_retire comes next. */
 void instance_drain(struct instance *, void (*quiet)(void *arg), void *arg);

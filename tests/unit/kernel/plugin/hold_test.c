@@ -119,6 +119,73 @@ static void a_call_that_was_given_up_is_not_run(void **state)
     down(p.new_);
 }
 
+struct crowd {                                 /* asked one after the other, on loop 0 */
+    struct pair *p;
+    void (*let_go)(void *);
+    uint32_t asked, answered, out_of_turn;
+    sem_t over;
+};
+
+#define CROWD 20u
+
+struct member {
+    struct crowd *crowd;
+    uint32_t number;
+};
+
+static void on_member_answer(struct call *call, void *arg)
+{
+    struct member *m = arg;
+    struct crowd *c = m->crowd;
+    c->out_of_turn += m->number != c->answered++;
+    call_release(call);
+    free(m);
+    if (c->answered == CROWD)
+        sem_post(&c->over);
+}
+
+static void ask_some(void *arg)
+{
+    static const struct trb_state_get get = {.size = sizeof get, .key = NAME("mine")};
+    struct crowd *c = arg;
+    struct call_question q = {.verb = verb_get, .question = &get};
+    for (uint32_t i = 0; i < CROWD / 2; i++) {
+        struct member *m = malloc(sizeof *m);
+        *m = (struct member){c, c->asked++};
+        call_ask(c->p->old, &q, on_member_answer, m);
+    }
+}
+
+static void let_go_and_ask(void *arg)
+{
+    struct crowd *c = arg;
+    c->let_go(c->p);
+    ask_some(c);
+}
+
+static void ask_around(struct pair *p, void (*how)(void *))
+{
+    struct crowd c = {.p = p, .let_go = how};
+    sem_init(&c.over, 0, 0);
+    run_on(0, hold, p);
+    run_on(0, ask_some, &c);
+    run_on(0, let_go_and_ask, &c);
+    await(&c.over);
+    assert_int_equal(c.out_of_turn, 0);
+}
+
+static void calls_keep_their_order_when_they_are_let_go(void **state)
+{
+    struct pair p = {.old = up("state.hostile-on-loop", &state_block, NULL, NULL),
+                     .new_ = up("state.hostile-on-loop", &state_block, NULL, NULL)};
+    ask_around(&p, release);
+    ask_around(&p, release);
+    assert_int_equal(atomic_load(&p.old->is_held), 0);
+    ask_around(&p, succeed);
+    down(p.old);
+    down(p.new_);
+}
+
 struct storm {
     struct pair *p;
     uint32_t loop, asked, answered, wrong;
@@ -186,6 +253,7 @@ int main(void)
         cmocka_unit_test(an_unanswered_call_is_waited_for),
         cmocka_unit_test(held_calls_and_later_ones_are_the_successors),
         cmocka_unit_test(a_call_that_was_given_up_is_not_run),
+        cmocka_unit_test(calls_keep_their_order_when_they_are_let_go),
         cmocka_unit_test(a_change_under_load_loses_no_call),
     };
     return cmocka_run_group_tests(tests, open_house, close_house);
