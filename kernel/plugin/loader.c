@@ -293,6 +293,14 @@ void loader_reject(struct plugin *p)
     list_append(&plugins, &p->link);
 }
 
+void loader_prefer(const struct plugin *p)
+{
+    list_each(node, &plugins) {
+        struct plugin *other = list_item(node, struct plugin, link);
+        other->is_rejected |= other != p && !strcmp(other->file, p->file);
+    }
+}
+
 static bool is_in_earlier(const char *file, uint32_t folder)
 {
     char path[PATH_MAX];

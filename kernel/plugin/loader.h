@@ -22,7 +22,7 @@ struct plugin {                              /* counted by its instances and blo
     char *path;                              /* the whole of it, for people */
     uint64_t serial;                         /* of this copy, from 1 */
     bool keep_mapped;                        /* misbehaved, or its client library stays */
-    bool is_rejected;                        /* nobody starts from it any more: loader_reject */
+    bool is_rejected;                        /* nobody starts from it any more */
 };
 #define PLUGIN_MAGIC 0x504c5547u
 
@@ -35,6 +35,8 @@ trb_code loader_get(struct trb_slice name, struct plugin **ret_plugin, struct tr
 trb_code loader_copy(struct trb_slice name, struct plugin **ret_plugin, struct trb_error *err);
 /* It did not take over, and what has begun in it may hold it for long: the copy before it is the newest again. */
 void loader_reject(struct plugin *);
+/* It has taken over: nobody starts from another copy any more, even when nothing of this one runs and it goes. */
+void loader_prefer(const struct plugin *);
 /* A copy that somebody else has made: fd is that of another copy's file (taken; sanitizer builds: none, path
  * is mapped). For a process that runs one component alone. */
 trb_code loader_adopt(const char *file, const char *path, int fd, struct plugin **ret_plugin, struct trb_error *err);

@@ -87,10 +87,10 @@ static bool is_newest(const struct plugin *p)
 {
     list_each(node, loader_plugins()) {
         struct plugin *other = list_item(node, struct plugin, link);
-        if (!strcmp(other->file, p->file))
+        if (!strcmp(other->file, p->file) && !other->is_rejected)
             return other == p;
     }
-    return true;
+    return false;
 }
 
 static void write_plugin(struct text *t, struct runtime *rt, const struct plugin *p)

@@ -40,15 +40,22 @@ struct swap {
 };
 
 /* ---------------------------------------------------------------------------------- the end of it */
+static void settle(struct swap *s)
+{
+    if (s->err.code) {
+        log_warn(SCOPE, "plugin %s stays as it is: %s", s->plugin ? s->plugin->file : "?", s->err.message);
+        if (s->plugin)
+            loader_reject(s->plugin);
+        return;
+    }
+    log_info(SCOPE, "plugin %s is served by copy %llu", s->plugin->file, (unsigned long long)s->plugin->serial);
+    loader_prefer(s->plugin);
+}
+
 static void finish(struct swap *s)
 {
     struct list *node;
-    if (s->err.code && s->plugin)
-        loader_reject(s->plugin);
-    if (s->err.code)
-        log_warn(SCOPE, "plugin %s stays as it is: %s", s->plugin ? s->plugin->file : "?", s->err.message);
-    else
-        log_info(SCOPE, "plugin %s is served by copy %llu", s->plugin->file, (unsigned long long)s->plugin->serial);
+    settle(s);
     s->done(s->arg, s->err.code ? &s->err : NULL);
     while ((node = list_take(&s->entries)))
         mem_free(list_item(node, struct moved_entry, link));

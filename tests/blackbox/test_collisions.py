@@ -70,6 +70,18 @@ def test_a_plugin_is_not_replaced_while_a_component_of_it_comes_up(bench, tmp_pa
     assert admin.swap("state.redis").status == 200
 
 
+def test_what_is_tried_again_runs_from_the_new_code(bench, tmp_path):
+    sidecar, admin = start(bench, tmp_path, STORE, component("ill", "state.redis", {"redisHost": "127.0.0.1:1"}),
+                           flags={"on-component-failure": "heal"})
+
+    def copies():
+        return [one["copy"] for one in admin.plugins() if one["file"] == "state.redis.so"]
+    [before] = copies()
+    assert admin.swap("state.redis").status == 200
+    until(lambda: copies() and min(copies()) > before, "another try from the new copy", SECONDS)
+    assert b"is out of service" in sidecar.get("/v1.0/state/ill/k").body
+
+
 def actors(name, type="state.in-memory", **metadata):
     return component(name, type, {"actorStateStore": "true", **metadata})
 

@@ -156,6 +156,21 @@ static void a_copy_that_was_rejected_is_the_newest_no_more(void **state)
     plugin_unref(bad), plugin_unref(newest);
 }
 
+static void once_a_copy_has_taken_over_nobody_starts_from_another(void **state)
+{
+    struct trb_error err = ERROR_INIT;
+    struct plugin *first = NULL, *second = NULL, *newest = NULL;
+    copy_file("state.hostile.so", "state.hostile.so");
+    assert_int_equal(loader_copy(SLICE("state.hostile"), &first, &err), TRB_OK);
+    assert_int_equal(loader_copy(SLICE("state.hostile"), &second, &err), TRB_OK);
+    loader_prefer(second);
+    uint64_t serial = second->serial;
+    plugin_unref(second);
+    assert_int_equal(loader_get(SLICE("state.hostile"), &newest, &err), TRB_OK);
+    assert_true(newest->serial > serial);
+    plugin_unref(first), plugin_unref(newest);
+}
+
 static void there_may_be_any_number_of_folders(void **state)
 {
     struct trb_error err = ERROR_INIT;
@@ -198,6 +213,7 @@ int main(void)
         cmocka_unit_test(what_is_no_plugin_is_refused_with_its_path),
         cmocka_unit_test(the_newest_copy_is_shared_and_a_new_one_is_another),
         cmocka_unit_test(a_copy_that_was_rejected_is_the_newest_no_more),
+        cmocka_unit_test(once_a_copy_has_taken_over_nobody_starts_from_another),
         cmocka_unit_test(there_may_be_any_number_of_folders),
         cmocka_unit_test(a_component_is_found_by_type_and_version_without_regard_to_case),
     };
