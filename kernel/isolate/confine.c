@@ -27,7 +27,7 @@
 static const int allowed[] = {
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_preadv, SYS_pwritev, SYS_lseek, SYS_close,
     SYS_close_range, SYS_dup, SYS_dup3, SYS_fcntl, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs,
-    SYS_openat, SYS_readlinkat, SYS_faccessat, SYS_faccessat2, SYS_getdents64, SYS_getcwd, SYS_mkdirat, SYS_unlinkat,
+    SYS_openat, SYS_openat2, SYS_readlinkat, SYS_faccessat, SYS_faccessat2, SYS_getdents64, SYS_getcwd, SYS_mkdirat, SYS_unlinkat,
     SYS_renameat, SYS_renameat2, SYS_linkat, SYS_ftruncate, SYS_truncate, SYS_fallocate, SYS_fsync, SYS_fdatasync,
     SYS_sync_file_range, SYS_fadvise64, SYS_flock, SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_utimensat, SYS_umask, SYS_sendfile,
     SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch,
