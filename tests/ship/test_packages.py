@@ -67,3 +67,10 @@ def test_a_sidecar_out_of_the_packages_serves_in_a_fresh_debian(packages, tmp_pa
     assert "-I" in run(*inside, "cat /usr/lib/pkgconfig/trilby-sdk.pc").stdout
     run(*inside, "dpkg --verify trilby trilby-sdk trilby-components-redis")
     run(*inside, "dpkg --purge trilby-components-redis trilby-components-sqlite trilby-sdk trilby && ! ls -d /usr/lib/trilby /usr/share/trilby")
+
+
+def test_a_mistake_is_told():
+    for words, sentence in ((["--nope"], "there is no option --nope"), (["--build"], "--build needs a folder"),
+                            (["--output", ""], "--output needs a folder"), (["--build", "/nope"], "there is no build in /nope")):
+        said = run(ROOT / "tools/package", *words, ok=False)
+        assert said.returncode == 2 and f"package: {sentence}" in said.stderr
