@@ -85,7 +85,8 @@ def test_words_that_describe_does_not_know_have_a_sentence(installed):
         assert said in run(installed / "bin/trilby-describe", *words, ok=False).stderr
 
 
-def test_the_moved_sidecar_serves_it(installed, component, tmp_path):
+@pytest.mark.parametrize("isolate", [[], ["--isolate", "all"]], ids=["within", "isolated"])
+def test_the_moved_sidecar_serves_it(installed, component, tmp_path, isolate):
     plugins, resources = tmp_path / "plugins", tmp_path / "resources"
     for folder in (plugins, resources):
         folder.mkdir(mode=0o755)
@@ -97,7 +98,7 @@ def test_the_moved_sidecar_serves_it(installed, component, tmp_path):
     (component / "data").mkdir(exist_ok=True)
     ports = ["--dapr-http-port", "0", "--dapr-grpc-port", "0"]
     sidecar = subprocess.Popen([installed / "bin/trilbyd", "--app-id", "acme", "--plugins-path", plugins, "--resources-path", resources,
-                                *ports, "--enable-metrics=false", "--unix-domain-socket", tmp_path], stdout=subprocess.PIPE, text=True)
+                                *ports, *isolate, "--enable-metrics=false", "--unix-domain-socket", tmp_path], stdout=subprocess.PIPE, text=True)
     try:
         for line in sidecar.stdout:
             if "dapr initialized" in line:

@@ -251,7 +251,7 @@ template <class C> void settle(void *self, void *cookie, const trb_settlement *h
     static_cast<Instance<C> *>(self)->component->settle(cookie, *how);
 }
 
-/* The manifest's row for C; caps, run, max_parallel, cancel, resume and settle are set behind it. */
+/* The manifest's row for C; caps, run, max_parallel, writes, cancel, resume and settle are set behind it. */
 template <class C, class Ops, size_t N>
 constexpr trb_component component(const char *block, const char *type, const char *summary, const trb_option (&options)[N],
                                   const Ops &ops)

@@ -10,7 +10,8 @@ impl trb_component {
     pub const EMPTY: Self = unsafe { core::mem::zeroed() };
 }
 
-/// The plugin's one symbol. `verbs` and `hooks` (cancel, resume, settle, ping) name methods of the component.
+/// The plugin's one symbol. `verbs` and `hooks` (cancel, resume, settle, ping) name methods of the component;
+/// `writes` the options that say what it writes, "a|b".
 #[macro_export]
 macro_rules! plugin {
     (@hook $t:ty, cancel) => {{
@@ -54,7 +55,7 @@ macro_rules! plugin {
     (name: $name:literal, license: $license:literal, component: $t:ty, block: $block:ident, type: $type:literal,
      summary: $summary:literal, caps: $caps:expr, run: $run:ident, max_parallel: $max:expr,
      verbs: [$($verb:ident),* $(,)?] $(, ops: { $($member:ident: $value:expr),* $(,)? })? $(, hooks: [$($hook:ident),* $(,)?])?
-     $(, flags: $flags:expr)? $(,)?) => {
+     $(, writes: $writes:literal)? $(, flags: $flags:expr)? $(,)?) => {
         static OPS: $crate::$block::Ops = $crate::$block::Ops {
             $($verb: $crate::plugin!(@verb $t, $block, $verb),)*
             $($($member: $value,)*)?
@@ -77,6 +78,7 @@ macro_rules! plugin {
             start: $crate::plugin!(@life $t, start),
             stop: $crate::plugin!(@life $t, stop),
             $($($hook: $crate::plugin!(@hook $t, $hook),)*)?
+            $(writes: $crate::plugin!(@text $writes),)?
             ..$crate::abi::trb_component::EMPTY
         };
         #[repr(transparent)]
