@@ -1,6 +1,7 @@
 /* mem: malloc that ends the process when there is nothing left. */
 #include <base/check.h>
 #include <base/mem.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,4 +57,11 @@ void *mem_free(void *at)
 {
     free(at);
     return NULL;
+}
+
+void mem_give_back(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

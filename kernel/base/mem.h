@@ -12,5 +12,6 @@ void *mem_copy(const void *at, size_t len);
 char *mem_text(const char *at, size_t len);       /* a copy with a NUL behind it */
 void mem_wipe(void *at, size_t len);              /* not optimised away: for secrets */
 void *mem_free(void *at);                         /* returns NULL */
+void mem_give_back(void);                         /* to the system, what is free; milliseconds: after large changes */
 
 #endif

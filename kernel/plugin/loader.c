@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <loop/loop.h>
 #include <plugin/loader.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,9 +209,26 @@ static trb_code map_plugin(struct plugin *p, struct trb_error *err)
     return check_manifest(p->manifest, p->path, err);
 }
 
+/* A copy and its instances leave holes behind in memory. Together once, when several go. */
+#define GIVE_BACK_NS (1000000000ull / 2)
+
+static void on_give_back(void *unused)
+{
+    mem_give_back();
+}
+
+static void give_back_soon(void)
+{
+    static struct timer soon;
+    if (loop_self() && !timer_is_armed(&soon))
+        timer_after(loop_self(), &soon, GIVE_BACK_NS, on_give_back, NULL);
+}
+
 static struct plugin *plugin_destroy(struct plugin *p)
 {
     list_remove(&p->link);
+    if (p->handle)
+        give_back_soon();
     bool unmap = p->manifest && (p->manifest->flags & TRB_MAY_UNMAP) && !p->keep_mapped;
 #ifdef TRB_SANITIZED
     unmap = false;
