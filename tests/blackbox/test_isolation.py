@@ -4,6 +4,7 @@ nowhere but where its options say. Trilby's own."""
 import os
 import signal
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -120,8 +121,28 @@ def test_a_name_that_no_component_has_is_warned_of(bench):
     sidecar.stop()
 
 
-def test_a_limit_that_is_none_says_so(bench):
-    made = annotated(component("store", "state.in-memory"), isolate="true", isolate_memory="little")
+@pytest.mark.parametrize("limit, text", [("isolate-memory", "little"), ("isolate-files", "data"), ("isolate-files", "/data,there")])
+def test_a_limit_that_is_none_says_so(bench, limit, text):
+    made = annotated(component("store", "state.in-memory"), isolate="true", **{limit.replace("-", "_"): text})
     sidecar = bench.sidecar(resources=[made], ready=False)
-    sidecar.wait_log("isolate-memory: 'little' is not accepted")
+    sidecar.wait_log(f"{limit}: '{text}' is not accepted")
     assert sidecar.wait_end() == 1
+
+
+def opened(sidecar, how, path):
+    return sidecar.get(f"{STATE}/{quote(f'file {how} {path}', safe='')}").text
+
+
+@pytest.mark.parametrize("said, may", [(None, False), ("open", True), ("{}", True)])
+def test_files_beside_those_that_its_options_name_are_opened_where_it_is_allowed(bench, tmp_path, said, may):
+    """The third: a folder that the annotation lists."""
+    (tmp_path / "named").mkdir()
+    (tmp_path / "other").mkdir()
+    folder = plugin_folder(tmp_path, "crashing.c", "state.crashing")
+    notes = {"isolate_files": said.format(tmp_path / "other")} if said else {}
+    made = annotated(component("store", "state.crashing", {"folder": str(tmp_path / "named")}), isolate="true", **notes)
+    sidecar = bench.sidecar(resources=[made], flags={"plugins-path": str(folder)})
+    lets_all = may or "has no Landlock" in sidecar.log()
+    assert opened(sidecar, "w", tmp_path / "named" / "x") == "opened"
+    assert opened(sidecar, "w", tmp_path / "other" / "x") == ("opened" if lets_all else "refused")
+    sidecar.stop()
