@@ -7,6 +7,7 @@
 #include <observe/metrics.h>
 #include <plugin/call.h>
 #include <plugin/offers.h>
+#include <runtime/handover.h>
 #include <runtime/inside.h>
 #include <runtime/isolation.h>
 #include <runtime/standin.h>
@@ -271,6 +272,13 @@ static trb_code choose_plugin(struct entry *e, struct plugin **ret_plugin, struc
     return code;
 }
 
+/* Told to it, so that it can leave alone what its product has for one at a time. */
+static bool is_successor(struct entry *e)
+{
+    struct entry *old = e->is_behind ? components_find(e->rt, slice_name(e->component->head.name)) : NULL;
+    return old && old != e && old->state == ENTRY_LIVE && handover_is_due(old, e);
+}
+
 static void create(struct entry *e)
 {
     struct component *c = e->component;
@@ -297,6 +305,7 @@ static void create(struct entry *e)
     if (code)
         return fail(e, "INIT_COMPONENT_FAILURE", "init", code, error_text(&err).at);
     e->state = ENTRY_STARTING;
+    e->instance->setup.is_successor = is_successor(e);
     instance_start(e->instance, on_started, e);
 }
 

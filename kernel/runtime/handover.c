@@ -132,12 +132,17 @@ static void nothing_to_do(void *arg)
     over(arg, NULL);
 }
 
+bool handover_is_due(const struct entry *old, const struct entry *new_)
+{
+    return can_hand_over(old->instance, new_->instance, old->view->service->block);
+}
+
 struct handover *handover_begin(const struct entry *old, const struct entry *new_,
                                 void (*then)(void *, const struct trb_error *), void *arg)
 {
     struct handover *h = mem_zero(sizeof *h);
     *h = (struct handover){.then = then, .arg = arg};
-    if (!can_hand_over(old->instance, new_->instance, old->view->service->block)) {
+    if (!handover_is_due(old, new_)) {
         job_defer(loop_at(0), &h->job, nothing_to_do, h);
         return h;
     }

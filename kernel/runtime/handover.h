@@ -13,6 +13,8 @@
 
 struct handover;
 
+/* Will old, which is live, hand over to new_, whose instance is made? */
+bool handover_is_due(const struct entry *old, const struct entry *new_);
 /* Both are live. then(arg, NULL or why not) once, never inside; NULL as well when there is nothing to hand
  * over. Until commit or abort the calls of old wait. */
 struct handover *handover_begin(const struct entry *old, const struct entry *new_,

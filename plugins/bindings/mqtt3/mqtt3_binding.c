@@ -22,6 +22,7 @@ struct binding {
     const struct trb_timer_service *timers;
     struct mqtt *producer, *consumer;
     char *producer_id, *consumer_id;
+    bool is_successor;
     struct list failed;                         /* messages that wait for their next delivery */
     struct trb_call *reading;
 };
@@ -53,9 +54,11 @@ static void on_published(struct trb_call *call, void *unused, uint32_t index, co
         call->host->done(call, &nothing, sizeof nothing);
 }
 
+/* start NULL: when it is needed, which is not before another has handed over. */
 static void open_session(struct binding *b, struct mqtt **place, const char *id, struct trb_call *start)
 {
     struct mqtt_setup setup = {.host = b->host, .origin = b->origin, .config = &b->config, .client_id = slice_of(id),
+                               .is_successor = start && b->is_successor,
                                .redeliver_ns = b->redeliver_ns > 0 ? (uint64_t)b->redeliver_ns : 0};
     if (!*place)
         mqtt_start(&setup, place, start);
@@ -186,8 +189,10 @@ static trb_code validate(struct binding *b, struct trb_error *err)
 
 static void start(void *self, struct trb_call *call, const void *question)
 {
+    const struct trb_setup *given = question;
     struct binding *b = self;
     struct trb_error err = {0};
+    b->is_successor = TRB_HAS(given, is_successor) && given->is_successor;
     b->host = call->host;
     b->origin = call->origin;
     b->timers = b->host->extension(TRB_TIMER);
@@ -223,6 +228,42 @@ static void ping(void *self, struct trb_call *call, const void *question)
     mqtt_ping(b->producer ? b->producer : b->consumer, call);
 }
 
+/* What is handed over are the sessions at the broker: nothing of them passes through here. */
+struct leaving {
+    struct trb_call *call;
+    uint32_t owed;
+};
+
+static void on_aside(void *arg)
+{
+    struct leaving *l = arg;
+    struct trb_call *call = l->call;
+    struct trb_data sessions = {"", 0, NULL};
+    if (--l->owed)
+        return;
+    mem_free(l);
+    call->host->done(call, &sessions, sizeof sessions);
+}
+
+static void hand_over(void *self, struct trb_call *call, const void *question)
+{
+    struct leaving *l = mem_zero(sizeof *l);
+    struct binding *b = self;
+    *l = (struct leaving){.call = call, .owed = 1};
+    for (uint32_t i = 0; i < 2; i++) {
+        struct mqtt *session = i ? b->consumer : b->producer;
+        l->owed += session ? 1 : 0;
+        if (session)
+            mqtt_step_aside(session, on_aside, l);
+    }
+    on_aside(l);
+}
+
+/* It steps in when it is used: until then the earlier one may have to go on. */
+static void adopt(void *self, struct trb_slice unused)
+{
+}
+
 static const struct trb_bindings_ops ops = {.size = sizeof ops, .operations = "create", .invoke = invoke, .read = read_topic};
 
 static const char *const aliases[] = {"bindings.mqtt", NULL};
@@ -231,6 +272,6 @@ static const struct trb_component component = {
     .size = sizeof component, .block = "bindings", .type = "bindings.mqtt3", .version = "v1", .aliases = aliases,
     .summary = "Messages to and from topics of an MQTT 3.1.1 broker.", .caps = TRB_BINDINGS_INPUT | TRB_BINDINGS_OUTPUT,
     .run = TRB_ON_ONE_LOOP, TRB_SELF(struct binding, options), .ops = &ops, .start = start, .stop = stop, .ping = ping,
-    .cancel = cancel, .resume = resume, .settle = settle};
+    .cancel = cancel, .resume = resume, .settle = settle, .hand_over = hand_over, .adopt = adopt};
 
 TRB_PLUGIN("bindings.mqtt3", "1.0.0", "Apache-2.0", &component);

@@ -1,5 +1,5 @@
-/* inside: the session as its files share it: the connection (mqtt.c), what goes out (outgoing.c), what comes in
- * (incoming.c) and who listens (listener.c). */
+/* inside: the session as its files share it: the connection (mqtt.c), leaving it to another client (aside.c), what goes out
+ * (outgoing.c), what comes in (incoming.c) and who listens (listener.c). */
 #ifndef MQTT_INSIDE_H
 #define MQTT_INSIDE_H
 
@@ -11,6 +11,8 @@
 #define MQTT_GREETING 1u
 #define MQTT_UP 2u
 #define MQTT_RESTING 3u
+#define MQTT_LEAVING 4u                         /* has said goodbye, and waits until the broker has heard it */
+#define MQTT_ASIDE 5u                           /* the session is another's; nothing is dialled before it is needed */
 
 struct mqtt {
     uint32_t magic;
@@ -26,6 +28,9 @@ struct mqtt {
     uint64_t up_ns, sent_ns, heard_ns, pinged_ns;        /* pinged: 0: no ping is under way */
     struct trb_error fault;                     /* why the last attempt failed */
     bool is_dead, is_lost, is_paused;
+    void (*left)(void *arg);                    /* when it is aside, or NULL */
+    void *left_arg;
+    bool is_trying;                             /* a successor: under another id */
 
     struct list waiting, flying;                /* publications */
     uint32_t waiting_count, flying_count;
@@ -72,12 +77,22 @@ static inline void mqtt_bit_set(uint8_t bits[8192], uint32_t n, bool on)
 /* --- mqtt.c ------------------------------------------------------------------------------------------ */
 void mqtt_send(struct mqtt *, struct trb_slice packet);
 void mqtt_send_short(struct mqtt *, uint32_t kind, uint32_t id);
+void mqtt_dial(struct mqtt *);
+void mqtt_drop_stream(struct mqtt *);
+void mqtt_tell_down(struct mqtt *, const struct trb_error *);               /* whoever has something under way */
+void mqtt_timer_set(struct mqtt *, uint64_t after_ns, void (*fire)(void *));
+void mqtt_enter(struct mqtt *);                 /* until leave it is not freed */
+void mqtt_leave(struct mqtt *);
 void mqtt_lose(struct mqtt *, trb_code, const char *reason, const char *sentence);
 void mqtt_read_again(struct mqtt *);
 void mqtt_renew_later(struct mqtt *);           /* something was refused */
 uint32_t mqtt_id_take(struct mqtt *);           /* 0: all are taken */
 void mqtt_id_give(struct mqtt *, uint32_t id);
 void mqtt_tick_now(struct mqtt *);              /* something with a limit has begun */
+
+/* --- aside.c ----------------------------------------------------------------------------------------- */
+void mqtt_step_in(struct mqtt *);               /* dials, if it is aside */
+void mqtt_be_aside(struct mqtt *);              /* now */
 
 /* --- outgoing.c -------------------------------------------------------------------------------------- */
 void outgoing_confirm(struct mqtt *, const struct mqtt_packet *);           /* PUBACK, PUBREC, PUBCOMP */

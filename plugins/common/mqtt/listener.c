@@ -276,6 +276,7 @@ void mqtt_listen(struct mqtt *m, const struct mqtt_listening *what)
     list_init(&l->queue);
     list_append(&m->listeners, &l->link);
     incoming_unpark(m, l);
+    mqtt_step_in(m);
     if (m->state == MQTT_UP)
         subscribe(m, l);
 }

@@ -13,14 +13,16 @@
 #define MAX_REST_NS (5000 * MQTT_MS)
 #define TICK_NS (200 * MQTT_MS)                 /* while something has a limit */
 #define IDLE_TICK_NS (5000 * MQTT_MS)
+#define ID_ROOM 65000u                          /* for an id with something behind it */
+#define CODE_ID 2u                              /* of CONNACK: the id is refused */
+#define CODE_NOT_AUTHORIZED 5u
 #define SHORT_LIFE_NS (5000 * MQTT_MS)
 #define READ_LIMIT (MQTT_MAX_REMAINING + 5u)
 
-static void dial(struct mqtt *);
 static void on_tick(void *);
 
 /* ------------------------------------------------------------------------------------- timers */
-static void timer_set(struct mqtt *m, uint64_t after_ns, void (*fire)(void *))
+void mqtt_timer_set(struct mqtt *m, uint64_t after_ns, void (*fire)(void *))
 {
     m->timer = m->timers->cancel(m->timer);
     m->timer = m->timers->start(m->setup.origin, after_ns, fire, m);
@@ -32,12 +34,12 @@ static void tick_set(struct mqtt *m, uint64_t after_ns)
     m->tick = m->timers->start(m->setup.origin, after_ns, on_tick, m);
 }
 
-static void enter(struct mqtt *m)
+void mqtt_enter(struct mqtt *m)
 {
     m->depth++;
 }
 
-static void leave(struct mqtt *m)
+void mqtt_leave(struct mqtt *m)
 {
     if (--m->depth || !m->is_dead)
         return;
@@ -66,10 +68,10 @@ void mqtt_id_give(struct mqtt *m, uint32_t id)
 static void on_rested(void *arg)
 {
     struct mqtt *m = checked(arg, struct mqtt, MQTT_MAGIC);
-    enter(m);
+    mqtt_enter(m);
     m->timer = m->timers->cancel(m->timer);
-    dial(m);
-    leave(m);
+    mqtt_dial(m);
+    mqtt_leave(m);
 }
 
 /* One that is put out again and again as soon as it is in: perhaps by another of the same name. */
@@ -90,7 +92,7 @@ static void rest(struct mqtt *m)
     for (uint32_t i = 1; i < m->failures && pause < MAX_REST_NS; i++)
         pause *= 2;
     m->state = MQTT_RESTING;
-    timer_set(m, !m->failures ? 0 : pause < MAX_REST_NS ? pause : MAX_REST_NS, on_rested);
+    mqtt_timer_set(m, !m->failures ? 0 : pause < MAX_REST_NS ? pause : MAX_REST_NS, on_rested);
 }
 
 static void tell_start(struct mqtt *m, const struct trb_error *err)
@@ -103,10 +105,8 @@ static void tell_start(struct mqtt *m, const struct trb_error *err)
         trb_done(call);
 }
 
-/* Whoever has a message or waits for a confirmation goes on with the next connection. */
-static void hang_up(struct mqtt *m, const struct trb_error *err)
+void mqtt_drop_stream(struct mqtt *m)
 {
-    bool was_up = m->state == MQTT_UP;
     m->stream = m->streams->destroy(m->stream);
     m->streams_had++;
     m->renewal = m->timers->cancel(m->renewal);
@@ -114,13 +114,24 @@ static void hang_up(struct mqtt *m, const struct trb_error *err)
     m->again = m->timers->cancel(m->again);
     m->is_paused = false;
     m->pinged_ns = 0;
-    rest(m);
-    if (!was_up)
-        return;
+}
+
+/* Whoever has a message or waits for a confirmation goes on with the next connection. */
+void mqtt_tell_down(struct mqtt *m, const struct trb_error *err)
+{
     incoming_down(m);
     incoming_again(m);
     outgoing_down(m, err);
     listeners_down(m);
+}
+
+static void hang_up(struct mqtt *m, const struct trb_error *err)
+{
+    bool was_up = m->state == MQTT_UP;
+    mqtt_drop_stream(m);
+    rest(m);
+    if (was_up)
+        mqtt_tell_down(m, err);
 }
 
 void mqtt_lose(struct mqtt *m, trb_code code, const char *reason, const char *sentence)
@@ -130,7 +141,7 @@ void mqtt_lose(struct mqtt *m, trb_code code, const char *reason, const char *se
     trb_error(&err, code, reason, "MQTT broker %s:%u: %s", m->setup.config->host, m->setup.config->port, sentence);
     err.retryable = 1;
     m->fault = err;
-    enter(m);
+    mqtt_enter(m);
     if (m->state == MQTT_UP)
         count_short_life(m);
     else
@@ -141,7 +152,7 @@ void mqtt_lose(struct mqtt *m, trb_code code, const char *reason, const char *se
         m->is_lost = true;
         m->setup.host->lost(m->setup.origin, &err);
     }
-    leave(m);
+    mqtt_leave(m);
 }
 
 /* What was refused is kept unacknowledged and handled again. What there was no room for MQTT sends again only to another
@@ -199,7 +210,7 @@ static void on_tick(void *arg)
 {
     struct mqtt *m = checked(arg, struct mqtt, MQTT_MAGIC);
     uint64_t now = m->setup.host->now_ns();
-    enter(m);
+    mqtt_enter(m);
     m->tick = m->timers->cancel(m->tick);
     bool is_busy = outgoing_tick(m, now);
     is_busy = listeners_tick(m, now) || is_busy;
@@ -207,7 +218,7 @@ static void on_tick(void *arg)
         ping_if_due(m, now);
     if (!m->is_dead)
         tick_set(m, is_busy ? TICK_NS : IDLE_TICK_NS);
-    leave(m);
+    mqtt_leave(m);
 }
 
 void mqtt_tick_now(struct mqtt *m)
@@ -227,15 +238,17 @@ static void on_connected(void *arg)
 {
     struct mqtt *m = checked(arg, struct mqtt, MQTT_MAGIC);
     const struct mqtt_config *c = m->setup.config;
-    struct mqtt_connect hello = {.client_id = m->setup.client_id, .user = slice_of(c->user), .password = slice_of(c->password),
-                                 .keep_alive_s = KEEP_ALIVE_S, .is_clean = c->clean_session};
-    struct text packet = {0};
+    struct text packet = {0}, id = {0};
+    text_addf(&id, "%.*s%s", SLICE_ARG(m->setup.client_id), m->is_trying ? "-next" : "");
+    struct mqtt_connect hello = {.client_id = text_slice(&id), .user = slice_of(c->user), .password = slice_of(c->password),
+                                 .keep_alive_s = KEEP_ALIVE_S, .is_clean = c->clean_session || m->is_trying};
     m->state = MQTT_GREETING;
     mqtt_add_connect(&packet, &hello);
+    text_fini(&id);
     mqtt_send(m, text_slice(&packet));
     mem_wipe(packet.at, packet.len);
     text_fini(&packet);
-    timer_set(m, CONNECT_NS, on_silence);
+    mqtt_timer_set(m, CONNECT_NS, on_silence);
 }
 
 static void refused(struct mqtt *m, uint32_t code)
@@ -252,16 +265,41 @@ static void refused(struct mqtt *m, uint32_t code)
         mqtt_lose(m, TRB_UNAVAILABLE, "REFUSED", "refuses the connection with an unknown code");
 }
 
+/* A broker may know by name who may come in, and say so or just hang up: then there is no other way to see whether it takes us. */
+static bool tries_by_name(struct mqtt *m, uint32_t code)
+{
+    if (!m->is_trying || (code != CODE_ID && code != CODE_NOT_AUTHORIZED))
+        return false;
+    m->is_trying = false;
+    mqtt_drop_stream(m);
+    mqtt_dial(m);
+    return true;
+}
+
+static void set_farewell(struct mqtt *m)
+{
+    char goodbye[MQTT_SHORT];
+    if (TRB_HAS(m->streams, farewell))
+        m->streams->farewell(m->stream, slice_from(goodbye, mqtt_write_short(goodbye, MQTT_DISCONNECT, 0)));
+}
+
 static void on_connack(struct mqtt *m, const struct mqtt_packet *p)
 {
+    if (p->code && tries_by_name(m, p->code))
+        return;
     if (p->code) {
         refused(m, p->code);
         return;
     }
-    char goodbye[MQTT_SHORT];
     m->timer = m->timers->cancel(m->timer);
-    if (TRB_HAS(m->streams, farewell))
-        m->streams->farewell(m->stream, slice_from(goodbye, mqtt_write_short(goodbye, MQTT_DISCONNECT, 0)));
+    set_farewell(m);
+    if (m->is_trying) {
+        m->is_trying = false;
+        mqtt_drop_stream(m);
+        m->state = MQTT_ASIDE;
+        tell_start(m, NULL);
+        return;
+    }
     m->state = MQTT_UP;
     m->failures = 0;
     m->up_ns = m->setup.host->now_ns();
@@ -316,7 +354,7 @@ static void read_packets(struct mqtt *m)
     uint32_t had = m->streams_had;
     struct mqtt_packet p;
     int64_t len = MQTT_MORE;
-    enter(m);
+    mqtt_enter(m);
     while (m->streams_had == had && !m->is_paused && (len = mqtt_read(m->streams->bytes(m->stream), &p)) > 0) {
         if (is_expected(m, p.kind))
             on_packet(m, &p, (size_t)len);
@@ -325,14 +363,17 @@ static void read_packets(struct mqtt *m)
     }
     if (m->streams_had == had && len == MQTT_BROKEN)
         mqtt_lose(m, TRB_UNAVAILABLE, "PROTOCOL", "what comes is not MQTT 3.1.1; is the port right, and the scheme?");
-    leave(m);
+    mqtt_leave(m);
 }
 
 static void on_readable(void *arg)
 {
     struct mqtt *m = checked(arg, struct mqtt, MQTT_MAGIC);
     m->heard_ns = m->setup.host->now_ns();
-    read_packets(m);
+    if (m->state == MQTT_LEAVING)
+        m->streams->consume(m->stream, m->streams->bytes(m->stream).len);
+    else
+        read_packets(m);
 }
 
 static void on_again(void *arg)
@@ -351,15 +392,18 @@ void mqtt_read_again(struct mqtt *m)
 static void on_writable(void *arg)
 {
     struct mqtt *m = checked(arg, struct mqtt, MQTT_MAGIC);
-    enter(m);
+    mqtt_enter(m);
     outgoing_pump(m);
-    leave(m);
+    mqtt_leave(m);
 }
 
 static void on_closed(void *arg, const struct trb_error *err)
 {
     struct mqtt *m = checked(arg, struct mqtt, MQTT_MAGIC);
-    mqtt_lose(m, TRB_UNAVAILABLE, "CONNECTION", err ? err->message : "the connection was closed");
+    if (m->state == MQTT_LEAVING)
+        mqtt_be_aside(m);
+    else if (m->state != MQTT_GREETING || !tries_by_name(m, CODE_NOT_AUTHORIZED))
+        mqtt_lose(m, TRB_UNAVAILABLE, "CONNECTION", err ? err->message : "the connection was closed");
 }
 
 static const struct trb_stream_events stream_events = {.size = sizeof stream_events, .connected = on_connected,
@@ -371,7 +415,7 @@ static void on_bad_pem(void *arg)
     mqtt_lose(m, TRB_INVALID, "BAD_OPTION", "caCert, clientCert or clientKey is not PEM that can be used");
 }
 
-static void dial(struct mqtt *m)
+void mqtt_dial(struct mqtt *m)
 {
     const struct mqtt_config *c = m->setup.config;
     struct trb_stream_target target = {
@@ -385,7 +429,7 @@ static void dial(struct mqtt *m)
     m->state = MQTT_DIALING;
     m->stream = m->streams->connect(m->setup.origin, &target, &stream_events, m);
     if (!m->stream)
-        timer_set(m, 0, on_bad_pem);
+        mqtt_timer_set(m, 0, on_bad_pem);
     else if (TRB_HAS(m->streams, read_limit))
         m->streams->read_limit(m->stream, READ_LIMIT);
 }
@@ -405,6 +449,7 @@ void mqtt_start(const struct mqtt_setup *setup, struct mqtt **place, struct trb_
     m->streams = streams;
     m->timers = timers;
     m->starting = start;
+    m->is_trying = setup->is_successor && setup->client_id.len < ID_ROOM;
     list_init(&m->waiting);
     list_init(&m->flying);
     list_init(&m->owed);
@@ -412,7 +457,7 @@ void mqtt_start(const struct mqtt_setup *setup, struct mqtt **place, struct trb_
     list_init(&m->refused);
     list_init(&m->listeners);
     *place = m;
-    dial(m);
+    mqtt_dial(m);
 }
 
 struct mqtt *mqtt_stop(struct mqtt *m)
@@ -422,7 +467,7 @@ struct mqtt *mqtt_stop(struct mqtt *m)
         return NULL;
     check(m->magic == MQTT_MAGIC && !m->is_dead);
     trb_error(&err, TRB_UNAVAILABLE, "CLOSED", "the component is closed");
-    enter(m);
+    mqtt_enter(m);
     m->is_dead = true;
     m->state = MQTT_RESTING;
     m->stream = NULL;
@@ -431,13 +476,13 @@ struct mqtt *mqtt_stop(struct mqtt *m)
     tell_start(m, &err);
     outgoing_end(m, &err);
     incoming_end(m);
-    leave(m);
+    mqtt_leave(m);
     return NULL;
 }
 
 void mqtt_ping(struct mqtt *m, struct trb_call *call)
 {
-    if (m->state == MQTT_UP)
+    if (m->state == MQTT_UP || m->state >= MQTT_LEAVING)
         trb_done(call);
     else if (m->fault.code)
         call->host->fail(call, &m->fault);

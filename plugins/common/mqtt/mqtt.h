@@ -2,6 +2,8 @@
  * and has many publications and many received messages under way at once.
  *
  *     dialing ──► greeting ──► up ──► (lost) ──► dialing, and after a failure: resting ──► dialing …
+ *        ▲                     └──► aside ──► dialing
+ *        └── aside (a successor)
  *
  * A publication waits for a connection until its time is over. With a persistent session (cleanSession false) what was
  * sent and not confirmed is sent again, marked as such, when the connection is back; without one it fails.
@@ -29,10 +31,15 @@ struct mqtt_setup {
     const struct mqtt_config *config;           /* outlives it */
     struct trb_slice client_id;                 /* as well */
     uint64_t redeliver_ns;                      /* what a handler failed on comes again within this; 0: with the next connection */
+    bool is_successor;                          /* another has the session meanwhile: see below */
 };
 
 /* Answers start, unless it is NULL: done when the broker has accepted us, else the first failure. *place is set before it. */
 void mqtt_start(const struct mqtt_setup *, struct mqtt **place, struct trb_call *start);
+/* The broker has a session for one client at a time, and puts out whoever has it. So a successor is only seen to be accepted,
+ * under another id, and stays aside; one that steps aside leaves the session at the broker. Both step in when they have to publish or
+ * to listen. */
+void mqtt_step_aside(struct mqtt *, void (*then)(void *arg), void *arg);     /* then: the broker has heard all that it was told */
 struct mqtt *mqtt_stop(struct mqtt *);          /* inside stop: the host has its streams back; returns NULL, NULL is welcome */
 void mqtt_ping(struct mqtt *, struct trb_call *);
 

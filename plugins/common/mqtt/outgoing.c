@@ -131,6 +131,7 @@ void mqtt_publish(struct mqtt *m, const struct mqtt_publication *p)
     m->waiting_count++;
     m->waiting_bytes += p->data.len;
     mqtt_tick_now(m);
+    mqtt_step_in(m);
     outgoing_pump(m);
 }
 

@@ -172,6 +172,7 @@ static void start(void *self, struct trb_call *call, const void *question)
     }
     warn(b, call->origin);
     struct mqtt_setup mqtt = {.host = b->host, .origin = call->origin, .config = &b->config, .client_id = id,
+                              .is_successor = TRB_HAS(setup, is_successor) && setup->is_successor,
                               .redeliver_ns = b->redeliver_ns > 0 ? (uint64_t)b->redeliver_ns : 0};
     mqtt_start(&mqtt, &b->mqtt, call);
 }
@@ -189,6 +190,24 @@ static void ping(void *self, struct trb_call *call, const void *question)
     mqtt_ping(((struct bus *)self)->mqtt, call);
 }
 
+/* What is handed over is the session at the broker: nothing of it passes through here. */
+static void on_aside(void *arg)
+{
+    struct trb_call *call = arg;
+    struct trb_data session = {"", 0, NULL};
+    call->host->done(call, &session, sizeof session);
+}
+
+static void hand_over(void *self, struct trb_call *call, const void *question)
+{
+    mqtt_step_aside(((struct bus *)self)->mqtt, on_aside, call);
+}
+
+/* It steps in when it is used: until then the earlier one may have to go on. */
+static void adopt(void *self, struct trb_slice unused)
+{
+}
+
 static const struct trb_pubsub_ops ops = {
     .size = sizeof ops, .publish = publish, .bulk_publish = bulk_publish, .subscribe = subscribe};
 
@@ -198,6 +217,6 @@ static const struct trb_component component = {
     .size = sizeof component, .block = "pubsub", .type = "pubsub.mqtt3", .version = "v1", .aliases = aliases,
     .summary = "Topics of an MQTT 3.1.1 broker.", .caps = TRB_PUBSUB_WILDCARDS,
     .run = TRB_ON_ONE_LOOP, TRB_SELF(struct bus, options), .ops = &ops, .start = start, .stop = stop, .ping = ping,
-    .cancel = cancel, .resume = resume, .settle = settle};
+    .cancel = cancel, .resume = resume, .settle = settle, .hand_over = hand_over, .adopt = adopt};
 
 TRB_PLUGIN("pubsub.mqtt3", "1.0.0", "Apache-2.0", &component);

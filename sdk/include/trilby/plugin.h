@@ -89,6 +89,7 @@ struct trb_setup {
     struct trb_name app_id, namespace_; /* of the sidecar; the namespace may be empty */
     struct trb_pairs properties; /* all that the YAML said, resolved; keys as written */
     struct trb_slice document;   /* the resource as JSON */
+    uint32_t is_successor;       /* 1: another serves meanwhile, and hands over to this one before any verb */
 };
 
 /* A verb: question is the struct that the block's .def says; the answer comes through call->host. */

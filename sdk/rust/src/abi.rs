@@ -231,6 +231,8 @@ pub struct trb_setup {
     pub properties: trb_pairs,
     /// the resource as JSON
     pub document: trb_slice,
+    /// 1: another serves meanwhile, and hands over to this one before any verb
+    pub is_successor: u32,
 }
 
 /// How an event of a stream ended.
@@ -704,13 +706,14 @@ const _: () = {
     assert!(offset_of!(trb_host, ready) == 128);
     assert!(offset_of!(trb_host, extension) == 136);
     assert!(offset_of!(trb_host, now_ns) == 144);
-    assert!(size_of::<trb_setup>() == 88);
+    assert!(size_of::<trb_setup>() == 96);
     assert!(offset_of!(trb_setup, size) == 0);
     assert!(offset_of!(trb_setup, component) == 8);
     assert!(offset_of!(trb_setup, app_id) == 24);
     assert!(offset_of!(trb_setup, namespace_) == 40);
     assert!(offset_of!(trb_setup, properties) == 56);
     assert!(offset_of!(trb_setup, document) == 72);
+    assert!(offset_of!(trb_setup, is_successor) == 88);
     assert!(size_of::<trb_settlement>() == 56);
     assert!(offset_of!(trb_settlement, size) == 0);
     assert!(offset_of!(trb_settlement, verdict) == 4);

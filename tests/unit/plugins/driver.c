@@ -68,6 +68,8 @@ static void on_started(void *arg, struct instance *i, const struct trb_error *er
     instance_retire(i, on_gone, &m->done);
 }
 
+bool driver_succeeds;
+
 static void make(void *arg)
 {
     struct making *m = arg;
@@ -85,10 +87,13 @@ static void make(void *arg)
         code = instance_create(&spec, m->block, plugin, &m->instance, m->err);
         plugin_unref(plugin);
     }
-    if (code)
+    if (code) {
         sem_post(&m->done);
-    else
-        instance_start(m->instance, on_started, m);
+        return;
+    }
+    m->instance->setup.is_successor = driver_succeeds;
+    driver_succeeds = false;
+    instance_start(m->instance, on_started, m);
 }
 
 struct instance *driver_component(const struct trb_block *block, const char *type, const char *const *pairs,

@@ -16,6 +16,7 @@ void driver_stop(void);
 /* A component of the plugin <type>.so; "type@v2" for another version than the first. pairs: "name", "value", …, NULL. NULL: it failed; err says why. */
 struct instance *driver_component(const struct trb_block *, const char *type, const char *const *pairs,
                                   struct trb_error *err);
+extern bool driver_succeeds;                 /* the next component is told that another hands over to it */
 void driver_retire(struct instance *);
 
 /* One question and its answer; several may be on their way at once. */

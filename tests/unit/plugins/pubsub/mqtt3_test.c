@@ -656,6 +656,107 @@ static void a_refusal_is_told(void **state)
     meet(WITH("consumerID", "c"));
 }
 
+/* ----------------------------------------------------------------------------- handing over */
+#define NEXT "\x10\x12\x00\x04MQTT\x04\x02\x00\x1e\x00\x06" "c-next"
+#define GOODBYE "\xe0\x00"
+
+static pthread_t start_successor(void)
+{
+    static const char *more[] = {"consumerID", "c", NULL};
+    pthread_t thread;
+    driver_succeeds = true;
+    pthread_create(&thread, NULL, open_at_peer, more);
+    peer_accept(&peer);
+    HEARS(NEXT);
+    return thread;
+}
+
+static void hears_the_end(void)
+{
+    char more;
+    assert_int_equal(peer_hear(&peer, &more, 1), 0);
+    close(peer.fd);
+}
+
+static void a_successor_comes_in_under_another_name_until_it_is_used(void **state)
+{
+    pthread_t thread = start_successor();
+    SAYS(ABSENT);
+    pthread_join(thread, NULL);
+    assert_non_null(bus);
+    HEARS(GOODBYE);
+    hears_the_end();
+    struct pollfd door = {.fd = peer.door, .events = POLLIN};
+    assert_int_equal(poll(&door, 1, NOT / CLOCK_MS), 0);
+    struct going *a = go("a");
+    meet_again(PRESENT);
+    HEARS("\x32\x06\x00\x01t\x00\x01" "a");
+    SAYS("\x40\x02\x00\x01");
+    assert_int_equal(came_to(a), TRB_OK);
+}
+
+static void one_that_no_other_name_is_admitted_for_comes_with_its_own(void **state)
+{
+    pthread_t thread = start_successor();
+    SAYS("\x20\x02\x00\x05");
+    hears_the_end();
+    meet_again(PRESENT);
+    pthread_join(thread, NULL);
+    assert_non_null(bus);
+}
+
+static void nor_does_one_whose_other_name_is_hung_up_on_stay_away(void **state)
+{
+    pthread_t thread = start_successor();
+    close(peer.fd);
+    meet_again(PRESENT);
+    pthread_join(thread, NULL);
+    assert_non_null(bus);
+}
+
+static struct asked handing_over(void)
+{
+    static const struct trb_field field = {.name = "kept", .kind = TRB_FIELD_DATA};
+    static const struct trb_layout layout = {.name = "kept", .size = sizeof(struct trb_data), .fields = &field, .field_count = 1};
+    return (struct asked){.instance = bus, .function = bus->component->hand_over, .layout = &layout};
+}
+
+static void what_is_handed_over_is_the_brokers_once_it_has_read_the_goodbye(void **state)
+{
+    meet(WITH("consumerID", "c"));
+    struct listener *l = listen_to_peer();
+    SAYS("\x32\x06\x00\x01t\x00\x07" "x");
+    settle(l, hear(l, SOON), TRB_ACK);
+    hush(l);
+    SAYS("\x32\x06\x00\x01t\x00\x08" "y");                   /* nobody reads it any more */
+    struct asked a = handing_over();
+    driver_send(&a, 0);
+    HEARS("\x40\x02\x00\x07" GOODBYE);
+    SAYS("\x32\x06\x00\x01t\x00\x09" "z");
+    assert_int_equal(sem_trywait(a.waiting), -1);
+    close(peer.fd);
+    driver_wait(&a);
+    const struct trb_data *kept = call_answer(a.call);
+    assert_non_null(kept->at);
+    driver_release(&a);
+}
+
+static void one_that_stays_after_all_takes_the_session_back(void **state)
+{
+    meet(WITH("consumerID", "c"));
+    struct asked a = handing_over();
+    driver_send(&a, 0);
+    HEARS(GOODBYE);
+    close(peer.fd);
+    driver_wait(&a);
+    driver_release(&a);
+    struct going *b = go("b");
+    meet_again(PRESENT);
+    HEARS("\x32\x06\x00\x01t\x00\x01" "b");
+    SAYS("\x40\x02\x00\x01");
+    assert_int_equal(came_to(b), TRB_OK);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, up, down)
 #define PEER(name) cmocka_unit_test_setup_teardown(name, peer_up, peer_down)
 
@@ -690,6 +791,11 @@ int main(void)
         PEER(a_flood_waits_and_arrives_whole),
         PEER(the_end_is_a_goodbye),
         PEER(a_refusal_is_told),
+        PEER(a_successor_comes_in_under_another_name_until_it_is_used),
+        PEER(one_that_no_other_name_is_admitted_for_comes_with_its_own),
+        PEER(nor_does_one_whose_other_name_is_hung_up_on_stay_away),
+        PEER(what_is_handed_over_is_the_brokers_once_it_has_read_the_goodbye),
+        PEER(one_that_stays_after_all_takes_the_session_back),
     };
     mosquitto_start(&server);
     driver_start();
