@@ -9,7 +9,8 @@
 
 struct check {
     const char *start, *at, *end;
-    uint32_t depth;
+    uint32_t depth, outer;                  /* outer: elements or members of the outermost value */
+    bool has_blanks;
     uint64_t objects[JSON_MAX_DEPTH / 64];  /* bit n: level n is an object, else an array */
     struct json_fault *fault;
 };
@@ -67,6 +68,19 @@ static bool is_at(const struct check *c, char wanted)
 static bool is_digit(const struct check *c)
 {
     return c->at < c->end && *c->at >= '0' && *c->at <= '9';
+}
+
+static void skip_blanks(struct check *c)
+{
+    const char *start = c->at;
+    c->at = scan_blanks(start, c->end);
+    c->has_blanks |= c->at != start;
+}
+
+static inline void pass_blanks(struct check *c)
+{
+    if (c->at >= c->end || (uint8_t)*c->at <= ' ')
+        skip_blanks(c);
 }
 
 /* ------------------------------------------------------------------------------------- scalars */
@@ -190,7 +204,8 @@ static bool enter(struct check *c, bool object)
     uint64_t bit = 1ull << (c->depth % 64), *word = &c->objects[c->depth / 64];
     *word = object ? *word | bit : *word & ~bit;
     c->depth++;
-    c->at = scan_blanks(c->at + 1, c->end);
+    c->at++;
+    pass_blanks(c);
     return true;
 }
 
@@ -201,12 +216,12 @@ static bool is_in_object(const struct check *c)
 
 static bool check_key(struct check *c)
 {
-    c->at = scan_blanks(c->at, c->end);
+    pass_blanks(c);
     if (!is_at(c, '"'))
         return fail(c, "looking for beginning of object key string");
     if (!check_string(c))
         return false;
-    c->at = scan_blanks(c->at, c->end);
+    pass_blanks(c);
     if (!is_at(c, ':'))
         return fail(c, "after object key");
     c->at++;
@@ -217,7 +232,7 @@ static bool check_key(struct check *c)
 static bool check_down(struct check *c)
 {
     for (;;) {
-        c->at = scan_blanks(c->at, c->end);
+        pass_blanks(c);
         bool object = is_at(c, '{');
         if (!object && !is_at(c, '['))
             return check_scalar(c);
@@ -225,6 +240,7 @@ static bool check_down(struct check *c)
             return false;
         if (is_at(c, object ? '}' : ']'))
             return true;                    /* check_up closes it */
+        c->outer += c->depth == 1;
         if (object && !check_key(c))
             return false;
     }
@@ -236,9 +252,10 @@ static bool check_up(struct check *c, bool *ret_more)
     *ret_more = false;
     while (c->depth) {
         bool object = is_in_object(c);
-        c->at = scan_blanks(c->at, c->end);
+        pass_blanks(c);
         if (is_at(c, ',')) {
             c->at++;
+            c->outer += c->depth == 1;
             *ret_more = true;
             return !object || check_key(c);
         }
@@ -259,13 +276,12 @@ static bool check_all(struct check *c)
     return true;
 }
 
-bool json_parse(struct trb_slice text, struct json_value *ret_value, struct json_fault *fault)
+bool json_parse_shape(struct trb_slice text, struct json_value *ret_value, struct json_shape *ret_shape,
+                      struct json_fault *fault)
 {
     struct json_fault unseen;
-    const char *start = text.at ? text.at : "";
-    struct check c = {.start = start, .at = start, .end = start + text.len,
-                      .fault = fault ? fault : &unseen};
-    const char *first = scan_blanks(c.at, c.end);
+    const char *start = text.at ? text.at : "", *end = start + text.len, *first = scan_blanks(start, end);
+    struct check c = {.start = start, .at = first, .end = end, .fault = fault ? fault : &unseen};
     if (!check_all(&c))
         return false;
     struct trb_slice raw = {first, (size_t)(c.at - first)};
@@ -273,5 +289,12 @@ bool json_parse(struct trb_slice text, struct json_value *ret_value, struct json
     if (c.at < c.end)
         return fail(&c, "after top-level value");
     *ret_value = (struct json_value){scan_kind(*first), raw};
+    *ret_shape = (struct json_shape){c.outer, !c.has_blanks};
     return true;
+}
+
+bool json_parse(struct trb_slice text, struct json_value *ret_value, struct json_fault *fault)
+{
+    struct json_shape shape;
+    return json_parse_shape(text, ret_value, &shape, fault);
 }

@@ -39,6 +39,14 @@ struct json_fault {
 /* The whole text is one value. Checks everything inside it. */
 bool json_parse(struct trb_slice text, struct json_value *ret_value, struct json_fault *fault);
 
+/* What the check has seen of the value by the way: json_count and json_is_compact of it. */
+struct json_shape {
+    uint32_t count;
+    bool is_compact;
+};
+bool json_parse_shape(struct trb_slice text, struct json_value *ret_value, struct json_shape *ret_shape,
+                      struct json_fault *fault);
+
 /* Walking what json_parse has accepted: no further checks are needed, none fail. */
 struct json_cursor {
     const char *at, *end;
@@ -46,6 +54,7 @@ struct json_cursor {
 struct json_cursor json_enter(struct json_value);                     /* of an array or object */
 bool json_next(struct json_cursor *, struct json_value *ret_value);   /* array: false at the end */
 bool json_member(struct json_cursor *, struct trb_slice *ret_raw_key, struct json_value *ret_value);
+struct json_value json_only(struct json_value array);                 /* of an array that has one element: that, unwalked */
 const char *json_kind_name(struct json_value);                        /* as decoders say it: "bool", "object" */
 uint32_t json_count(struct json_value);                               /* elements or members; of others 0 */
 

@@ -4,9 +4,14 @@
 
 #include <base/json.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 static inline const char *scan_blanks(const char *at, const char *end)
 {
+    if (at < end && (uint8_t)*at > ' ')
+        return at;
     while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
         at++;
     return at;
@@ -24,9 +29,72 @@ static inline uint64_t scan_marks(uint64_t word)
     return (quotes | slashes | (word - SCAN_ONES * 0x20) | word) & SCAN_HIGHS;
 }
 
+#ifdef __SSE2__
+typedef __m128i scan_block;             /* sixteen bytes; of a question: all bits of those it is true of */
+
+static inline scan_block scan_load(const char *at)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)at);
+}
+static inline scan_block scan_is(scan_block b, char c)
+{
+    return _mm_cmpeq_epi8(b, _mm_set1_epi8(c));
+}
+static inline scan_block scan_is_either(scan_block b, char c, char d)
+{
+    return _mm_or_si128(scan_is(b, c), scan_is(b, d));
+}
+static inline scan_block scan_with_bit(scan_block b, char bit)
+{
+    return _mm_or_si128(b, _mm_set1_epi8(bit));
+}
+static inline scan_block scan_below(scan_block b, char c)               /* 0x80 and above are negative */
+{
+    return _mm_cmplt_epi8(b, _mm_set1_epi8(c));
+}
+/* Moves at to the first byte that the question is true of, or to where fewer than sixteen are left. */
+#define SCAN_BLOCKS(at, end, b, question)                                                          \
+    for (; (end) - (at) >= 16; (at) += 16) {                                                       \
+        scan_block b = scan_load(at);                                                              \
+        unsigned bits = (unsigned)_mm_movemask_epi8(question);                                     \
+        if (bits)                                                                                  \
+            return (at) + __builtin_ctz(bits);                                                     \
+    }
+#else
+#define SCAN_BLOCKS(at, end, b, question)
+#endif
+
+/* To the next quote or backslash. */
+static inline const char *scan_quote(const char *at, const char *end)
+{
+    SCAN_BLOCKS(at, end, b, scan_is_either(b, '"', '\\'))
+    while (at < end && *at != '"' && *at != '\\')
+        at++;
+    return at;
+}
+
+/* To the next quote, bracket or brace: of [ and {, ] and } one bit tells. */
+static inline const char *scan_bracket(const char *at, const char *end)
+{
+    SCAN_BLOCKS(at, end, b, _mm_or_si128(scan_is(b, '"'), scan_is_either(scan_with_bit(b, 0x20), '{', '}')))
+    while (at < end && *at != '"' && (*at | 0x20) != '{' && (*at | 0x20) != '}')
+        at++;
+    return at;
+}
+
+/* To the next quote or blank, where no other control characters are. */
+static inline const char *scan_quote_or_blank(const char *at, const char *end)
+{
+    SCAN_BLOCKS(at, end, b, _mm_or_si128(scan_is(b, '"'), scan_below(b, '!')))
+    while (at < end && *at != '"' && (uint8_t)*at > ' ')
+        at++;
+    return at;
+}
+
 /* To the first byte of a string that is not plain ASCII text. */
 static inline const char *scan_plain(const char *at, const char *end)
 {
+    SCAN_BLOCKS(at, end, b, _mm_or_si128(scan_is_either(b, '"', '\\'), scan_below(b, 0x20)))
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     for (uint64_t word, marks; end - at >= 8; at += 8) {
         memcpy(&word, at, 8);

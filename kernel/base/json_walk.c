@@ -9,24 +9,22 @@
 /* From an opening quote to behind the closing one. */
 static const char *skip_string(const char *at, const char *end)
 {
-    for (at = scan_plain(at + 1, end); at < end && *at != '"'; at = scan_plain(at, end))
-        at += *at == '\\' ? 2 : 1;
+    for (at = scan_quote(at + 1, end); at < end && *at != '"'; at = scan_quote(at, end))
+        at += 2;
     return at < end ? at + 1 : end;
 }
 
 static const char *skip_nested(const char *at, const char *end)
 {
     size_t depth = 0;
-    while (at < end) {
-        char c = *at;
-        if (c == '"') {
+    while ((at = scan_bracket(at, end)) < end) {
+        if (*at == '"') {
             at = skip_string(at, end);
             continue;
         }
+        depth += (*at | 0x20) == '{' ? 1 : SIZE_MAX;
         at++;
-        if ((c | 0x20) == '{')                  /* of [ and {, ] and } one bit tells */
-            depth++;
-        else if ((c | 0x20) == '}' && --depth == 0)
+        if (!depth)
             return at;
     }
     return end;
@@ -97,6 +95,14 @@ const char *json_kind_name(struct json_value v)
     case JSON_ARRAY: return "array";
     default: return "object";
     }
+}
+
+struct json_value json_only(struct json_value array)
+{
+    struct json_cursor c = json_enter(array);
+    c.at = scan_blanks(c.at, c.end);
+    struct trb_slice raw = slice_trim(slice_from(c.at, (size_t)(c.end - c.at)));
+    return (struct json_value){scan_kind(*raw.at), raw};
 }
 
 uint32_t json_count(struct json_value v)
@@ -191,9 +197,10 @@ struct trb_name json_name(struct arena *a, struct json_value string)
     return (struct trb_name){at, len};
 }
 
+typedef bool same(struct trb_slice, struct trb_slice);
+
 /* Compares without writing: the next characters of an escaped text, a few bytes at a time. */
-static bool is_text(struct trb_slice raw_key, struct trb_slice plain,
-                    bool (*is_same)(struct trb_slice, struct trb_slice))
+static bool is_text(struct trb_slice raw_key, struct trb_slice plain, same *is_same)
 {
     struct trb_slice from = inside(raw_key);
     if (!from.len || !memchr(from.at, '\\', from.len))
@@ -245,12 +252,9 @@ struct json_value json_find_nocase(struct json_value object, struct trb_slice ke
 }
 
 /* Few names have escapes: those without are compared as they stand. */
-static bool is_named(struct trb_slice raw, struct trb_slice key, bool has_escapes, bool any_case)
+static bool is_named(struct trb_slice raw, struct trb_slice key, bool has_escapes, same *is_same)
 {
-    if (has_escapes)
-        return is_text(raw, key, any_case ? slice_is_nocase : is_equal);
-    struct trb_slice text = inside(raw);
-    return any_case ? slice_is_nocase(text, key) : slice_is(text, key);
+    return has_escapes ? is_text(raw, key, is_same) : is_same(inside(raw), key);
 }
 
 void json_find_each(struct json_value object, const struct trb_slice *keys, uint32_t count,
@@ -267,8 +271,10 @@ void json_find_each(struct json_value object, const struct trb_slice *keys, uint
     for (struct json_cursor c = json_enter(object); json_member(&c, &raw, &v);) {
         bool has_escapes = memchr(raw.at, '\\', raw.len) != NULL;
         for (uint32_t i = 0; i < count; i++) {
-            bool is_exact = is_named(raw, keys[i], has_escapes, false);
-            if (is_exact || (!(exact >> i & 1) && is_named(raw, keys[i], has_escapes, true)))
+            if (!has_escapes && keys[i].len + 2 != raw.len)
+                continue;
+            bool is_exact = is_named(raw, keys[i], has_escapes, is_equal);
+            if (is_exact || (!(exact >> i & 1) && is_named(raw, keys[i], has_escapes, slice_is_nocase)))
                 ret_values[i] = v;
             exact |= (uint64_t)is_exact << i;
         }
@@ -279,10 +285,10 @@ void json_find_each(struct json_value object, const struct trb_slice *keys, uint
 bool json_is_compact(struct json_value v)
 {
     const char *at = v.raw.at, *end = at + v.raw.len;
-    while (at < end) {
-        if (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')
+    while ((at = scan_quote_or_blank(at, end)) < end) {
+        if (*at != '"')
             return false;
-        at = *at == '"' ? skip_string(at, end) : at + 1;
+        at = skip_string(at, end);
     }
     return true;
 }

@@ -1,5 +1,5 @@
-/* json_fuzz: any bytes: checking, walking, unescaping and rewriting stay inside the text; what was compacted is
- * accepted again and stays as it is. */
+/* json_fuzz: any bytes: checking, walking, unescaping and rewriting stay inside the text; the check tells the shape that
+ * walking finds; what was compacted is accepted again and stays as it is. */
 #include <base/json.h>
 #include <base/slice.h>
 #include <stdlib.h>
@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct json_value v, again;
     struct json_fault fault;
     struct text once = {0}, twice = {0}, sorted = {0};
-    if (!json_parse(input, &v, &fault)) {
+    struct json_shape shape;
+    if (!json_parse_shape(input, &v, &shape, &fault)) {
         if (fault.offset > size || !fault.message[0])
             abort();
         return 0;
@@ -35,6 +36,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *arena = arena_create(64 << 20);
     walk(arena, v, 0);
     json_compact(v, &once);
+    if (shape.count != json_count(v) || shape.is_compact != json_is_compact(v) || shape.is_compact != (once.len == v.raw.len))
+        abort();
+    struct json_cursor elements = json_enter(v);
+    if (v.kind == JSON_ARRAY && shape.count == 1 && (!json_next(&elements, &again) || !slice_is(again.raw, json_only(v).raw)))
+        abort();
     if (!json_parse(text_slice(&once), &again, NULL))
         abort();
     json_compact(again, &twice);

@@ -65,17 +65,22 @@ const char *member_metadata(struct trb_request *rq, struct json_value object, co
     return metadata_of(rq, json_find_nocase(object, SLICE("metadata")), type, wins, ret);
 }
 
-struct trb_data value_data(struct trb_request *rq, struct json_value v, struct trb_data body)
+static struct trb_data value_from(struct trb_request *rq, struct json_value v, struct trb_data body, bool is_compact)
 {
     if (v.kind == JSON_NONE)
         return (struct trb_data){"null", 4, NULL};
-    if (json_is_compact(v))
+    if (is_compact || json_is_compact(v))
         return (struct trb_data){v.raw.at, v.raw.len, body.owner};
     struct text t = {0};
     json_compact(v, &t);
     struct trb_name compact = name_copy(rq, text_slice(&t));
     text_fini(&t);
     return (struct trb_data){compact.at, compact.len, NULL};
+}
+
+struct trb_data value_data(struct trb_request *rq, struct json_value v, struct trb_data body)
+{
+    return value_from(rq, v, body, false);
 }
 
 static const char *options_parse(struct trb_request *rq, struct json_value options, const char *type,
@@ -131,7 +136,7 @@ const char *item_parse(struct trb_request *rq, struct json_value object, const c
         fault = options_parse(rq, found[OPTIONS], type, f, ret_row);
     if (fault)
         return fault;
-    f->value = value_data(rq, found[VALUE], body);
+    f->value = value_from(rq, found[VALUE], body, f->is_compact);
     f->is_json = 1;
     *ret_row = NULL;
     return ttl_parse(rq, f->metadata, &f->has_ttl, &f->ttl_s);

@@ -96,6 +96,7 @@ struct item_fields {                  /* what set, delete and operations share *
     struct trb_pairs metadata;
     uint32_t concurrency, consistency, has_ttl, is_json;
     int64_t ttl_s;
+    bool is_compact;                  /* for item_parse: the text has no blanks between its tokens */
 };
 
 /* gRPC. NULL: fine. Otherwise the sentence about its metadata. */

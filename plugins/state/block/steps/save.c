@@ -49,9 +49,9 @@ static struct trb_next asked(struct trb_request *rq)
 }
 
 /* ----------------------------------------------------------------------------------------- HTTP */
-static bool parse_item(struct trb_request *rq, struct json_value v, struct trb_next *ret)
+static bool parse_item(struct trb_request *rq, struct json_value v, bool is_compact, struct trb_next *ret)
 {
-    struct item_fields f = {0};
+    struct item_fields f = {.is_compact = is_compact};
     const struct trb_error_row *row = &MALFORMED;
     const char *fault = v.kind == JSON_OBJECT || v.kind == JSON_NULL
         ? item_parse(rq, v, GO_TYPE, rq->kernel->metadata(rq), rq->kernel->body(rq), &f, &row)
@@ -63,15 +63,17 @@ static bool parse_item(struct trb_request *rq, struct json_value v, struct trb_n
     return !fault && f.key.len && add(rq, &f, ret);
 }
 
-static struct trb_next parse_items(struct trb_request *rq, struct json_value array)
+static struct trb_next parse_items(struct trb_request *rq, struct json_value array, struct json_shape shape)
 {
     struct save *s = rq->state;
     struct json_cursor c = json_enter(array);
     struct json_value v;
     struct trb_next refusal;
-    s->items = trb_alloc(rq, json_count(array) * sizeof *s->items + 1);
+    s->items = trb_alloc(rq, shape.count * sizeof *s->items + 1);
+    if (shape.count == 1)
+        return parse_item(rq, json_only(array), shape.is_compact, &refusal) ? asked(rq) : refusal;
     while (json_next(&c, &v))
-        if (!parse_item(rq, v, &refusal))
+        if (!parse_item(rq, v, shape.is_compact, &refusal))
             return refusal;
     return asked(rq);
 }
@@ -81,20 +83,21 @@ struct trb_next state_save_parse(struct trb_request *rq)
     struct trb_next refusal;
     struct json_value all;
     struct json_fault fault;
+    struct json_shape shape;
     if (!begin(rq, rq->kernel->path(rq, "store"), &refusal))
         return refusal;
     const char *cut = rq->kernel->body_fault(rq);
     if (cut)
         return trb_refuse(rq, &MALFORMED, "%s", cut);
     struct trb_data body = rq->kernel->body(rq);
-    if (!json_parse(slice_from(body.at, body.len), &all, &fault))
+    if (!json_parse_shape(slice_from(body.at, body.len), &all, &shape, &fault))
         return trb_refuse(rq, &MALFORMED, "%s", fault_text(rq, slice_from(body.at, body.len), &fault).at);
     if (all.kind == JSON_NULL)
         return trb_reply_empty(rq, 204);
     if (all.kind != JSON_ARRAY)
         return trb_refuse(rq, &MALFORMED, "json: cannot unmarshal %s into Go value of type []state.SetRequest",
                           json_kind_name(all));
-    return parse_items(rq, all);
+    return parse_items(rq, all, shape);
 }
 
 /* ----------------------------------------------------------------------------------------- gRPC */

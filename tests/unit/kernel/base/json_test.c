@@ -108,6 +108,56 @@ static void a_blank_between_tokens_is_seen(void **state)
     assert_false(json_is_compact(parsed("[1,\n2]")));
 }
 
+static void the_check_tells_the_shape_of_the_value_as_walking_it_would(void **state)
+{
+    static const char *const texts[] = {"[]", " [ ] ", "[1]", "[[1,2],[3]]", "{\"a\":[1,2],\"b\":{\"c\":1,\"d\":2}}", "[1, 2]", " [1]\n", "{}",
+                                        "[{\"a\" :1}]", "[{\"a\":1} ]", "7", "\" a \"", "[\" , \",\"]\"]", "[[]]", "[[ ]]"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct json_value v;
+        struct json_shape shape;
+        assert_true(json_parse_shape(slice_of(texts[i]), &v, &shape, NULL));
+        assert_int_equal(shape.count, json_count(v));
+        assert_int_equal(shape.is_compact, json_is_compact(v));
+    }
+}
+
+static void the_only_element_is_what_stands_between_the_brackets(void **state)
+{
+    assert_slice(json_only(parsed("[{\"a\":[1,\"]\"]}]")).raw, "{\"a\":[1,\"]\"]}");
+    assert_slice(json_only(parsed("[ \n\"]\"\t]")).raw, "\"]\"");
+    assert_int_equal(json_only(parsed("[ 7 ]")).kind, JSON_NUMBER);
+    assert_int_equal(json_only(parsed("[null]")).kind, JSON_NULL);
+}
+
+/* Sixteen, eight and one at a time: what ends a string is seen wherever it stands. */
+static void a_string_ends_at_its_quote_wherever_that_stands(void **state)
+{
+    char text[160];
+    for (int before = 0; before < 40; before++)
+        for (int behind = 0; behind < 40; behind += 13) {
+            struct json_value inner, list;
+            snprintf(text, sizeof text, "[[\"%.*s\\\"[\xc3\xa9{ \",\"%.*s\"],{}]", before, "0123456789abcdefghijklmnopqrstuvwxyz,:]}-+",
+                     behind, "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
+            list = parsed(text);
+            struct json_cursor c = json_enter(list);
+            assert_int_equal(json_count(list), 2);
+            assert_true(json_next(&c, &inner));
+            assert_int_equal(json_count(inner), 2);
+            assert_true(json_is_compact(list));
+        }
+}
+
+static void a_control_character_in_a_string_is_refused_wherever_it_stands(void **state)
+{
+    char text[64];
+    for (int before = 0; before < 40; before++) {
+        snprintf(text, sizeof text, "\"%.*s\x1f\"", before, "0123456789abcdefghijklmnopqrstuvwxyz,:]}-+");
+        assert_string_equal(fault_of(text), "invalid character '\\x1f' in string literal");
+        snprintf(text, sizeof text, "\"%.*s\xff\"", before, "0123456789abcdefghijklmnopqrstuvwxyz,:]}-+");
+        assert_string_equal(fault_of(text), "invalid UTF-8 in string literal");
+    }
+}
+
 static void escapes_are_undone_only_on_request(void **state)
 {
     struct json_value v = parsed("\"a\\u00e9\\n\\\"\\ud83d\\ude00\"");
@@ -239,6 +289,10 @@ int main(void)
         cmocka_unit_test(several_members_are_found_in_one_walk),
         cmocka_unit_test(elements_and_members_are_counted),
         cmocka_unit_test(a_blank_between_tokens_is_seen),
+        cmocka_unit_test(the_check_tells_the_shape_of_the_value_as_walking_it_would),
+        cmocka_unit_test(the_only_element_is_what_stands_between_the_brackets),
+        cmocka_unit_test(a_string_ends_at_its_quote_wherever_that_stands),
+        cmocka_unit_test(a_control_character_in_a_string_is_refused_wherever_it_stands),
         cmocka_unit_test(escapes_are_undone_only_on_request),
         cmocka_unit_test(a_lonely_surrogate_becomes_the_replacement_character),
         cmocka_unit_test(a_text_without_escapes_is_not_copied),
