@@ -76,7 +76,7 @@ void stream_wrote(struct stream *s, size_t n)
 static ssize_t send_pieces(struct stream *s, struct iovec *pieces, int count)
 {
     if (s->pipe)
-        return writev(s->pipe->fd, pieces, count);
+        return count == 1 ? write(s->pipe->fd, pieces[0].iov_base, pieces[0].iov_len) : writev(s->pipe->fd, pieces, count);
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
     return count == 1 ? send(s->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
                       : sendmsg(s->fd, &message, MSG_NOSIGNAL);
