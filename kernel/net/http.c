@@ -39,7 +39,7 @@ bool http_is_token(struct trb_slice s)
 
 bool http_is_field_value(struct trb_slice s)
 {
-    return is_all(s, CLASS_VALUE);
+    return !s.len || http_value_end(s.at, s.at + s.len) == s.at + s.len;
 }
 
 struct trb_slice http_header_get(const struct http_headers *headers, struct trb_slice name)

@@ -137,7 +137,7 @@ static bool note(struct lines *l, struct trb_slice name, struct trb_slice value)
 #define LINES_BAD_VALUE 2
 
 /* From the first header line to the empty line. */
-static int read_lines(struct lines *l, const char *at)
+static int read_lines(struct lines *l, const char *at, const char *text_end)
 {
     for (;;) {
         if (*at == '\n' || (*at == '\r' && at[1] == '\n'))
@@ -152,8 +152,7 @@ static int read_lines(struct lines *l, const char *at)
             at++;
         while (*at == ' ' || *at == '\t');
         const char *value = at;
-        while (http_is(*at, CLASS_VALUE))
-            at++;
+        at = http_value_end(at, text_end);
         const char *end = at;
         if (*at == '\r')
             at++;
@@ -313,7 +312,7 @@ bool http1_request_parse(struct arena *arena, struct trb_slice text, struct http
     if (!settle_target(head))
         return refuse(fault, 400, NULL);
     struct lines l = {.arena = arena, .headers = &head->headers};
-    int result = read_lines(&l, at);
+    int result = read_lines(&l, at, text.at + text.len);
     if (result != LINES_GOOD)
         return refuse(fault, 400, result == LINES_BAD_VALUE ? "invalid header value" : NULL);
     if (!settle_host(&l, head, fault) || !settle_body(&l, head, fault))
@@ -369,7 +368,7 @@ trb_code http1_response_parse(struct arena *arena, struct trb_slice text, struct
     if (!at)
         return TRB_UNAVAILABLE;
     struct lines l = {.arena = arena, .headers = &head->headers};
-    if (read_lines(&l, at) != LINES_GOOD)
+    if (read_lines(&l, at, text.at + text.len) != LINES_GOOD)
         return broken(err, "malformed MIME header line in answer", "", 0);
     bool is_bodiless = has_no_body(head->status, method);
     if (!is_bodiless && (l.codings > 1 || (l.codings && !l.is_chunked)))
@@ -387,5 +386,5 @@ trb_code http1_response_parse(struct arena *arena, struct trb_slice text, struct
 bool http1_trailers_parse(struct arena *arena, struct trb_slice text, struct http_headers *headers)
 {
     struct lines l = {.arena = arena, .headers = headers};
-    return read_lines(&l, text.at) == LINES_GOOD && !l.hosts && !l.lengths && !l.codings;
+    return read_lines(&l, text.at, text.at + text.len) == LINES_GOOD && !l.hosts && !l.lengths && !l.codings;
 }

@@ -17,17 +17,15 @@ struct trb_data redis_number(char room[REDIS_NUMBER], int64_t n)
 
 char *redis_command_head(char *to, char kind, size_t n)
 {
-    char digits[20];
-    size_t len = 0;
-    do
-        digits[len++] = (char)('0' + n % 10);
-    while (n /= 10);
-    *to++ = kind;
-    while (len)
-        *to++ = digits[--len];
-    *to++ = '\r';
-    *to++ = '\n';
-    return to;
+    char *end = to + 2;
+    for (size_t left = n; left >= 10; left /= 10)
+        end++;
+    *to = kind;
+    for (char *at = end; at > to + 1; n /= 10)
+        *--at = (char)('0' + n % 10);
+    end[0] = '\r';
+    end[1] = '\n';
+    return end + 2;
 }
 
 size_t redis_command_room(const struct trb_data *words, uint32_t count)

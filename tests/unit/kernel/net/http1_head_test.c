@@ -239,12 +239,29 @@ static void reads_answers_strictly(void **state)
     }
 }
 
+/* Every byte at every place of sixteen and behind them, with nothing readable behind the end. */
+static void a_value_ends_at_the_first_byte_that_may_not_be_in_it(void **state)
+{
+    for (int byte = 0; byte < 256; byte++)
+        for (size_t before = 0; before < 36; before += 5) {
+            char text[64];
+            memset(text, 'v', sizeof text);
+            text[before] = (char)byte;
+            struct trb_slice value = exact(text, before + 1 + before % 3 * 9);
+            size_t good = http_is((char)byte, CLASS_VALUE) ? value.len : before;
+            assert_int_equal(http_value_end(value.at, value.at + value.len) - value.at, good);
+            assert_int_equal(http_is_field_value(value), good == value.len);
+            free((char *)value.at);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_what_could_be_read_in_two_ways),
         cmocka_unit_test(accepts_what_is_clear),
         cmocka_unit_test(keeps_headers_as_received_but_host),
+        cmocka_unit_test(a_value_ends_at_the_first_byte_that_may_not_be_in_it),
         cmocka_unit_test(recognises_an_upgrade_only_when_whole),
         cmocka_unit_test(finds_the_end_wherever_the_pieces_part),
         cmocka_unit_test(reads_answers_strictly),
