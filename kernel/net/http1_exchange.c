@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KEPT 16
+#define KEPT 64                     /* as many as a turn may have */
 #define MAX_DRAIN (256u * 1024)     /* of a body that nobody may want, to keep the connection */
 static _Thread_local struct http1_exchange *kept;
 static _Thread_local unsigned kept_count;
@@ -87,7 +87,7 @@ static char *put_status(char *to, const struct http_head *head, uint8_t minor)
         to = put(to, SLICE("status code "));
         to = put_number(to, (uint64_t)head->status);
     }
-    to = put_value(to, reason);
+    to = head->reason.at ? put_value(to, reason) : put(to, reason);
     return put(to, SLICE("\r\n"));
 }
 

@@ -16,15 +16,44 @@
 static void call_forget(struct call *c);
 static void on_settled(struct call *c);
 
+/* Calls are kept warm per thread: asked and forgotten on the same loop. */
+#define KEPT_CALLS 64
+static _Thread_local struct call *kept;
+static _Thread_local unsigned kept_count;
+
+static struct call *call_take(void)
+{
+    struct call *c = kept;
+    if (!c)
+        return mem_zero(sizeof *c);
+    kept = c->next;
+    kept_count--;
+    memset(c, 0, offsetof(struct call, room));
+    return c;
+}
+
+static void call_give(struct call *c)
+{
+#ifndef TRB_SANITIZED
+    if (kept_count < KEPT_CALLS) {
+        c->next = kept;
+        kept = c;
+        kept_count++;
+        return;
+    }
+#endif
+    mem_free(c);
+}
+
 static struct call *call_create(struct instance *i, const struct call_question *q, call_answered *answered,
                                 void *arg)
 {
-    struct call *c = mem_zero(sizeof *c);
+    struct call *c = call_take();
     c->magic = CALL_MAGIC;
     c->instance = i;
     c->loop = loop_self();
     c->layout = q->stream ? NULL : q->verb ? q->verb->answer : q->answer;
-    c->wipe = !strcmp(i->block, "secretstores") || !strcmp(i->block, "crypto");
+    c->wipe = i->is_secret;
     c->question = q->question;
     c->stream = q->stream;
     c->deadline_ns = q->deadline_ns;
@@ -296,7 +325,7 @@ static void call_forget(struct call *c)
     job_end(&c->job);
     instance_unpin(c->instance);
     c->magic = 0;
-    mem_free(c);
+    call_give(c);
 }
 
 struct call *call_release(struct call *c)

@@ -52,6 +52,7 @@ struct call {
     struct letter letter, travel;
     struct work work;
     struct job job;
+    struct call *next;                     /* among the kept ones */
     char room[256] __attribute__((aligned(16)));
 };
 

@@ -4,12 +4,17 @@
 #include <request/private.h>
 #include <string.h>
 
+static bool is_plain(struct trb_slice s)
+{
+    return !memchr(s.at, '%', s.len) && !memchr(s.at, '+', s.len);
+}
+
 /* A copy with a NUL behind it. A malformed escape keeps its text: it never gets past the door. */
 static struct trb_name decode(struct request *rq, struct trb_slice raw, bool plus)
 {
     char *at = arena_alloc(rq->arena, raw.len + 1);
-    size_t len;
-    if (!percent_decode(raw, plus, at, &len)) {
+    size_t len = raw.len;
+    if (raw.len && (is_plain(raw) || !percent_decode(raw, plus, at, &len))) {
         memcpy(at, raw.at, raw.len);
         len = raw.len;
     }
@@ -48,11 +53,6 @@ static bool next_pair(struct trb_slice *query, struct query_pair *ret_pair)
         return true;
     }
     return false;
-}
-
-static bool is_plain(struct trb_slice s)
-{
-    return !memchr(s.at, '%', s.len) && !memchr(s.at, '+', s.len);
 }
 
 static struct trb_slice decoded(struct request *rq, struct trb_slice raw)
