@@ -28,7 +28,9 @@ pub struct Setup<'a> {
     /// The resource as JSON.
     pub document: Slice<'a>,
 }
-const _: () = assert!(size_of::<Setup>() == size_of::<trb_setup>());
+// It grows at its end.
+const _: () = assert!(size_of::<Setup>() <= size_of::<trb_setup>());
+const _: () = assert!(core::mem::offset_of!(Setup, document) == core::mem::offset_of!(trb_setup, document));
 
 /// How an event ended.
 pub struct Settlement<'a>(&'a trb_settlement);
