@@ -18,6 +18,7 @@
 #include <stdbool.h>
 
 struct runtime;
+struct parting;
 
 #define ENTRY_WAITING 0u
 #define ENTRY_PARKED 1u
@@ -39,7 +40,8 @@ struct entry {                             /* one component, whatever has become
     struct standin *standin;               /* serves its reason while it does not serve, or NULL */
     bool is_behind;                        /* live, and in no catalog before its turn */
     bool is_challenged;                    /* another may take its place: nobody else changes it meanwhile */
-    struct timer again;                    /* heal */
+    struct timer again;                    /* heal; or leaving while it starts */
+    struct parting *parting;               /* leaving while it starts */
     uint64_t pause_ns;
     struct text why;                       /* of the failure */
     /* A replacement tells its maker instead of ending the process. err NULL: it is live. */

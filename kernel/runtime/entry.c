@@ -14,6 +14,7 @@
 
 #define HEAL_FIRST_NS CLOCK_S
 #define HEAL_MOST_NS (30 * CLOCK_S)
+#define LET_GO_NS CLOCK_S                  /* so long a start under way is waited for once it is not wanted any more */
 
 struct entry *entry_create(struct runtime *rt, struct component *given)
 {
@@ -382,6 +383,40 @@ static void stop(void *arg)
     instance_retire(e->instance, on_gone, e);
 }
 
+/* ------------------------------------------------------------------- leaving while its start is under way */
+struct parting {                           /* the instance's end, which the entry may not wait for */
+    struct entry *entry;                   /* NULL: it did not */
+};
+
+static void on_start_over(void *arg)
+{
+    struct parting *p = arg;
+    if (p->entry)
+        on_gone(p->entry);
+    mem_free(p);
+}
+
+/* A start cannot be called back. When it answers, the instance goes by itself; if the process ends before, it does so
+ * around it (instance_count). */
+static void let_go(void *arg)
+{
+    struct entry *e = arg;
+    if (atomic_load(&e->instance->state) == INSTANCE_STOPPING)     /* the start is over */
+        return;
+    log_warn(SCOPE, "Component %s is leaving while its start hangs: it is not waited for", log_name(e));
+    e->parting->entry = NULL;
+    on_gone(e);
+}
+
+static void leave_start(struct entry *e)
+{
+    e->parting = mem_zero(sizeof *e->parting);
+    e->parting->entry = e;
+    timer_after(loop_at(0), &e->again, LET_GO_NS, let_go, e);
+    instance_forget_start(e->instance);
+    instance_retire(e->instance, on_start_over, e->parting);
+}
+
 static void tell_leaving(struct entry *e)
 {
     struct trb_error err = ERROR_INIT;
@@ -391,6 +426,7 @@ static void tell_leaving(struct entry *e)
 
 void entry_retire(struct entry *e, void (*gone)(void *), void *arg)
 {
+    bool is_starting = e->state == ENTRY_STARTING;
     e->state = ENTRY_LEAVING;
     e->gone = gone;
     e->gone_arg = arg;
@@ -405,6 +441,8 @@ void entry_retire(struct entry *e, void (*gone)(void *), void *arg)
     if (!e->instance)                                  /* whoever called may still look at it */
         return job_defer(loop_at(0), &e->end, on_gone, e);
     log_info("dapr.runtime.processor", "Shutting down component %s", log_name(e));
+    if (is_starting)
+        return leave_start(e);
     if (e->view && TRB_HAS(e->view->service->block, component_leaving))
         e->view->service->block->component_leaving(e->view->service->self, e->view, e->view->data);
     instance_drain(e->instance, stop, e);

@@ -232,6 +232,21 @@ def test_a_signal_ends_it_gracefully(bench, number, name):
     assert "Daprd shutdown gracefully" in sidecar.log()[-1]
 
 
+@pytest.mark.differs
+def test_a_start_that_hangs_does_not_keep_a_signal_waiting(bench):
+    """It cannot be called back; it is let go."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(8)
+        hanging = component("hanging", "state.redis", {"redisHost": f"127.0.0.1:{silent.getsockname()[1]}"}, initTimeout="10m")
+        sidecar = bench.sidecar(resources=[hanging, STORE], flags={"dapr-graceful-shutdown-seconds": 600}, ready=False)
+        sidecar.wait_log("Component loaded: store (state.in-memory/v1)")
+        sidecar.signal(signal.SIGTERM)
+        assert sidecar.wait_end() == 0
+        assert sidecar.logged("Component hanging (state.redis/v1) is leaving while its start hangs: it is not waited for")
+        assert "Daprd shutdown gracefully" in sidecar.log()[-1]
+
+
 def test_a_call_in_flight_is_finished_and_new_ones_are_refused(busy):
     sidecar, held, call = busy()
     sidecar.signal(signal.SIGINT)
