@@ -23,6 +23,7 @@ class Load:
 
     def end(self):
         """Requests that were answered; fails the test when one of them was not, or with an error. p99_ms is known then."""
+        assert self.process.poll() is None, f"the load ended before the test did: {self.process.communicate()[0]}"
         self.process.send_signal(signal.SIGINT)
         out, _ = self.process.communicate(timeout=30)
         self.folder.cleanup()

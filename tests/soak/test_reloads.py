@@ -54,7 +54,7 @@ def reload_many(sidecar, store, first, count):
 def reloads_under_load(bench, store, count):
     sidecar = bench.sidecar(resources=[store(-1)], flags={"reload": "safe", "enable-api-logging": "false", "log-level": "info"})
     assert sidecar.post("/v1.0/state/store", [{"key": "kept", "value": "kept"}]).status == 204
-    load = Load(f"http://127.0.0.1:{sidecar.http}/v1.0/state/store/k1", lua=SAVE_AND_GET)
+    load = Load(f"http://127.0.0.1:{sidecar.http}/v1.0/state/store/k1", lua=SAVE_AND_GET, seconds=900 + count)
     third = max(count // 3, 10)
     reload_many(sidecar, store, 0, third)
     before = Holdings(sidecar.process.pid)
