@@ -1,6 +1,7 @@
 /* line: see line.h. */
 #include <base/check.h>
 #include <line/line.h>
+#include <stdio.h>
 
 #define LINE_MAGIC 0x4c494e45u
 #define QUICK_NS 1000000000ull          /* an attempt that failed sooner is worth being repeated for whoever asks */
@@ -177,6 +178,30 @@ void line_up(struct line *l)
 }
 
 /* --------------------------------------------------------------------------------------- life */
+/* ------------------------------------------------------------------------------- late answers */
+/* Set once and looked at when it is over, since every question would move it. */
+static void on_late(void *arg)
+{
+    struct line *l = checked(arg, struct line, LINE_MAGIC);
+    uint64_t since = l->setup.ops->waits_since(l->setup.owner), limit = l->setup.answer_ns;
+    uint64_t age = l->setup.host->now_ns() - since;
+    char sentence[160];
+    line_timer_stop(l);
+    if (since && age < limit) {
+        own_timer(l, limit - age, on_late);
+    } else if (since) {
+        snprintf(sentence, sizeof sentence, "no answer within %llu ms (%s)", (unsigned long long)(limit / 1000000),
+                 l->setup.answer_option);
+        line_lose(l, TRB_UNAVAILABLE, "TIMEOUT", sentence);
+    }
+}
+
+void line_watch(struct line *l)
+{
+    if (!l->timer && l->setup.answer_ns)
+        own_timer(l, l->setup.answer_ns, on_late);
+}
+
 void line_begin(struct line *l, const struct line_setup *setup)
 {
     l->magic = LINE_MAGIC;

@@ -28,6 +28,7 @@ struct line_ops {
     void (*writable)(void *owner);              /* or NULL */
     void (*dropped)(void *owner, const struct trb_error *, bool was_up);    /* no stream any more: whoever waits is told */
     bool (*is_owed)(const void *owner);         /* NULL, or: something was asked and not answered yet */
+    uint64_t (*waits_since)(const void *owner); /* of line_watch: who has waited longest; 0: nobody waits */
     void (*ended)(void *owner);                 /* the last call: frees it */
 };
 
@@ -42,6 +43,8 @@ struct line_setup {
     const char *silence;                        /* the sentence when that is over */
     uint64_t min_rest_ns, max_rest_ns;          /* doubled from the one to the other; equal: always the same */
     uint64_t flap_ns;                           /* one lost sooner is not dialled again at once */
+    uint64_t answer_ns;                         /* of line_watch; 0: an answer may take for ever */
+    const char *answer_option;                  /* which option says so: "timeout" */
 };
 
 struct line {
@@ -73,6 +76,8 @@ void line_forget(struct line *);                               /* inside stop, b
 /* The timer of the state, which the owner may use while it is up; fire gets the owner. */
 void line_timer(struct line *, uint64_t after_ns, void (*fire)(void *owner));
 void line_timer_stop(struct line *);
+/* Something was asked while up: whoever waits longest has answer_ns for his answer, then the line is lost. It takes the timer. */
+void line_watch(struct line *);
 
 /* May something be asked, to be sent now or once it is up? Else the answer is line->fault. It may dial, and that fail at
  * once: inside line_enter. Within a turn the answer stays the same: what belongs together is asked whole or not at all. */

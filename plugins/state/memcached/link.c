@@ -60,6 +60,13 @@ static bool is_owed(const void *self)
     return ((const struct link *)self)->asked.count;
 }
 
+static uint64_t waits_since(const void *self)
+{
+    const struct link *l = self;
+    const struct entry *oldest = ring_at(&l->asked, 0, sizeof *oldest);
+    return !oldest ? 0 : oldest->since_ns > l->heard_ns ? oldest->since_ns : l->heard_ns;
+}
+
 static void on_ended(void *self)
 {
     struct link *l = self;
@@ -68,30 +75,6 @@ static void on_ended(void *self)
 }
 
 /* ------------------------------------------------------------------------------------ answers */
-static void on_answer_timeout(void *arg)
-{
-    struct link *l = arg;
-    struct entry *oldest = ring_at(&l->asked, 0, sizeof *oldest);
-    line_timer_stop(&l->line);
-    if (!oldest)
-        return;
-    uint64_t since = oldest->since_ns > l->heard_ns ? oldest->since_ns : l->heard_ns;
-    uint64_t age = l->setup.host->now_ns() - since, limit = (uint64_t)l->setup.timeout_ns;
-    if (age < limit) {
-        line_timer(&l->line, limit - age, on_answer_timeout);
-        return;
-    }
-    char sentence[80];
-    snprintf(sentence, sizeof sentence, "no answer within %lld ms (timeout)", (long long)(l->setup.timeout_ns / MS));
-    lose(l, "TIMEOUT", sentence);
-}
-
-static void watch_answers(struct link *l)
-{
-    if (!l->line.timer)
-        line_timer(&l->line, (uint64_t)l->setup.timeout_ns, on_answer_timeout);
-}
-
 static void on_greeted(struct link *l, const struct reply *r)
 {
     char sentence[400];
@@ -106,7 +89,7 @@ static void on_greeted(struct link *l, const struct reply *r)
     l->line.streams->write(l->line.stream, text_slice(&l->waiting));
     text_fini(&l->waiting);
     if (l->asked.count)
-        watch_answers(l);
+        line_watch(&l->line);
     l->setup.up(l->setup.arg, l->setup.number);
 }
 
@@ -233,7 +216,7 @@ static void ask(struct link *l, const struct wish *wish, struct trb_slice line, 
         return;
     }
     send_now(l, line, value);
-    watch_answers(l);
+    line_watch(&l->line);
 }
 
 void link_ask(struct link *l, const struct wish *wish, struct trb_slice line, const struct trb_data *value)
@@ -255,14 +238,14 @@ void link_refusal(const struct reply *r, struct trb_error *ret_err)
 struct link *link_create(const struct link_setup *setup)
 {
     static const struct line_ops ops = {.dial = dial, .connected = greet, .readable = on_readable, .dropped = on_dropped,
-                                        .is_owed = is_owed, .ended = on_ended};
+                                        .is_owed = is_owed, .waits_since = waits_since, .ended = on_ended};
     struct link *l = mem_zero(sizeof *l);
     l->setup = *setup;
     line_begin(&l->line, &(struct line_setup){
         .host = setup->host, .origin = setup->origin, .ops = &ops, .owner = l, .product = "memcached",
         .place = setup->address->text, .read_limit = READ_LIMIT, .greeting_ns = (uint64_t)setup->timeout_ns,
         .silence = "connected, but no answer to the greeting within the timeout", .min_rest_ns = MIN_PAUSE,
-        .max_rest_ns = MAX_PAUSE});
+        .max_rest_ns = MAX_PAUSE, .answer_ns = (uint64_t)setup->timeout_ns, .answer_option = "timeout"});
     return l;
 }
 

@@ -29,7 +29,7 @@ static uint32_t lines, lines_dialled, timers_held;
 static uint64_t line_now_ns = 1000000000;
 static struct text line_sent;               /* on all lines, in their order */
 
-static struct trb_stream *line_connect(const struct trb_origin *o, const struct trb_stream_target *t,
+static struct trb_stream *line_dialled_to(const struct trb_origin *o, const struct trb_stream_target *t,
                                        const struct trb_stream_events *events, void *arg)
 {
     line = mem_zero(sizeof *line);
@@ -108,7 +108,7 @@ static struct trb_timer *timer_cancel(struct trb_timer *t)
 static const void *line_extension(const char *id)
 {
     static const struct trb_stream_service streams = {
-        .size = sizeof streams, .connect = line_connect, .destroy = line_destroy, .bytes = line_bytes, .consume = line_consume,
+        .size = sizeof streams, .connect = line_dialled_to, .destroy = line_destroy, .bytes = line_bytes, .consume = line_consume,
         .write = line_write, .room = line_room, .wrote = line_wrote, .unsent = line_unsent};
     static const struct trb_timer_service timers = {.size = sizeof timers, .start = timer_start, .cancel = timer_cancel};
     return !strcmp(id, TRB_TIMER) ? (const void *)&timers : (const void *)&streams;
