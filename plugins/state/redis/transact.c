@@ -58,6 +58,12 @@ static void on_executed(struct redis_wish *w, const struct resp *reply, const st
     mem_free(t);
 }
 
+static void fail(struct transaction *t)
+{
+    t->store->host->fail(t->call, &t->fault);
+    mem_free(t);
+}
+
 static void send(struct transaction *t, struct trb_slice key, const struct trb_data *words, uint32_t count)
 {
     struct redis_wish w = {.answered = on_queued, .self = t->store, .call = t, .stays = 1};
@@ -94,6 +100,7 @@ static void send_operation(struct transaction *t, struct trb_slice key, const st
     send(t, key, words.words, SCRIPT_WORDS);
 }
 
+/* What does not fit through the connection is told at once: without it the others must not be done. */
 static void begin(struct transaction *t)
 {
     const struct trb_list *all = &t->question->operations;
@@ -101,10 +108,14 @@ static void begin(struct transaction *t)
     t->fault = (struct trb_error){0};
     memset(t->knows, 0, sizeof t->knows);
     send(t, key, (struct trb_data[]){redis_text("MULTI")}, 1);
-    for (uint32_t i = 0; i < all->count; i++)
+    if (t->fault.code) {
+        fail(t);
+        return;
+    }
+    for (uint32_t i = 0; i < all->count && !t->fault.code; i++)
         send_operation(t, key, trb_list_at(all, i));
     struct redis_wish w = {.answered = on_executed, .self = t->store, .call = t, .stays = 1};
-    redis_ask(t->store->redis, key, &w, (struct trb_data[]){redis_text("EXEC")}, 1);
+    redis_ask(t->store->redis, key, &w, (struct trb_data[]){redis_text(t->fault.code ? "DISCARD" : "EXEC")}, 1);
 }
 
 static trb_code check_all(const struct store *s, const struct trb_state_transact *q, struct trb_error *err)

@@ -224,6 +224,45 @@ static void a_refused_operation_fails_the_transaction(void **state)
     assert_int_equal(transact(all, 2, &err), TRB_INVALID);
 }
 
+static void nothing(void *unused)
+{
+}
+
+static trb_code transact_while_it_connects(struct asked *a)
+{
+    redis_say(&server, "CLIENT KILL TYPE normal SKIPME yes");
+    stall(server.pid);
+    driver_run(nothing, NULL);
+    driver_send(a, 0);
+    driver_run(nothing, NULL);
+    kill(server.pid, SIGCONT);
+    driver_wait(a);
+    return outcome(a, NULL);
+}
+
+/* A broken connection is made anew and waits for the greeting of a server that stands still; one operation is more
+ * than may wait for that. Where the break was seen too late, it is done as a whole. */
+static void what_does_not_fit_spoils_the_transaction_as_a_whole(void **state)
+{
+    driver_retire(store);
+    store = open_store("redisDB", "1");
+    assert_non_null(store);
+    size_t len = (65u << 20) + 1;
+    char *large = memset(mem_alloc(len), 'x', len);
+    large[len - 1] = 0;
+    struct trb_state_operation all[] = {upsert("first", "1", NULL), upsert("large", large, NULL), upsert("last", "1", NULL)};
+    struct trb_state_transact q = {.size = sizeof q, .operations = {all, 3, sizeof *all}};
+    struct asked a = {.instance = store, .verb = verb("transact"), .question = &q};
+    trb_code code;
+    while ((code = transact_while_it_connects(&a)) != TRB_EXHAUSTED) {
+        assert_true(code == TRB_UNAVAILABLE || get("large").len == len - 1);
+        redis_say(&server, "FLUSHALL");
+    }
+    assert_false(get("first").is_there);
+    assert_false(get("last").is_there);
+    mem_free(large);
+}
+
 static void a_bulk_answers_each_item(void **state)
 {
     redis_say(&server, "SADD odd x");
@@ -427,6 +466,7 @@ int main(void)
         CASE(a_forgotten_script_is_taught_again),
         CASE(a_transaction_does_all_in_order),
         CASE(a_refused_operation_fails_the_transaction),
+        CASE(what_does_not_fit_spoils_the_transaction_as_a_whole),
         CASE(a_bulk_answers_each_item),
         CASE(keys_are_found_by_pattern_page_by_page),
         CASE(a_start_that_cannot_succeed_says_why),
