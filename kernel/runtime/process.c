@@ -221,6 +221,7 @@ static void watch_signals(struct process *p)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGHUP, &ignore, NULL);                            /* what libevent goes back to: nothing to build anew at the end */
     loop_on_signal(p->loops[0], SIGINT, on_end, p);
     loop_on_signal(p->loops[0], SIGTERM, on_end, p);
     loop_on_signal(p->loops[0], SIGHUP, on_hangup, p);

@@ -1,7 +1,10 @@
 """Two changes at once, and changes while the runtime starts: what the folders want, what somebody asks of the admin
 listener, and signals. It is Trilby's own, so the whole file is left out on any other sidecar."""
 
+import contextlib
 import os
+import random
+import signal
 import socket
 import threading
 
@@ -130,3 +133,64 @@ def test_an_endpoint_that_changes_with_its_secret_store_is_there_once(bench, tmp
     wait_components(sidecar, "vault", "store")
     assert not sidecar.logged("HTTPEndpoint updated: shop (http://127.0.0.1:1)")
     assert not sidecar.logged("HTTPEndpoint deleted")
+
+
+class Storm:
+    """Changes of all kinds, from several threads, in any order; each is answered with one of the statuses of the API."""
+
+    def __init__(self, sidecar, admin, seed):
+        self.sidecar, self.admin, self.faults = sidecar, admin, []
+        self.ends = threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(random.Random(seed * 10 + n),)) for n in range(4)]
+
+    def one(self, dice):
+        name = dice.choice(["store", "other", "memory"])
+        kind = "pubsub.in-memory" if name == "memory" else "state.in-memory"
+        value = component(name, kind, {"number": dice.randrange(100)})
+        choices = [lambda: self.admin.put(text_of(value)), lambda: self.admin.remove(name), lambda: self.admin.reload(name),
+                   lambda: self.admin.swap(dice.choice(["state", "pubsub", "state.in-memory", "pubsub.in-memory", "nameresolution.mdns"])),
+                   lambda: self.admin.request("POST", "/v1/admin/resources/reload"), lambda: self.admin.plugins() and None,
+                   lambda: self.sidecar.resource_write(f"{name}.yaml", value) and None,
+                   lambda: self.sidecar.status_of("/v1.0/state/store/k") and None,
+                   lambda: self.sidecar.signal(signal.SIGHUP)]
+        return dice.choices(choices, [4, 2, 4, 4, 2, 2, 4, 4, 1])[0]()
+
+    def run(self, dice):
+        while not self.ends.is_set():
+            try:
+                answer = self.one(dice)
+            except (OSError, EOFError, TypeError, KeyError):    # it has ended, or is being built anew
+                continue
+            if answer and answer.status not in (200, 404, 409, 503):
+                self.faults.append(answer.body)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ends.set()
+        for thread in self.threads:
+            thread.join()
+        assert not self.faults
+
+
+@pytest.mark.parametrize("reload", ["safe", "dapr"])
+@pytest.mark.parametrize("seed", range(int(os.environ.get("TEST_STORMS", "1"))))
+def test_changes_of_all_kinds_in_any_order_end_where_they_should(bench, tmp_path, reload, seed):
+    sidecar, admin = start(bench, tmp_path, flags={"reload": reload, "loops": "3", "on-component-failure": "heal"})
+    with Storm(sidecar, admin, seed) as storm:
+        for _ in range(300):
+            sidecar.status_of("/v1.0/healthz")
+        storm.ends.set()
+    for name in ("store", "other", "memory"):
+        with contextlib.suppress(FileNotFoundError):
+            sidecar.resource_remove(f"{name}.yaml")
+    sidecar.resource_write("last.yaml", component("last", "state.in-memory"))
+    sidecar.wait_ready()
+    until(lambda: "last" in sidecar.component_names(), lambda: f"what was written last:\n{sidecar.log_tail()}", SECONDS)
+    with Storm(sidecar, admin, seed):
+        for _ in range(50):
+            sidecar.status_of("/v1.0/healthz")
+        sidecar.stop()
