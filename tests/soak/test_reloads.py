@@ -16,7 +16,7 @@ COUNT = int(os.environ.get("TEST_SOAK_RELOADS", str(int(1000 * FACTOR))))
 TAKEN = re.compile(r"Component updated: store \(state\.")
 STAYS = re.compile(r"Component store \(state\.[^)]*\) stays as it is")
 # What a reload may leave behind, and how much memory that follows the load moves by itself.
-LEFT_KB, STILL_KB = 1, 2048
+LEFT_KB, STILL_KB = 0.25, 2048
 
 
 class Watcher:
