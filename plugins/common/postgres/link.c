@@ -75,7 +75,7 @@ static void rest(struct pg_link *l)
 }
 
 /* A read whose connection broke waits for the next one, once. Who cannot is told. */
-static void scatter(struct pg_link *l, struct pg_queue *orphans, bool may_wait, const struct trb_error *err)
+static void scatter(struct pg_link *l, struct ring *orphans, bool may_wait, const struct trb_error *err)
 {
     while (orphans->count) {
         struct pg_entry e = pg_queue_take(orphans);
@@ -85,7 +85,7 @@ static void scatter(struct pg_link *l, struct pg_queue *orphans, bool may_wait, 
         else
             tell(&e.wish, err);
     }
-    pg_queue_fini(orphans);
+    ring_fini(orphans);
 }
 
 void pg_link_lose(struct pg_link *l, trb_code code, const char *reason, const char *sentence)
@@ -98,8 +98,8 @@ void pg_link_lose(struct pg_link *l, trb_code code, const char *reason, const ch
     l->fault = err;
     l->failures = was_up ? 0 : l->failures + 1;
     enter(l);
-    struct pg_queue sent = l->sent, waiting = l->waiting;
-    l->sent = l->waiting = (struct pg_queue){0};
+    struct ring sent = l->sent, waiting = l->waiting;
+    l->sent = l->waiting = (struct ring){0};
     hang_up(l);
     if (was_up)
         l->state = LOOKING;
@@ -267,15 +267,15 @@ static void on_connected(struct pg_link *l)
     l->failures = 0;
     l->used_ns = l->up_ns = l->setup.host->now_ns();
     l->batch.is_unnamed = l->setup.config->is_unnamed;
-    struct pg_queue waiting = l->waiting;
-    l->waiting = (struct pg_queue){0};
+    struct ring waiting = l->waiting;
+    l->waiting = (struct ring){0};
     if (!l->batch.is_unnamed)           /* a pooler's sessions are not ours to set */
         say(l, &timeout);
     while (waiting.count) {
         struct pg_entry e = pg_queue_take(&waiting);
         pg_link_ask(l, &e.wish);
     }
-    pg_queue_fini(&waiting);
+    ring_fini(&waiting);
     if (l->conns_had == had && !l->is_dead) {
         watch_answers(l);
         l->setup.up(l->setup.arg);
@@ -459,8 +459,8 @@ struct pg_link *pg_link_destroy(struct pg_link *l)
     l->fault = err;
     if (l->turn)
         l->turn->link = NULL;
-    struct pg_queue sent = l->sent, waiting = l->waiting;
-    l->sent = l->waiting = (struct pg_queue){0};
+    struct ring sent = l->sent, waiting = l->waiting;
+    l->sent = l->waiting = (struct ring){0};
     hang_up(l);
     scatter(l, &sent, false, &err);
     scatter(l, &waiting, false, &err);

@@ -31,7 +31,7 @@ struct pg_link {
     struct pg_turn *turn;               /* asked for; NULL: not */
     uint32_t state, failures, depth, conns_had, want;
     bool is_dead, has_open;             /* has_open: reads were said that no sync ends yet */
-    struct pg_queue sent, waiting;
+    struct ring sent, waiting;
     uint32_t cursor;                    /* in sent: whose results come next */
     struct trb_error fault;             /* why the last attempt failed */
     uint64_t used_ns, up_ns;

@@ -1,7 +1,8 @@
-/* queue: wishes in the order in which their answers come; a ring. */
+/* queue: wishes in the order in which their answers come. */
 #ifndef POSTGRES_QUEUE_H
 #define POSTGRES_QUEUE_H
 
+#include <line/ring.h>
 #include <postgres/answer.h>
 
 struct pg_entry {
@@ -16,15 +17,15 @@ struct pg_entry {
     struct trb_error *failure;
 };
 
-struct pg_queue {                               /* room is a power of two */
-    struct pg_entry *entries;
-    uint32_t first, count, room;
-};
-
-struct pg_entry *pg_queue_add(struct pg_queue *);                  /* zeroed */
-struct pg_entry *pg_queue_at(const struct pg_queue *, uint32_t i); /* NULL: there are fewer */
-struct pg_entry pg_queue_take(struct pg_queue *);                  /* the first; there must be one */
-void pg_queue_fini(struct pg_queue *);
+struct pg_entry *pg_queue_add(struct ring *);   /* zeroed */
+static inline struct pg_entry *pg_queue_at(const struct ring *r, uint32_t i)    /* NULL: there are fewer */
+{
+    return ring_at(r, i, sizeof(struct pg_entry));
+}
+static inline struct pg_entry pg_queue_take(struct ring *r)     /* the first; there must be one */
+{
+    return *(struct pg_entry *)ring_take(r, sizeof(struct pg_entry));
+}
 void pg_entry_fini(struct pg_entry *);
 
 #endif
