@@ -32,10 +32,13 @@ def mine(tmp_path):
 @pytest.fixture
 def sidecar_of(bench, tmp_path):
     """A sidecar with an admin listener and that folder of sockets, and the gRPC client of it."""
+    other = tmp_path / "other"      # no folder of sockets is looked into
+    other.mkdir()
+
     def start(*resources, flags=None, **more):
-        flags = {"admin-listen": f"unix:{tmp_path}/admin", **(flags or {})}
+        flags = {"admin-listen": f"unix:{other}/admin", **(flags or {})}
         made = bench.sidecar(resources=resources, env={SOCKETS: str(tmp_path)}, flags=flags, **more)
-        made.admin = Admin(path=f"{tmp_path}/admin")
+        made.admin = Admin(path=f"{other}/admin")
         return made, rpc.Dapr(made.grpc)
     return start
 
