@@ -131,7 +131,8 @@ bool replace_is_busy(struct runtime *rt, struct trb_slice name)
     return reload_will_add(rt, name);
 }
 
-/* Before everything is loaded the start waits for each of them by itself. */
+/* Before everything is loaded the start waits for each of them by itself. Looked at when it is asked, too: what is
+ * deferred while the runtime ends would find none. */
 static bool is_between(struct replacement *r)
 {
     return (runtime_is_stopping(r->rt) || !r->rt->components.is_loaded) &&
@@ -202,7 +203,8 @@ void replace_component(struct runtime *rt, const char *file, struct trb_slice ya
 {
     struct replacement *r = begin(rt, done, arg);
     r->is_given = true;
-    read_document(r, file, yaml);
+    if (!is_between(r))
+        read_document(r, file, yaml);
     if (r->err.code)
         refuse(r);
     else
@@ -220,7 +222,7 @@ static struct entry *find(struct replacement *r, struct trb_slice name)
 void replace_reload(struct runtime *rt, struct trb_slice name, replace_done *done, void *arg)
 {
     struct replacement *r = begin(rt, done, arg);
-    struct entry *e = find(r, name);
+    struct entry *e = is_between(r) ? NULL : find(r, name);
     if (!e)
         return refuse(r);
     r->component = component_of(resource_ref(&e->component->head));
