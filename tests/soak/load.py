@@ -13,13 +13,22 @@ class Load:
     def __init__(self, url, connections=16, lua=None, seconds=900):
         self.folder = tempfile.TemporaryDirectory()
         self.p99_ms = None
-        arguments = ["wrk", "-t1", "--latency", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
+        arguments = ["setpriv", "--pdeathsig", "KILL", "wrk", "-t1", "--latency", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
         if lua:
             script = os.path.join(self.folder.name, "load.lua")
             with open(script, "w", encoding="ascii") as handle:
                 handle.write(lua)
             arguments += ["-s", script]
         self.process = subprocess.Popen([*arguments, url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        Load.under_way.append(self)
+
+    under_way = []
+
+    @classmethod
+    def end_all(cls):
+        """Those whose test failed before it could end them."""
+        while cls.under_way:
+            cls.under_way.pop().process.kill()
 
     def end(self):
         """Requests that were answered; fails the test when one of them was not, or with an error. p99_ms is known then."""
