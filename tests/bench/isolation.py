@@ -1,6 +1,6 @@
 """What it costs to ask a component in a process of its own, against a bare round trip between two processes, and
-how long it is away after a crash. Once with everybody on one processor, where it counts what has to be done; once
-where the scheduler puts two processes that wait for each other, where waking a processor that sleeps counts as well."""
+how long it is away after a crash. The budget is for where the scheduler puts processes that wait for each other; with
+everybody on one processor, for comparison, it counts what has to be done and nothing else."""
 import json
 import os
 import re

@@ -83,6 +83,7 @@ class Publisher(threading.Thread):
         super().__init__(daemon=True)
         self.sidecar, self.topic, self.app = sidecar, topic, app
         self.count, self.fault, self.ended = 0, None, threading.Event()
+        self.took_ms = []
         self.start()
 
     def run(self):
@@ -92,11 +93,18 @@ class Publisher(threading.Thread):
                 continue
             body = json.dumps([{"entryId": str(n), "event": {"n": n}, "contentType": "application/json"}
                                for n in range(self.count, self.count + self.BATCH)])
+            asked = time.monotonic()
             answer = raw.request(self.sidecar.http, "POST", f"/v1.0/publish/bulk/events/{self.topic}",
                                  [("Content-Type", "application/json")], body.encode(), seconds=60)
+            self.took_ms.append((time.monotonic() - asked) * 1000)
             if answer.status != 204:
                 self.fault = answer.text
             self.count += self.BATCH
+
+    def p99_ms(self):
+        """Of the batches since it was asked last."""
+        took, self.took_ms = sorted(self.took_ms), []
+        return took[len(took) * 99 // 100]
 
     def end(self):
         self.ended.set()

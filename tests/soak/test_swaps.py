@@ -82,13 +82,16 @@ def test_a_plugin_of_the_pubsub_api(bench, tmp_path, redis_server, plugin, type)
     sidecar, admin = admined(bench, tmp_path, app=app, app_id=mark, resources=[component("events", type, options)])
     sidecar.wait_ready()
     publisher = Publisher(sidecar, topic, app)
+    time.sleep(UNDISTURBED_S)
+    calm_ms = publisher.p99_ms()
     began = time.monotonic()
     seen = windows(admin, sidecar, plugin, FEW, lambda: app.connections)
-    took, sent = time.monotonic() - began, publisher.end()
+    took, p99_ms, sent = time.monotonic() - began, publisher.p99_ms(), publisher.end()
     until(lambda: app.distinct == sent, lambda: f"all of {sent}; {app.distinct} have come, the first that are missing: "
           f"{app.missing(sent)[:10]}", 120)
     twice = [n for n in range(sent) if app.taken[n] > 1]
     print(f"{len(seen)} windows of {-(-FEW // 3)} swaps of {plugin} on {type} in {took:.0f} s, {sent} messages, "
-          f"{len(twice)} of them twice, {app.out_of_order} out of order, RSS {[one.rss_kb for one in seen]} KB")
+          f"{len(twice)} of them twice, {app.out_of_order} out of order, RSS {[one.rss_kb for one in seen]} KB; p99 of a batch {p99_ms:.1f} ms, {calm_ms:.1f} ms undisturbed")
+    assert P99_MS is None or p99_ms <= calm_ms + P99_MS
     assert not twice and (type != "pubsub.in-memory" or not app.out_of_order)
     nothing_grew(seen[0], seen[-1])
