@@ -294,7 +294,7 @@ static void create(struct entry *e)
     struct instance_spec spec = {
         .name = c->head.name.at, .type = slice_name(c->type), .version = slice_name(c->version),
         .as = word_of(c, plugin), .properties = c->resolved, .places = c->places, .document = text_slice(&document),
-        .place = yaml_place_text(c->head.arena, c->head.place),
+        .place = yaml_place_text(c->head.values, c->head.place),
         .app_id = rt->info.app_id, .namespace_ = rt->info.namespace_, .init_timeout_ns = c->init_timeout_ns,
         .workers = rt->setup.workers};
     trb_code code = isolation_apply(rt->setup.flags, c, plugin, &spec, &err);
