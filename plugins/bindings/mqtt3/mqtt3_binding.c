@@ -192,7 +192,7 @@ static void start(void *self, struct trb_call *call, const void *question)
     const struct trb_setup *given = question;
     struct binding *b = self;
     struct trb_error err = {0};
-    b->is_successor = TRB_HAS(given, is_successor) && given->is_successor;
+    b->is_successor = TRB_HAS(given, is_successor);
     b->host = call->host;
     b->origin = call->origin;
     b->timers = b->host->extension(TRB_TIMER);

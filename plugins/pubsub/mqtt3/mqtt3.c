@@ -172,7 +172,7 @@ static void start(void *self, struct trb_call *call, const void *question)
     }
     warn(b, call->origin);
     struct mqtt_setup mqtt = {.host = b->host, .origin = call->origin, .config = &b->config, .client_id = id,
-                              .is_successor = TRB_HAS(setup, is_successor) && setup->is_successor,
+                              .is_successor = TRB_HAS(setup, is_successor),
                               .redeliver_ns = b->redeliver_ns > 0 ? (uint64_t)b->redeliver_ns : 0};
     mqtt_start(&mqtt, &b->mqtt, call);
 }
