@@ -156,10 +156,17 @@ def test_rows_that_stayed_are_counted(mine, sidecar_of):
 
 
 # ------------------------------------------------------------------------------------ whoever gives up
+def is_too_late(failure):
+    """The process knows the caller's time as well, and may be first to end the call: with a status, or without one
+    (CANCEL, 8), as gRPC for Go does."""
+    ends = ("code = DeadlineExceeded", "HTTP/2 reason 8")
+    return failure.code == "DEADLINE_EXCEEDED" or (failure.code == "INTERNAL" and any(end in failure.message for end in ends))
+
+
 def test_a_caller_whose_time_is_over_is_told_so_and_the_process_too(mine, sidecar_of):
     _, dapr = sidecar_of(STORE)
     found = rpc.failure(dapr.GetState, store_name="s", key="k", metadata={"holdMs": "30000"}, call={"timeout": 1})
-    assert found.code == "DEADLINE_EXCEEDED"
+    assert is_too_late(found), found
     mine.wait("gave up k")
     assert serves(dapr)
 
@@ -476,7 +483,7 @@ def test_secrets_are_those_of_the_instance(mine, sidecar_of):
 def test_a_secret_that_nobody_waits_for_any_more_is_given_up(mine, sidecar_of):
     _, dapr = sidecar_of(component("v", "secretstores.mine", {"db": "one"}))
     found = rpc.failure(dapr.GetSecret, store_name="v", key="db", metadata={"holdMs": "30000"}, call={"timeout": 1})
-    assert found.code == "DEADLINE_EXCEEDED"
+    assert is_too_late(found), found
     mine.wait("gave up db")
 
 
