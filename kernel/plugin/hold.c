@@ -21,11 +21,12 @@ static void travel(struct call *c)
 static void wait_or_follow(struct call *c)
 {
     struct instance *i = c->instance;
-    bool follows = i->travelling && i->travelling[loop_index(c->loop)];
-    c->is_held = follows || (!i->successor && atomic_load(&i->is_held) == HELD);
-    if (follows && (i->successor || atomic_load(&i->is_held) != HELD)) {
+    bool waits = !i->successor && atomic_load(&i->is_held) == HELD;
+    bool follows = !waits && i->travelling[loop_index(c->loop)];
+    c->is_held = waits || follows;
+    if (follows)
         travel(c);
-    } else if (c->is_held) {
+    if (waits) {
         list_append(&i->held, &c->held_link);
         i->held_count++;
     }

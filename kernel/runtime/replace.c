@@ -131,12 +131,11 @@ bool replace_is_busy(struct runtime *rt, struct trb_slice name)
     return reload_will_add(rt, name);
 }
 
-/* Before everything is loaded the start waits for each of them by itself. Looked at when it is asked, too: what is
- * deferred while the runtime ends would find none. */
-static bool is_between(struct replacement *r)
+/* Looked at when it is asked, too: what is deferred while the runtime ends would find none. */
+bool replace_is_between(const struct runtime *rt, struct trb_error *err)
 {
-    return (runtime_is_stopping(r->rt) || !r->rt->components.is_loaded) &&
-           error_set(&r->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is starting or stopping");
+    return (runtime_is_stopping(rt) || !rt->components.is_loaded) &&
+           error_set(err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is starting or stopping");
 }
 
 static bool is_possible(struct replacement *r)
@@ -144,7 +143,7 @@ static bool is_possible(struct replacement *r)
     struct component *c = r->component;
     struct trb_slice store = resource_needs_store(&c->head, &r->rt->resources.context);
     struct entry *e = store.at ? components_find(r->rt, store) : NULL;
-    if (is_between(r))
+    if (replace_is_between(r->rt, &r->err))
         return false;
     if (replace_is_busy(r->rt, slice_name(c->head.name)))
         error_set(&r->err, TRB_ABORTED, "BUSY", "component %s is being replaced already", c->head.name.at);
@@ -203,7 +202,7 @@ void replace_component(struct runtime *rt, const char *file, struct trb_slice ya
 {
     struct replacement *r = begin(rt, done, arg);
     r->is_given = true;
-    if (!is_between(r))
+    if (!replace_is_between(rt, &r->err))
         read_document(r, file, yaml);
     if (r->err.code)
         refuse(r);
@@ -222,7 +221,7 @@ static struct entry *find(struct replacement *r, struct trb_slice name)
 void replace_reload(struct runtime *rt, struct trb_slice name, replace_done *done, void *arg)
 {
     struct replacement *r = begin(rt, done, arg);
-    struct entry *e = is_between(r) ? NULL : find(r, name);
+    struct entry *e = replace_is_between(rt, &r->err) ? NULL : find(r, name);
     if (!e)
         return refuse(r);
     r->component = component_of(resource_ref(&e->component->head));
@@ -245,7 +244,7 @@ static void remove_now(void *arg)
 void replace_remove(struct runtime *rt, struct trb_slice name, replace_done *done, void *arg)
 {
     struct replacement *r = begin(rt, done, arg);
-    r->old = is_between(r) ? NULL : find(r, name);
+    r->old = replace_is_between(rt, &r->err) ? NULL : find(r, name);
     if (r->old && replace_is_busy(rt, name))
         error_set(&r->err, TRB_ABORTED, "BUSY", "component %.*s is being replaced", SLICE_ARG(name));
     if (r->err.code)

@@ -21,6 +21,8 @@ void replace_component(struct runtime *, const char *file, struct trb_slice yaml
 void replace_reload(struct runtime *, struct trb_slice name, replace_done *, void *arg);
 /* By a document of the resource folders; takes a reference. */
 void replace_with(struct runtime *, struct component *, replace_done *, void *arg);
+/* Before everything is loaded, when the start waits for each component by itself, or while it stops: err says so. */
+bool replace_is_between(const struct runtime *, struct trb_error *err);
 bool replace_is_busy(struct runtime *, struct trb_slice name);         /* it is being replaced or swapped */
 void replace_remove(struct runtime *, struct trb_slice name, replace_done *, void *arg);
 /* Reads the plugin's file again; every component of it and every block in it moves to the new copy, or

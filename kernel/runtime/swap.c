@@ -364,12 +364,10 @@ void replace_plugin(struct runtime *rt, struct trb_slice plugin, replace_done *d
     *s = (struct swap){.rt = rt, .done = done, .arg = arg, .err = ERROR_INIT};
     list_init(&s->entries);
     list_init(&s->blocks);
-    if (runtime_is_stopping(rt) || !rt->components.is_loaded)
-        error_set(&s->err, TRB_UNAVAILABLE, "NOT_RUNNING", "the runtime is starting or stopping");
-    else if (!is_loaded(plugin))
+    if (!replace_is_between(rt, &s->err) && !is_loaded(plugin))
         error_set(&s->err, TRB_NOT_FOUND, "NOT_LOADED", "plugin %.*s is not loaded: GET /v1/admin/plugins lists those that are, "
                   "by the name of the file without .so", SLICE_ARG(plugin));
-    else
+    if (!s->err.code)
         loader_copy(plugin, &s->plugin, &s->err);
     job_defer(loop_at(0), &s->job, start, s);
 }

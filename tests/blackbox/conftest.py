@@ -2,6 +2,7 @@
 name any sidecar that is compatible with Dapr's."""
 
 import os
+import socket
 import sys
 from collections import Counter
 from contextlib import ExitStack
@@ -113,3 +114,12 @@ def redis_with_password():
     server.password = PASSWORD
     yield server
     server.stop()
+
+
+@pytest.fixture
+def silent():
+    """A port where nobody answers, ever."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(8)
+        yield listening.getsockname()[1]

@@ -1,7 +1,6 @@
 """Every call of the admin API against its own OpenAPI description, which is made from the table that routes requests."""
 
 import os
-import socket
 import threading
 
 import pytest
@@ -131,15 +130,6 @@ def test_a_wrong_body_is_refused_as_described(admin, name, body):
     answer = ask(admin, *call, None, body)
     assert answer.status == 400
     assert_described(description, call[2], answer)
-
-
-@pytest.fixture
-def silent():
-    """A port where nobody answers, ever."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(8)
-        yield listening.getsockname()[1]
 
 
 def test_a_component_that_leaves_and_one_that_failed_are_as_described(bench, tmp_path, silent):

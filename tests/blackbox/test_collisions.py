@@ -5,7 +5,6 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import threading
 
 import pytest
@@ -23,15 +22,6 @@ def start(bench, tmp_path, *resources, **more):
     path = str(tmp_path / "admin.sock")
     flags = {"admin-listen": f"unix:{path}", **more.pop("flags", {})}
     return bench.sidecar(resources=list(resources), flags=flags, **more), Admin(path=path)
-
-
-@pytest.fixture
-def silent():
-    """A port where nobody answers, ever."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(8)
-        yield listening.getsockname()[1]
 
 
 def states(admin):
