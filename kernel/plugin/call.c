@@ -85,9 +85,24 @@ static void run_function(struct call *c)
     doing_leave(before);
 }
 
+/* The answer may leave before the function returns; who drains waits for that, too. */
 static void on_worker(struct work *w)
 {
-    run_function(container_of(w, struct call, work));
+    struct call *c = container_of(w, struct call, work);
+    struct instance *i = c->instance;
+    run_function(c);
+    instance_unpin(i);
+}
+
+static void give_to_worker(struct call *c)
+{
+    struct instance *i = c->instance;
+    c->work.run = on_worker;
+    instance_pin(i);
+    if (worker_queue_add(i->queue, &c->work))
+        return;
+    instance_unpin(i);
+    call_refuse(c, TRB_UNAVAILABLE, "QUEUE_FULL", "too many calls are waiting for this component");
 }
 
 static void on_home_loop(struct letter *l)
@@ -107,9 +122,7 @@ void call_dispatch(struct call *c)
 {
     struct instance *i = c->instance;
     if (i->component->run == TRB_ON_WORKERS) {
-        c->work.run = on_worker;
-        if (!worker_queue_add(i->queue, &c->work))
-            call_refuse(c, TRB_UNAVAILABLE, "QUEUE_FULL", "too many calls are waiting for this component");
+        give_to_worker(c);
     } else if (c->origin->loop && c->origin->loop != c->loop) {
         c->travel.deliver = on_home_loop;
         loop_post(c->origin->loop, &c->travel);

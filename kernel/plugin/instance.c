@@ -127,13 +127,13 @@ static void wipe_properties(struct instance *i)
 
 static struct instance *instance_destroy(struct instance *i)
 {
+    worker_queue_destroy(i->queue);            /* its stop may still be returning */
     for (uint32_t n = 0; n < i->origin_count; n++)
         mem_free(i->origins[n].self);
     /* A plugin that broke the law may still speak through its origin. */
     bool leave = atomic_load(&i->misbehaved) > 0;
     if (i->successor)
         instance_unpin(i->successor);
-    worker_queue_destroy(i->queue);
     slot_home_destroy(i->slots);
     wipe_properties(i);
     arena_destroy(i->keep);

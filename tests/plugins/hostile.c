@@ -3,6 +3,7 @@
  * get answers the key as the value, and then misbehaves as it was told to; "how" is also taken from
  * the question's metadata, so that one instance can be good to some and bad to others. */
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <trilby/services.h>
 #include <trilby/state.h>
@@ -23,6 +24,7 @@
 #define AFTER_CANCEL 12u
 #define TWO_THREADS 13u
 #define LATE_AGAIN 14u
+#define LINGER 15u
 
 #define MAX_KEPT 8192u
 
@@ -33,10 +35,12 @@ struct hostile {
     uint32_t kept_count;
     pthread_t threads[256];
     uint32_t thread_count;
+    pthread_cond_t released;
+    bool is_released;
 };
 
 static const char hows[] = "good|twice|never|thread|thread-twice|fail-after-done|item-after-done|short-answer|"
-                           "long-answer|no-error|bad-error|odd-items|after-cancel|two-threads|late-again";
+                           "long-answer|no-error|bad-error|odd-items|after-cancel|two-threads|late-again|linger";
 
 static const struct trb_option options[] = {
     TRB_CHOICE(struct hostile, how, "how", .choices = hows, .fallback = "good", .doc = "Which law to break."),
@@ -101,6 +105,24 @@ static void answer_kept(struct hostile *h)
     free(all);
 }
 
+/* For workers: a verb whose function is still there when its answer has left. */
+static void linger(struct hostile *h, struct trb_call *call, const char *text)
+{
+    answer(call, text);
+    pthread_mutex_lock(&h->lock);
+    while (!h->is_released)
+        pthread_cond_wait(&h->released, &h->lock);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void let_go(struct hostile *h)
+{
+    pthread_mutex_lock(&h->lock);
+    h->is_released = true;
+    pthread_cond_broadcast(&h->released);
+    pthread_mutex_unlock(&h->lock);
+}
+
 /* --------------------------------------------------------------------------------- misbehaving */
 static void cut(struct trb_call *call, const char *text, size_t size)
 {
@@ -130,6 +152,7 @@ static void misbehave(struct hostile *h, uint32_t how, struct trb_call *call, co
     case TWICE: answer(call, text); answer(call, "second"); break;
     case NEVER: case AFTER_CANCEL: keep(h, call); break;
     case LATE_AGAIN: answer(call, text); keep(h, call); break;
+    case LINGER: linger(h, call, text); break;
     case THREAD: answer_elsewhere(h, call, text, 1); break;
     case THREAD_TWICE: answer_elsewhere(h, call, text, 2); break;
     case TWO_THREADS:
@@ -173,12 +196,14 @@ static void get(void *self, struct trb_call *call, const void *question)
     misbehave(self, how_of(self, &q->metadata), call, q->key.at);
 }
 
-/* set "release" answers, or answers again, all that was kept. */
+/* set "release" answers, or answers again, all that was kept, and lets go what lingers. */
 static void set(void *self, struct trb_call *call, const void *question)
 {
     const struct trb_state_set *q = question;
-    if (!strcmp(q->key.at, "release"))
+    if (!strcmp(q->key.at, "release")) {
         answer_kept(self);
+        let_go(self);
+    }
     trb_done(call);
 }
 
@@ -193,6 +218,7 @@ static void start(void *self, struct trb_call *call, const void *setup)
 {
     struct hostile *h = self;
     pthread_mutex_init(&h->lock, NULL);
+    pthread_cond_init(&h->released, NULL);
     if (h->fail_start)
         trb_fail(call, TRB_UNAVAILABLE, "NO_LUCK", "it was told to fail");
     else if (!call->host->deadline_ns(call))
@@ -206,6 +232,7 @@ static void stop(void *self, struct trb_call *call, const void *unused)
     struct hostile *h = self;
     for (uint32_t i = 0; i < h->thread_count; i++)
         pthread_join(h->threads[i], NULL);
+    pthread_cond_destroy(&h->released);
     pthread_mutex_destroy(&h->lock);
     trb_done(call);
 }

@@ -78,6 +78,22 @@ static void retiring_waits_for_the_last_answer(void **state)
     await(&g.over);
 }
 
+static void retiring_waits_for_a_worker_that_has_answered_and_not_returned(void **state)
+{
+    struct instance *i = up("state.hostile-on-workers", &state_block, NULL, NULL);
+    struct client c;
+    struct going g = {.instance = i};
+    char story[200];
+    client_get(&c, i, "mine", "linger", 1);
+    sem_init(&g.over, 0, 0);
+    run_on(0, bring_down, &g);
+    instance_story(i, story, sizeof story);
+    assert_non_null(strstr(story, "0 calls, 0 buffers, 1 other"));
+    assert_int_equal(atomic_load(&i->state), INSTANCE_DRAINING);
+    release_all(i);
+    await(&g.over);
+}
+
 static void a_hundred_come_and_go(void **state)
 {
     for (uint32_t n = 0; n < 100; n++) {
@@ -99,6 +115,7 @@ int main(void)
         cmocka_unit_test(a_wrong_option_is_refused_with_its_name),
         cmocka_unit_test(on_loops_there_is_one_self_each_and_else_one),
         cmocka_unit_test(retiring_waits_for_the_last_answer),
+        cmocka_unit_test(retiring_waits_for_a_worker_that_has_answered_and_not_returned),
         cmocka_unit_test(a_hundred_come_and_go),
     };
     return cmocka_run_group_tests(tests, open_house, close_house);
