@@ -148,6 +148,12 @@ def test_trailers_alone(dapr, script):
     assert ("x-tail", "1") in failed.trailing
 
 
+def test_a_text_that_ends_in_a_blank_is_not_lost(dapr, script):
+    script.act = answering(lambda s: s.only_trailers([(b"grpc-status", b"5"), (b"grpc-message", b"not found: ")]))
+    found = failure(dapr)
+    assert found.code == "NOT_FOUND" and found.message.strip() == "not found:"
+
+
 def test_a_code_that_has_no_name(sidecar, script):
     """Seen by HTTP: the library shows numbers that it does not know as UNKNOWN."""
     script.act = answering(lambda s: s.only_trailers([(b"grpc-status", b"20"), (b"grpc-message", b"mine")]))

@@ -158,6 +158,9 @@ static int on_body(nghttp2_session *s, uint8_t flags, int32_t id, const uint8_t 
     return 0;
 }
 
+/* A server knows the call's time, too, which was told to it in whole milliseconds. */
+#define ROUNDING_NS 2000000u
+
 static int on_stream_end(nghttp2_session *s, int32_t id, uint32_t reason, void *arg)
 {
     struct conn *c = arg;
@@ -165,6 +168,7 @@ static int on_stream_end(nghttp2_session *s, int32_t id, uint32_t reason, void *
     if (!call)
         return 0;
     call->reset = reason;
+    call->was_due = call->deadline_ns <= c->setup.host->now_ns() + ROUNDING_NS;
     call->conn = NULL;
     list_remove(&call->link);
     list_append(&c->ended, &call->link);

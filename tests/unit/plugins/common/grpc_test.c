@@ -10,6 +10,7 @@
 #define CALLS 8u
 #define S 1000000000ull
 #define HEADERS 1
+#define RST_STREAM 3
 #define DATA 0
 #define END_STREAM 1
 #define END_HEADERS 4
@@ -209,6 +210,19 @@ static void a_status_is_an_error_with_its_text(void **state)
     fail_call(line, 1, "14", "etcdserver: no%20leader");
     assert_int_equal(told[0].code, TRB_UNAVAILABLE);
     assert_string_equal(told[0].error, "etcdserver: no leader");
+}
+
+static void a_call_that_the_server_cancels_at_its_deadline_is_late(void **state)
+{
+    connect_line();
+    ask(0);
+    ask(1);
+    feed_frame(line, RST_STREAM, 0, 1, SLICE("\0\0\0\x8"));
+    assert_int_equal(told[0].code, TRB_UNAVAILABLE);
+    line_wait(2 * S - 1000000);
+    feed_frame(line, RST_STREAM, 0, 3, SLICE("\0\0\0\x8"));
+    assert_int_equal(told[1].code, TRB_DEADLINE);
+    assert_int_equal(lines_dialled, 1);
 }
 
 static void what_is_not_grpcs_is_an_error(void **state)
@@ -453,6 +467,7 @@ int main(void)
         CASE(what_is_asked_while_it_dials_waits_for_the_connection),
         CASE(answers_come_in_any_order),
         CASE(a_status_is_an_error_with_its_text),
+        CASE(a_call_that_the_server_cancels_at_its_deadline_is_late),
         CASE(a_text_that_ends_in_a_space_is_a_text),
         CASE(what_is_not_grpcs_is_an_error),
         CASE(an_answer_larger_than_is_taken_is_cut_off),
