@@ -43,7 +43,7 @@ struct bridge {
     struct text operations;                     /* of an output binding: " create get" */
     int64_t transact_max;                       /* of a state store; 0: not asked yet, -1: no limit */
     struct list streams;                        /* what is open, of brokers and input bindings */
-    bool is_paused;                             /* a broker, which has been told so */
+    bool is_paused, is_told_paused, is_telling; /* a broker: as it shall be; as it was told; its answer is not there yet */
 };
 
 void bridge_start(struct bridge *, const struct kind *, struct trb_call *, const struct trb_setup *);

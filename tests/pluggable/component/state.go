@@ -62,7 +62,7 @@ func fault(with map[string]string) error {
 		violation := &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: "etag"}}}
 		return detailed(codes.FailedPrecondition, "two details of a kind", violation, violation)
 	case "large":
-		return status.Error(codes.DataLoss, strings.Repeat("é", 1000))
+		return status.Error(codes.DataLoss, strings.Repeat("é", 500))
 	case "":
 		return nil
 	}
