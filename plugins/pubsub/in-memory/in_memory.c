@@ -249,21 +249,31 @@ static void publish(void *self, struct trb_call *call, const void *question)
 }
 
 /* ---------------------------------------------------------------------------------- subscribe */
+/* Under the lock. */
+static uint32_t give_credit(struct broker *b, struct subscription *s)
+{
+    s->is_resumed = s->is_emitting;
+    s->has_credit = true;
+    return turn(b, s);
+}
+
+/* Whoever sees it open finds it in the list: what is published from then on is its own. */
 static void subscribe(void *self, struct trb_call *call, const void *question)
 {
     struct broker *b = self;
     struct subscription *s = mem_zero(sizeof *s);
     s->call = call;
     s->topic = ((const struct trb_pubsub_subscribe *)question)->topic;
-    s->has_credit = true;
     queue_init(&s->queue);
     list_init(&s->claimed);
-    call->host->opened(call);
     pthread_mutex_lock(&b->lock);
     s->since = b->published;
     inherit(b, s);
     list_append(&b->subscriptions, &s->link);
-    uint32_t what = turn(b, s);
+    pthread_mutex_unlock(&b->lock);
+    call->host->opened(call);
+    pthread_mutex_lock(&b->lock);
+    uint32_t what = give_credit(b, s);
     pthread_mutex_unlock(&b->lock);
     act(b, s, what);
 }
@@ -298,11 +308,8 @@ static void resume(void *self, struct trb_call *call)
     uint32_t what = NOTHING;
     pthread_mutex_lock(&b->lock);
     struct subscription *s = find(b, call);
-    if (s) {
-        s->is_resumed = s->is_emitting;
-        s->has_credit = true;
-        what = turn(b, s);
-    }
+    if (s)
+        what = give_credit(b, s);
     pthread_mutex_unlock(&b->lock);
     act(b, s, what);
 }
