@@ -300,7 +300,7 @@ def test_a_client_that_gives_up_is_told_in_time(bench, names):
     asks = Invoker(caller)
     with pytest.raises(rpc.Failure) as raised:
         asks.call("sleeps", "slow", seconds=0.5)
-    assert raised.value.code == "DEADLINE_EXCEEDED"
+    assert raised.value.is_late(), raised.value
     release.set()
     app.on("echo", lambda got, context: said(b"well"))
     assert asks.call("sleeps", "echo").data == b"well"

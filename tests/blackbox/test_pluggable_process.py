@@ -156,17 +156,10 @@ def test_rows_that_stayed_are_counted(mine, sidecar_of):
 
 
 # ------------------------------------------------------------------------------------ whoever gives up
-def is_too_late(failure):
-    """The process knows the caller's time as well, and may be first to end the call: with a status, or without one
-    (CANCEL, 8), as gRPC for Go does."""
-    ends = ("code = DeadlineExceeded", "HTTP/2 reason 8")
-    return failure.code == "DEADLINE_EXCEEDED" or (failure.code == "INTERNAL" and any(end in failure.message for end in ends))
-
-
 def test_a_caller_whose_time_is_over_is_told_so_and_the_process_too(mine, sidecar_of):
     _, dapr = sidecar_of(STORE)
     found = rpc.failure(dapr.GetState, store_name="s", key="k", metadata={"holdMs": "30000"}, call={"timeout": 1})
-    assert is_too_late(found), found
+    assert found.is_late(), found
     mine.wait("gave up k")
     assert serves(dapr)
 
@@ -185,7 +178,8 @@ def test_a_process_that_stalls_holds_nobody_beyond_his_own_time(mine, sidecar_of
     sidecar, dapr = sidecar_of(STORE, component("other", "state.in-memory"))
     save(dapr)
     mine.stall()
-    assert rpc.failure(dapr.GetState, store_name="s", key="k", call={"timeout": 1}).code == "DEADLINE_EXCEEDED"
+    found = rpc.failure(dapr.GetState, store_name="s", key="k", call={"timeout": 1})
+    assert found.is_late(), found
     assert sidecar.post("/v1.0/state/other", b'[{"key":"k","value":1}]').status == 204
     mine.go_on()
     assert dapr.GetState(store_name="s", key="k").data == b"1"
@@ -484,7 +478,7 @@ def test_secrets_are_those_of_the_instance(mine, sidecar_of):
 def test_a_secret_that_nobody_waits_for_any_more_is_given_up(mine, sidecar_of):
     _, dapr = sidecar_of(component("v", "secretstores.mine", {"db": "one"}))
     found = rpc.failure(dapr.GetSecret, store_name="v", key="db", metadata={"holdMs": "30000"}, call={"timeout": 1})
-    assert is_too_late(found), found
+    assert found.is_late(), found
     mine.wait("gave up db")
 
 

@@ -77,7 +77,7 @@ size_t grpc_text_read(struct trb_slice in, char *to, size_t room)
 /* At most eight digits: milliseconds reach a day, seconds what is longer. */
 size_t grpc_timeout_write(int64_t ns, char to[16])
 {
-    int64_t ms = ns < 1000000 ? 1 : ns / 1000000;
+    int64_t ms = ns < 1000000 ? 1 : ns / 1000000 + (ns % 1000000 != 0);   /* rounded up: the caller is first to see that it is over */
     bool is_short = ms < 100000000;
     int64_t s = ms / 1000 < 99999999 ? ms / 1000 : 99999999;
     return (size_t)snprintf(to, 16, "%lld%c", (long long)(is_short ? ms : s), is_short ? 'm' : 'S');

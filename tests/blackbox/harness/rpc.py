@@ -151,6 +151,10 @@ class Failure(AssertionError):
         self.details = [_detail(one) for one in status.details] if status is not None else []
         super().__init__(f"{self.code}: {self.message} {self.details}")
 
+    def is_late(self):
+        """The call's time was over. The sidecar knows that time as well; when its answer wins, it tells what it asked."""
+        return self.code == "DEADLINE_EXCEEDED" or "code = DeadlineExceeded" in self.message
+
 
 def assert_failure(failure, code, text, details=()):
     """The whole failure, details with their number and order."""

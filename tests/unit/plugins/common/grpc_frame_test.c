@@ -48,6 +48,8 @@ static void a_timeout_has_at_most_eight_digits(void **state)
     char to[16];
     grpc_timeout_write(5000000000, to);
     assert_string_equal(to, "5000m");
+    grpc_timeout_write(1999999, to);
+    assert_string_equal(to, "2m");
     grpc_timeout_write(0, to);
     assert_string_equal(to, "1m");
     grpc_timeout_write(-5, to);
