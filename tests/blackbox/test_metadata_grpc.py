@@ -6,6 +6,7 @@ from harness import rpc
 from harness.ports import free_port
 from harness.resources import component, endpoint, resiliency, subscription
 from harness.rpc import DENIED, assert_failure, failure
+from harness.wait import until
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def sidecar(shared, app):
         resiliency("steady", {"timeouts": {"t": "5s"}}, {"apps": {"x": {"timeout": "t"}}})],
         flags={"app-max-concurrency": 3, "enable-app-health-check": "true", "app-health-probe-interval": 5,
                "app-health-probe-timeout": 500, "app-health-threshold": 3})
-    app.wait_one("/dapr/subscribe")
+    until(lambda: len(made.metadata()["subscriptions"]) == 2, "the app's subscription beside the declared one")
     return made
 
 

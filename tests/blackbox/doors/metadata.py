@@ -3,6 +3,7 @@
 from harness import doors
 from harness.resources import component, endpoint, resiliency, subscription
 from harness.table import Table
+from harness.wait import until
 
 table = Table()
 
@@ -22,6 +23,10 @@ def same(at):
     assert found["actorRuntime"] == {"runtimeStatus": "DISABLED", "hostReady": False, "placement": "placement: disconnected"}
 
 
+def with_topic(found, topic):
+    return found if any(one["topic"] == topic for one in found["subscriptions"]) else None
+
+
 @table.check("GetMetadata: capabilities, subscriptions, endpoints, policies, health")
 def whole(at):
     app = at.bench.app(subscriptions=[{"pubsubname": "pubsub", "topic": "orders", "metadata": {"a": "b"}, "deadLetterTopic": "dead",
@@ -32,9 +37,8 @@ def whole(at):
         component("store", "state.in-memory"), component("pubsub", "pubsub.in-memory"),
         subscription("declared", "pubsub", "declared", "/declared"), endpoint("outside", "http://127.0.0.1:1"),
         resiliency("steady", {"timeouts": {"t": "5s"}}, {"apps": {"x": {"timeout": "t"}}})])
-    app.wait_one("/dapr/subscribe")
     door = at.open(sidecar)
-    found = door.metadata()
+    found = until(lambda: with_topic(door.metadata(), "orders"), "the app's subscription")
     door.close()
     assert {"name": "store", "type": "state.in-memory", "version": "v1", "capabilities": [
         "ETAG", "TRANSACTIONAL", "TTL", "DELETE_WITH_PREFIX", "KEYS_LIKE", "ACTOR"]} in found["components"]
