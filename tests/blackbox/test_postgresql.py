@@ -434,7 +434,7 @@ def test_a_stalled_server_costs_the_timeout_and_no_more(bench, tap, database):
     tap.stall()
     since = time.monotonic()
     answers = []
-    clients = [threading.Thread(target=lambda: answers.append(sidecar.post(STATE, [{"key": "k", "value": 2}]))) for _ in range(4)]
+    clients = [threading.Thread(target=lambda: answers.append(sidecar.post(STATE, [{"key": "other", "value": 2}]))) for _ in range(4)]
     for client in clients:
         client.start()
     for client in clients:
