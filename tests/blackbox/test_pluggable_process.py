@@ -63,7 +63,7 @@ def test_items_live_in_the_process(mine, sidecar_of):
     assert (got.data, got.etag, dict(got.metadata)) == (bytes(range(256)), "1", {"consistency": "CONSISTENCY_STRONG"})
     dapr.DeleteState(store_name="s", key="k")
     assert dapr.GetState(store_name="s", key="k").data == b""
-    assert mine.said("StateStore/Init s")
+    assert mine.wait("StateStore/Init s")
     assert sidecar.metadata()["components"][0]["capabilities"] == ["ETAG", "TRANSACTIONAL", "QUERY_API", "TTL", "ACTOR"]
 
 
@@ -89,7 +89,7 @@ def test_many_items_are_one_call(mine, sidecar_of):
     assert {one.key: one.data for one in answer.items} == {**{f"k{i}": str(i).encode() for i in range(100)}, "k100": b""}
     dapr.DeleteBulkState(store_name="s", states=[{"key": f"k{i}"} for i in range(100)])
     assert not any(one.data for one in dapr.GetBulkState(store_name="s", keys=["k0", "k99"]).items)
-    assert [len(mine.said(f"StateStore/{name} ")) for name in ("BulkSet", "BulkGet", "BulkDelete")] == [1, 2, 1]
+    assert [len(mine.wait(f"StateStore/{name} ", n)) for name, n in (("BulkSet", 1), ("BulkGet", 2), ("BulkDelete", 1))] == [1, 2, 1]
 
 
 def operations(*pairs):
@@ -107,7 +107,7 @@ def test_a_transaction_happens_as_a_whole_or_not_at_all(mine, sidecar_of):
     assert [dapr.GetState(store_name="s", key=key).data for key in "ab"] == [b"1", b"1"]
     many = operations(*(("upsert", str(i), {}) for i in range(4)))
     assert rpc.failure(dapr.ExecuteStateTransaction, storeName="s", operations=many).code == "INVALID_ARGUMENT"
-    assert len(mine.said("MultiMaxSize")) == 1
+    assert len(mine.wait("MultiMaxSize", 1)) == 1
 
 
 def test_a_query_finds_sorts_and_pages(mine, sidecar_of):
@@ -183,7 +183,7 @@ def test_a_process_that_stalls_holds_nobody_beyond_his_own_time(mine, sidecar_of
     assert sidecar.post("/v1.0/state/other", b'[{"key":"k","value":1}]').status == 204
     mine.go_on()
     assert dapr.GetState(store_name="s", key="k").data == b"1"
-    assert len(mine.said("StateStore/Init")) == 1
+    assert len(mine.wait("StateStore/Init", 1)) == 1
 
 
 def test_the_sidecar_leaves_while_a_process_stalls(mine, sidecar_of, bench):
@@ -215,7 +215,7 @@ def test_a_process_that_dies_and_comes_back_is_greeted_again(mine, sidecar_of):
     mine.again()
     until(lambda: serves(dapr), "the new process serves")
     assert dapr.GetState(store_name="s", key="k").data == b""
-    assert "StateStore/Init s" in mine.said("StateStore/")[0]
+    assert "StateStore/Init s" in mine.wait("StateStore/")[0]
 
 
 @pytest.mark.differs
@@ -244,7 +244,7 @@ def test_a_limit_of_operations_is_asked_of_the_new_process_too(mine, sidecar_of)
     mine.again()
     until(lambda: serves(dapr), "the new process serves")
     dapr.ExecuteStateTransaction(storeName="s", operations=one)
-    assert len(mine.said("MultiMaxSize")) == 1
+    assert len(mine.wait("MultiMaxSize", 1)) == 1
 
 
 @pytest.mark.differs
@@ -320,7 +320,7 @@ def test_the_bridge_is_replaced_under_load(mine, sidecar_of):
             answer = sidecar.admin.swap("offers.pluggable")
             assert answer.status == 200, answer.text
     assert under_load(dapr, swaps) == []
-    assert len(mine.said("StateStore/Init s")) == 6
+    assert len(mine.wait("StateStore/Init s", 6)) == 6
 
 
 @pytest.mark.differs
@@ -333,7 +333,7 @@ def test_a_pluggable_component_is_reloaded_under_load(mine, sidecar_of, reload):
             answer = sidecar.admin.reload("s")
             assert answer.status == 200, answer.text
     assert under_load(dapr, reloads) == []
-    assert len(mine.said("StateStore/Init s")) == 6
+    assert len(mine.wait("StateStore/Init s", 6)) == 6
 
 
 @pytest.mark.differs
