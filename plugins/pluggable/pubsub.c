@@ -110,7 +110,7 @@ static void settled(struct flow *f, struct trb_name id, const struct trb_settlem
         stream_send(f, &components_pull_messages_request_pb, &m);
 }
 
-static void tell(struct bridge *);
+static void tell(struct bridge *, bool is_paused);
 
 /* A component need not know the word. */
 static void on_told(struct grpc_wish *w, struct trb_slice message, const struct trb_error *err)
@@ -118,20 +118,21 @@ static void on_told(struct grpc_wish *w, struct trb_slice message, const struct 
     struct bridge *b = w->self;
     b->is_telling = false;
     if (b->grpc && b->is_told_paused != b->is_paused)
-        tell(b);
+        tell(b, b->is_paused);
 }
 
 /* One word after the other's answer: the component's threads may take two at once in either order. */
-static void tell(struct bridge *b)
+static void tell(struct bridge *b, bool is_paused)
 {
     struct grpc_wish w = {.answered = on_told, .self = b};
     struct text message = {0};
+    b->is_paused = is_paused;
     if (b->is_telling)
         return;
     b->is_telling = true;
-    b->is_told_paused = b->is_paused;
+    b->is_told_paused = is_paused;
     grpc_message_begin(&message);
-    grpc_ask(b->grpc, &w, b->is_paused ? SERVICE "Pause" : SERVICE "Resume", &message, PAUSE_NS);
+    grpc_ask(b->grpc, &w, is_paused ? SERVICE "Pause" : SERVICE "Resume", &message, PAUSE_NS);
 }
 
 /* With the last subscription: until then the others want their messages. */
@@ -140,10 +141,8 @@ static void closing(struct flow *f, uint32_t why)
     list_each(node, &f->bridge->streams)
         if (!list_item(node, struct flow, link)->is_closing)
             return;
-    if (why != TRB_WHY_DRAINING)
-        return;
-    f->bridge->is_paused = true;
-    tell(f->bridge);
+    if (why == TRB_WHY_DRAINING)
+        tell(f->bridge, true);
 }
 
 static const struct flow_kind subscription = {.path = SERVICE "PullMessages", .is_one_by_one = true, .emit = emit,
@@ -156,10 +155,8 @@ static void subscribe(void *self, struct trb_call *call, const void *question)
     struct components_pull_messages_request m = {.topic = &topic, .ack_message_id = NAME("")};
     struct bridge *b = self;
     struct text first = {0};
-    if (b->is_paused) {
-        b->is_paused = false;
-        tell(b);
-    }
+    if (b->is_paused)
+        tell(b, false);
     grpc_message_begin(&first);
     pb_write(&components_pull_messages_request_pb, &m, &first);
     stream_open(b, call, &subscription, &first);

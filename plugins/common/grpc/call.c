@@ -11,7 +11,7 @@ trb_code call_outcome(const struct grpc_call *c, const char *who, struct trb_sli
     if (c->http_status && (c->http_status != 200 || !c->is_grpc))
         return trb_error(err, c->http_status == 200 ? TRB_UNKNOWN : grpc_status_of_http(c->http_status), "NOT_GRPC",
                          "%s: answered HTTP status %lld, which is not gRPC's", who, (long long)c->http_status);
-    if (!c->has_status && c->reset == GRPC_CANCELLED && c->was_due)
+    if (!c->has_status && c->is_late)
         return trb_error(err, TRB_DEADLINE, "DEADLINE", "%s: the call was ended at its deadline; it may have been carried out", who);
     if (!c->has_status)
         return trb_error(err, TRB_UNAVAILABLE, "RESET", "%s: the call was ended without a status (HTTP/2 reason %u); "
@@ -34,7 +34,7 @@ void call_fresh(struct grpc_call *c)
     c->stream_id = 0;
     c->head_bytes = 0;
     c->http_status = 0;
-    c->is_grpc = c->has_status = c->is_too_long = c->was_due = false;
+    c->is_grpc = c->has_status = c->is_too_long = c->is_late = false;
     c->reset = 0;
 }
 

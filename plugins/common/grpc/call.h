@@ -5,8 +5,6 @@
 #include <base/list.h>
 #include <grpc/grpc.h>
 
-#define GRPC_CANCELLED 8u                       /* HTTP/2's CANCEL */
-
 struct grpc_call {
     struct list link;                           /* waiting, or running on a connection */
     struct list arrived;                        /* a stream of which something has come: its connection's */
@@ -24,7 +22,7 @@ struct grpc_call {
     trb_code status;
     struct text status_text, details;           /* details: a google.rpc.Status, as sent beside the status */
     uint32_t reset;                             /* HTTP/2's reason when the stream ended; 0: properly */
-    bool was_due;                               /* its time was over then */
+    bool is_late;                               /* and that was the server's CANCEL at its deadline */
     /* Of a stream; events is NULL in a unary call. */
     const struct grpc_stream_events *events;
     void *arg;

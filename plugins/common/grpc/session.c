@@ -168,7 +168,7 @@ static int on_stream_end(nghttp2_session *s, int32_t id, uint32_t reason, void *
     if (!call)
         return 0;
     call->reset = reason;
-    call->was_due = call->deadline_ns <= c->setup.host->now_ns() + ROUNDING_NS;
+    call->is_late = reason == NGHTTP2_CANCEL && call->deadline_ns <= c->setup.host->now_ns() + ROUNDING_NS;
     call->conn = NULL;
     list_remove(&call->link);
     list_append(&c->ended, &call->link);
